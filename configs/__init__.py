@@ -1,0 +1,1 @@
+"""Hydra's configs: encoders, probes, protocols, engines and the defaults of a run."""

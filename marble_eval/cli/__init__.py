@@ -1,0 +1,97 @@
+"""The command line: which verb, which exit code.
+
+Only what a verb needs is imported when it runs; help costs no more than Python's
+own start. Results go to stdout, everything else to stderr. Exit codes: 0 ok,
+1 failed, 2 usage, 3 data or weights missing, 4 validation failed, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+HELP = """\
+marble-eval: layer-wise evaluation of frozen music encoders (MARBLE, arXiv 2306.10548)
+
+usage: marble-eval VERB ...        marble-eval VERB --help
+
+  run          evaluate an encoder on a task: layer sweep, score with interval, result file
+  demo         the whole job on embedded music, offline, on a CPU
+  tasks        the tasks, with kind, metric, size and licence
+  encoders     the encoders, with licence and how to get the weights
+  cache        list, verify or prune cached features
+  leaderboard  collect results into CSV tables, published rows beside them
+  doctor       check this machine: packages, device, decoders, folders
+
+examples:
+  marble-eval demo
+  marble-eval run task=GTZAN task.root=/data/gtzan encoder=mert-v1-95m
+  marble-eval run -m task=GTZAN encoder=mert-v1-95m,mel
+  marble-eval leaderboard --csv leaderboard.csv
+
+Files are kept below MARBLE_EVAL_HOME (default: marble_eval below XDG_CACHE_HOME or ~/.cache).
+exit codes: 0 ok, 1 failed, 2 usage, 3 data or weights missing, 4 validation failed, 130 Ctrl-C
+"""
+
+VERBS = ("run", "demo", "tasks", "encoders", "cache", "leaderboard", "doctor")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a verb.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Arguments after the program's name; those of the process otherwise.
+
+    Returns
+    -------
+    int
+        Exit code.
+    """
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if not arguments:
+        sys.stderr.write(HELP)
+        return 2
+    verb, rest = arguments[0], arguments[1:]
+    if verb in ("-h", "--help", "help"):
+        sys.stdout.write(HELP)
+        return 0
+    if verb in ("--version", "-V"):
+        from marble_eval import __version__
+
+        sys.stdout.write(f"marble-eval {__version__}\n")
+        return 0
+    return _guarded(verb, rest)
+
+
+def _guarded(verb: str, rest: list[str]) -> int:
+    """Run a verb and turn the errors a user can meet into words and exit codes."""
+    from marble_eval.errors import MarbleError, SpecError, near_misses
+
+    try:
+        if verb not in VERBS:
+            raise SpecError(f"no verb is called {verb!r}. {near_misses(verb, VERBS)}")
+        from importlib import import_module
+
+        module = import_module(f"marble_eval.cli.{verb}")
+        if any(each in ("-h", "--help") for each in rest):
+            sys.stdout.write(module.HELP)
+            return 0
+        code: int = module.main(rest)
+        sys.stdout.flush()
+        return code
+    except MarbleError as error:
+        for line in (f"marble-eval: error: {error}", *getattr(error, "__notes__", ())):
+            sys.stderr.write(f"{line}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("marble-eval: interrupted; finished work is kept\n")
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`): nothing is wrong, nothing can be said.
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

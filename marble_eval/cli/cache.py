@@ -1,0 +1,140 @@
+"""`marble-eval cache`: what is cached, whether it is intact, and room again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from marble_eval.cli.arguments import Arguments
+from marble_eval.errors import SpecError, near_misses
+from marble_eval.features.store import FeatureStore
+from marble_eval.home import home_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HELP = """\
+marble-eval cache: list, verify or prune cached features
+
+usage: marble-eval cache ls [--json]
+       marble-eval cache verify [--json]
+       marble-eval cache prune (FINGERPRINT ... | --days N | --all)
+
+  ls       every store: encoder, clips, bytes, days since it was last written
+  verify   check every record against its checksum; exit 4 if one is damaged
+           (damaged records are computed again when they are next needed)
+  prune    delete stores by fingerprint (its first digits are enough), those not
+           written for N days, or all of them
+
+examples:
+  marble-eval cache ls
+  marble-eval cache verify
+  marble-eval cache prune 3f2a9c
+  marble-eval cache prune --days 30
+"""
+
+_SECONDS_A_DAY = 86400
+
+
+def main(argv: list[str]) -> int:
+    """List, verify or prune."""
+    actions = {"ls": _list, "verify": _verify, "prune": _prune}
+    action = argv[0] if argv else ""
+    if action not in actions:
+        raise SpecError(
+            f"marble-eval cache: no such action {action!r}. {near_misses(action, actions)}"
+        )
+    return actions[action](argv[1:])
+
+
+def _folders() -> list[Path]:
+    root = home_folder() / "features"
+    return sorted(each for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    store = FeatureStore.open(folder)
+    data = folder / "data.bin"
+    about = store.describe()
+    written = data.stat().st_mtime if data.exists() else folder.stat().st_mtime
+    return {
+        "fingerprint": folder.name,
+        "encoder": about.get("name", "?"),
+        "dtype": about["dtype"],
+        "layers": about["layers"],
+        "width": about["width"],
+        "clips": len(store),
+        "bytes": data.stat().st_size if data.exists() else 0,
+        "days": (time.time() - written) / _SECONDS_A_DAY,
+    }
+
+
+def _list(argv: list[str]) -> int:
+    parser = Arguments("cache ls")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    stores = [_facts(each) for each in _folders()]
+    if options.json:
+        sys.stdout.write(json.dumps(stores, indent=1) + "\n")
+        return 0
+    for each in stores:
+        sys.stdout.write(
+            f"{each['fingerprint'][:12]}  {each['encoder']:<20}  {each['clips']:>8} clips  "
+            f"{each['bytes'] / 1e6:>10.1f} MB  {each['days']:>5.1f} days  "
+            f"{each['layers']} × {each['width']} {each['dtype']}\n"
+        )
+    total = sum(each["bytes"] for each in stores)
+    sys.stdout.write(f"{len(stores)} stores, {total / 1e6:.1f} MB, in {home_folder()}\n")
+    return 0
+
+
+def _verify(argv: list[str]) -> int:
+    parser = Arguments("cache verify")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    checks = [(each.name, FeatureStore.open(each).verify()) for each in _folders()]
+    damaged = sum(check.damaged for _, check in checks)
+    if options.json:
+        facts = [
+            {"fingerprint": name, "records": each.records, "damaged": each.damaged}
+            for name, each in checks
+        ]
+        sys.stdout.write(json.dumps(facts, indent=1) + "\n")
+    else:
+        for name, each in checks:
+            state = "ok" if not each.damaged else f"{each.damaged} DAMAGED"
+            sys.stdout.write(f"{name[:12]}  {each.records:>8} records  {state}\n")
+        sys.stdout.write(f"{damaged} damaged records in {len(checks)} stores\n")
+    return 4 if damaged else 0
+
+
+def _prune(argv: list[str]) -> int:
+    parser = Arguments("cache prune")
+    parser.add_argument("fingerprints", nargs="*")
+    parser.add_argument("--days", type=float)
+    parser.add_argument("--all", action="store_true")
+    options = parser.parse_args(argv)
+    if not (options.fingerprints or options.days is not None or options.all):
+        raise SpecError("marble-eval cache prune: say what: FINGERPRINT ..., --days N or --all.")
+    folders = _folders()
+    for wanted in options.fingerprints:
+        if not any(each.name.startswith(wanted) for each in folders):
+            raise SpecError(f"marble-eval cache prune: no store begins with {wanted!r}.")
+    freed = gone = 0
+    for each in folders:
+        named = any(each.name.startswith(wanted) for wanted in options.fingerprints)
+        if options.all or named or (options.days is not None and _age(each) > options.days):
+            freed += sum(file.stat().st_size for file in each.iterdir() if file.is_file())
+            shutil.rmtree(each)
+            gone += 1
+    sys.stdout.write(f"deleted {gone} stores, {freed / 1e6:.1f} MB\n")
+    return 0
+
+
+def _age(folder: Path) -> float:
+    data = folder / "data.bin"
+    written = (data if data.exists() else folder).stat().st_mtime
+    return (time.time() - written) / _SECONDS_A_DAY

@@ -1,0 +1,284 @@
+"""Compose short phrases of tonal music from a seed, as lists of notes.
+
+A phrase has a key, a tempo, a chord progression and one of four textures:
+a melody, a melody over a bass, block chords under a melody, or broken chords
+under one. Conventions: pitches are MIDI numbers (60 is middle C), a tonic is in
+semitones above C (0 to 11), scale degrees count from 0 (the tonic) and go on
+into other octaves, times are seconds from the start of the clip. Equal seeds
+give equal notes; no global random state is read or written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+MODES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 10),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+}
+TEXTURES = ("melody", "melody and bass", "melody and chords", "melody and broken chords")
+
+# Roots of the chords, as scale degrees; the diminished chords of the major and
+# the minor mode (degrees 6 and 1) are left out.
+_PROGRESSIONS = (
+    (0, 3, 4, 0),
+    (0, 5, 3, 4),
+    (0, 4, 5, 3),
+    (5, 3, 0, 4),
+    (0, 2, 3, 4),
+    (0, 3, 0, 4),
+)
+# Note lengths in beats; each row fills a bar of four beats.
+_RHYTHMS = (
+    (1.0, 1.0, 1.0, 1.0),
+    (1.0, 0.5, 0.5, 1.0, 1.0),
+    (1.5, 0.5, 1.0, 1.0),
+    (0.5, 0.5, 1.0, 0.5, 0.5, 1.0),
+    (0.5, 0.5, 0.5, 0.5, 1.0, 1.0),
+    (1.5, 0.5, 1.5, 0.5),
+    (0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5),
+    (2.0, 1.0, 0.5, 0.5),
+)
+_CHORD_BEATS = 2.0
+_TEMPO_BPM = (84.0, 144.0)
+_LONGEST_REST_SECONDS = 0.12  # before the first note, so that onsets do not line up
+_SHORTEST_NOTE_SECONDS = 0.06
+_MELODY_SPAN = 14  # semitones between a melody's lowest and highest pitch, at least an octave
+_MELODY_LOWEST = (57, 69)
+_ACCOMPANIMENT_LOWEST = 45
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One note.
+
+    Attributes
+    ----------
+    onset_seconds : float
+        When it begins.
+    duration_seconds : float
+        How long it is held, positive.
+    pitch : int
+        MIDI number, 0 to 127.
+    velocity : int
+        How hard it is struck or blown, 1 to 127.
+    """
+
+    onset_seconds: float
+    duration_seconds: float
+    pitch: int
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A composed phrase and what is known of it.
+
+    Attributes
+    ----------
+    tonic : int
+        Semitones above C, 0 to 11.
+    mode : str
+        One of `MODES`.
+    tempo_bpm : float
+        Beats per minute.
+    texture : str
+        One of `TEXTURES`.
+    notes : tuple of Note
+        In the order of their onsets.
+    """
+
+    tonic: int
+    mode: str
+    tempo_bpm: float
+    texture: str
+    notes: tuple[Note, ...]
+
+
+def scale_pitch(tonic: int, mode: str, degree: int) -> int:
+    """Return the pitch of a scale degree.
+
+    Parameters
+    ----------
+    tonic : int
+        Pitch of degree 0; a MIDI number gives MIDI numbers.
+    mode : str
+        One of `MODES`.
+    degree : int
+        Steps above the tonic; 7 is its octave, negative degrees lie below.
+
+    Returns
+    -------
+    int
+        The pitch, in the unit of `tonic`.
+
+    Raises
+    ------
+    ValueError
+        If the mode is not known.
+
+    Examples
+    --------
+    >>> [scale_pitch(60, "major", degree) for degree in range(-1, 8)]
+    [59, 60, 62, 64, 65, 67, 69, 71, 72]
+    """
+    if mode not in MODES:
+        raise ValueError(f"mode must be one of {', '.join(MODES)}. Got {mode!r}.")
+    octave, step = divmod(degree, 7)
+    return tonic + 12 * octave + MODES[mode][step]
+
+
+def triad(tonic: int, mode: str, root: int) -> tuple[int, int, int]:
+    """Return the three pitches of the chord on a scale degree, in root position.
+
+    Parameters
+    ----------
+    tonic : int
+        Pitch of degree 0.
+    mode : str
+        One of `MODES`.
+    root : int
+        Scale degree of the chord's root.
+
+    Returns
+    -------
+    tuple of int
+        Root, third and fifth.
+
+    Examples
+    --------
+    >>> triad(60, "major", 4)
+    (67, 71, 74)
+    """
+    first, third, fifth = (scale_pitch(tonic, mode, root + step) for step in (0, 2, 4))
+    return first, third, fifth
+
+
+def compose(seed: int, *, seconds: float) -> Phrase:
+    """Compose the phrase that belongs to a seed.
+
+    Parameters
+    ----------
+    seed : int
+        Not negative; equal seeds give equal phrases.
+    seconds : float
+        Length of the clip that the phrase is to fill, in seconds.
+
+    Returns
+    -------
+    Phrase
+        Notes that all begin and end inside the clip.
+
+    Raises
+    ------
+    ValueError
+        If the clip is shorter than one second.
+
+    Examples
+    --------
+    >>> compose(7, seconds=3.0) == compose(7, seconds=3.0)
+    True
+    """
+    if not seconds >= 1.0:
+        raise ValueError(f"seconds must be at least 1, room for a phrase. Got {seconds!r}.")
+    rng = np.random.default_rng(seed)
+    tonic = int(rng.integers(12))
+    mode = tuple(MODES)[rng.integers(len(MODES))]
+    tempo_bpm = round(float(rng.uniform(*_TEMPO_BPM)), 1)
+    texture = TEXTURES[rng.integers(len(TEXTURES))]
+    roots = _PROGRESSIONS[rng.integers(len(_PROGRESSIONS))]
+    start_seconds = float(rng.uniform(0.0, _LONGEST_REST_SECONDS))
+    beats = (seconds - start_seconds) * tempo_bpm / 60.0
+
+    written = _melody(rng, tonic, mode, roots, beats)
+    if texture == "melody and bass":
+        written += _bass(tonic, mode, roots, beats)
+    elif texture == "melody and chords":
+        written += _chords(tonic, mode, roots, beats)
+    elif texture == "melody and broken chords":
+        written += _broken_chords(tonic, mode, roots, beats)
+
+    held = float(
+        rng.uniform(0.6, 1.0)
+    )  # share of its length that a note sounds, staccato to legato
+    loudness = int(rng.integers(70, 105))
+    notes = []
+    for beat, length, pitch in sorted(written):
+        onset = start_seconds + beat * 60.0 / tempo_bpm
+        duration = min(length * held * 60.0 / tempo_bpm, seconds - onset)
+        accent = 12 if beat % 2 == 0 else 0
+        if duration >= _SHORTEST_NOTE_SECONDS:
+            velocity = loudness + accent + int(rng.integers(-6, 7))
+            notes.append(Note(round(onset, 6), round(duration, 6), pitch, velocity))
+    return Phrase(tonic, mode, tempo_bpm, texture, tuple(notes))
+
+
+_Written = list[tuple[float, float, int]]  # beat, length in beats, pitch
+
+
+def _root_at(roots: tuple[int, ...], beat: float) -> int:
+    return roots[int(beat // _CHORD_BEATS) % len(roots)]
+
+
+def _melody(
+    rng: np.random.Generator, tonic: int, mode: str, roots: tuple[int, ...], beats: float
+) -> _Written:
+    """Walk along the scale, meeting a tone of the chord on every whole beat."""
+    lowest = int(rng.integers(*_MELODY_LOWEST))
+    scale = [each for each in range(lowest, lowest + _MELODY_SPAN + 1) if _fits(each, tonic, mode)]
+    place = len(scale) // 2
+    written: _Written = []
+    beat = 0.0
+    while beat < beats:
+        for length in _RHYTHMS[rng.integers(len(_RHYTHMS))]:
+            place = int(np.clip(place + rng.integers(-2, 3), 0, len(scale) - 1))
+            if beat % 1.0 == 0.0:
+                classes = {each % 12 for each in triad(tonic, mode, _root_at(roots, beat))}
+                inside = [i for i, each in enumerate(scale) if each % 12 in classes]
+                place = min(inside, key=lambda i: (abs(i - place), i))
+            if beat < beats:
+                written.append((beat, length, scale[place]))
+            beat += length
+    return written
+
+
+def _fits(pitch: int, tonic: int, mode: str) -> bool:
+    return (pitch - tonic) % 12 in MODES[mode]
+
+
+def _low_chord(tonic: int, mode: str, root: int) -> tuple[int, int, int]:
+    """Put a chord's root into the octave from the lowest pitch of an accompaniment."""
+    first, third, fifth = triad(tonic, mode, root)
+    shift = _ACCOMPANIMENT_LOWEST + (first - _ACCOMPANIMENT_LOWEST) % 12 - first
+    return first + shift, third + shift, fifth + shift
+
+
+def _bass(tonic: int, mode: str, roots: tuple[int, ...], beats: float) -> _Written:
+    """Play root and fifth of each chord, a beat each."""
+    written: _Written = []
+    for beat in np.arange(0.0, beats, 1.0).tolist():
+        first, _, fifth = _low_chord(tonic, mode, _root_at(roots, beat))
+        written.append((beat, 1.0, first if beat % _CHORD_BEATS == 0 else fifth))
+    return written
+
+
+def _chords(tonic: int, mode: str, roots: tuple[int, ...], beats: float) -> _Written:
+    """Play each chord at once."""
+    return [
+        (beat, _CHORD_BEATS, pitch)
+        for beat in np.arange(0.0, beats, _CHORD_BEATS).tolist()
+        for pitch in _low_chord(tonic, mode, _root_at(roots, beat))
+    ]
+
+
+def _broken_chords(tonic: int, mode: str, roots: tuple[int, ...], beats: float) -> _Written:
+    """Play each chord's notes one after the other: root, fifth, third, fifth."""
+    written: _Written = []
+    for index, beat in enumerate(np.arange(0.0, beats, 0.5).tolist()):
+        first, third, fifth = _low_chord(tonic, mode, _root_at(roots, beat))
+        written.append((beat, 0.5, (first, fifth, third, fifth)[index % 4]))
+    return written

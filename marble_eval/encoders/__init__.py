@@ -1,0 +1,93 @@
+"""What an encoder is: a frozen network seen through five facts and one method.
+
+Any object with the members of `Encoder` will do; there is nothing to inherit.
+Resampling, cutting, normalising, pooling and caching happen outside, so that
+they are the same for everyone. Layer 0 is the transformer's input embedding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A frozen audio encoder.
+
+    Attributes
+    ----------
+    name : str
+        Name shown in results and on the leaderboard.
+    sample_rate : int
+        Rate of the audio it takes, in Hz.
+    frame_rate : float
+        Frames of hidden states per second of audio, in Hz.
+    layers : sequence of str
+        Name of each layer, layer 0 first.
+    width : int
+        Size of one hidden state.
+
+    Notes
+    -----
+    These further attributes are used where an encoder has them:
+    ``revision`` (str: which weights), ``licence`` (str), ``normalise`` (bool, or
+    a mapping from protocol name to bool: the waveform is to have zero mean and
+    unit variance), ``minimum_samples`` (int: shortest input), ``device``
+    (where the audio is to be put) and ``parameters`` (int: their number).
+    """
+
+    name: str
+    sample_rate: int
+    frame_rate: float
+    layers: Sequence[str]
+    width: int
+
+    def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
+        """Encode clips of equal length.
+
+        Parameters
+        ----------
+        audio : torch.Tensor [shape=(batch, samples), float32]
+            Mono audio at ``sample_rate``.
+
+        Returns
+        -------
+        torch.Tensor [shape=(batch, layer, frame, width)]
+            The hidden states of every layer.
+        """
+        ...
+
+    def fingerprint(self) -> str:
+        """Return what identifies the weights and the preprocessing inside."""
+        ...
+
+
+def normalises(encoder: Encoder, protocol: str) -> bool:
+    """Say whether an encoder's waveform is normalised under a protocol.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder; its optional ``normalise`` is a bool or a mapping.
+    protocol : str
+        Name of the protocol whose rule is asked for.
+
+    Returns
+    -------
+    bool
+        True if the waveform is to have zero mean and unit variance.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> normalises(SimpleNamespace(normalise={"marble-v1": False}), "marble-v1")
+    False
+    """
+    rule: Any = getattr(encoder, "normalise", False)
+    if isinstance(rule, Mapping):
+        return bool(rule.get(protocol, True))
+    return bool(rule)

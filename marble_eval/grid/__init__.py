@@ -1,0 +1,53 @@
+"""The grid: every layer and the learned sum × learning rates × seeds.
+
+On the first seed every layer is trained with every learning rate; the rate that
+is best on validation is then trained on the other seeds. The layer is the one
+whose validation score, averaged over the seeds, is best; of equals the lower one.
+Nothing here looks at the test split before the choice: its outputs are computed
+from parameters that validation has already chosen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marble_eval.grid.fitted import fit_grid
+from marble_eval.grid.layers import layer_choices
+from marble_eval.grid.outcome import GridOutcome, GridPlan, LayerOutcome, Trial
+from marble_eval.grid.trained import train_grid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from marble_eval.probes import ProbeData
+    from marble_eval.progress import Progress
+
+__all__ = ["GridOutcome", "GridPlan", "LayerOutcome", "Trial", "layer_choices", "run_grid"]
+
+
+def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) -> GridOutcome:
+    """Train the grid and choose.
+
+    Parameters
+    ----------
+    plan : GridPlan
+        What is to be trained.
+    data : mapping of str to ProbeData
+        The splits "train", "valid" and "test", on the plan's device.
+    progress : Progress
+        Who is told.
+
+    Returns
+    -------
+    GridOutcome
+        All trials, every layer at its best, and the choice.
+
+    Raises
+    ------
+    SpecError
+        If the probe cannot read any of the layers asked for.
+    """
+    run = fit_grid if plan.probe.name == "logreg" else train_grid
+    trials, outcomes, remarks = run(plan, data, progress)
+    chosen = max(outcomes, key=lambda each: each.valid)  # of equals the first: the lower layer
+    return GridOutcome(trials, outcomes, chosen, remarks)

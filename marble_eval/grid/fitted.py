@@ -1,0 +1,94 @@
+"""The grid of scikit-learn's logistic regression: single layers × C, without seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marble_eval.errors import SpecError
+from marble_eval.grid.outcome import GridPlan, LayerOutcome, Trial
+from marble_eval.probes import ProbeData
+from marble_eval.probes.logistic import logistic_outputs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from marble_eval.progress import Progress
+
+
+def fit_grid(
+    plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
+) -> tuple[list[Trial], list[LayerOutcome], list[str]]:
+    """Fit every single layer with every penalty, once.
+
+    Parameters
+    ----------
+    plan : GridPlan
+        What is to be fitted.
+    data : mapping of str to ProbeData
+        The three splits.
+    progress : Progress
+        Who is told.
+
+    Returns
+    -------
+    trials : list of Trial
+        Every fit.
+    outcomes : list of LayerOutcome
+        Every layer with the C that is best on validation.
+    remarks : list of str
+        What was left out, and fits that did not converge.
+
+    Raises
+    ------
+    SpecError
+        If only the learned sum was asked for.
+    """
+    singles = {layer: reads[0] for layer, reads in plan.layers.items() if len(reads) == 1}
+    if not singles:
+        raise SpecError("probe=logreg reads single layers. Got only the learned sum in 'layers'.")
+    remarks = []
+    if len(singles) < len(plan.layers):
+        remarks.append("logistic regression has no learned sum of layers")
+    trials, outcomes = [], []
+    progress.begin("fit", len(singles))
+    try:
+        for layer, position in singles.items():
+            fitted, outcome, unconverged = _fit_layer(plan, data, layer, position)
+            trials += fitted
+            outcomes.append(outcome)
+            remarks += unconverged
+            progress.advance()
+    finally:
+        progress.end()
+    return trials, outcomes, remarks
+
+
+def _fit_layer(
+    plan: GridPlan, data: Mapping[str, ProbeData], layer: str, position: int
+) -> tuple[list[Trial], LayerOutcome, list[str]]:
+    spec, seed = plan.task.spec, plan.seeds[0]
+    splits = {name: _on_cpu(each) for name, each in data.items()}
+    reference = splits["valid"].targets.numpy()
+    trials, fits, remarks = [], [], []
+    for penalty, converged, predictions in logistic_outputs(
+        splits["train"],
+        [splits["valid"], splits["test"]],
+        position,
+        plan.probe.inverse_penalties,
+        outputs=plan.task.kind.outputs(spec),
+        aggregation=plan.rules.aggregation,
+    ):
+        valid = plan.task.kind.monitor(reference, predictions[0], spec)
+        trials.append(Trial(layer, penalty, seed, 0, 0, valid))
+        fits.append((valid, penalty, predictions))
+        if not converged:
+            remarks.append(f"layer {layer}, C={penalty:g}: the fit did not converge")
+    valid, penalty, (of_valid, of_test) = max(fits, key=lambda each: each[0])
+    outcome = LayerOutcome(
+        layer, penalty, (seed,), valid, of_valid[None], of_test[None], sum_weights=None
+    )
+    return trials, outcome, remarks
+
+
+def _on_cpu(data: ProbeData) -> ProbeData:
+    return ProbeData(data.features.cpu(), data.clips.cpu(), data.targets.cpu())

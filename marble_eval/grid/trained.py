@@ -1,0 +1,207 @@
+"""The grid of probes trained by gradient descent: layers × learning rates × seeds."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from marble_eval.grid.outcome import GridPlan, LayerOutcome, Trial
+from marble_eval.matrix_products import fast_products
+from marble_eval.probes import Member, ProbeData, TrainedMember
+from marble_eval.probes.schedule import Patience
+from marble_eval.probes.training import TrainingRules, predict, train_group
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from marble_eval.progress import Progress
+
+
+def train_grid(
+    plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
+) -> tuple[list[Trial], list[LayerOutcome], list[str]]:
+    """Train every layer with every rate, then the best rates on the other seeds.
+
+    Parameters
+    ----------
+    plan : GridPlan
+        What is to be trained.
+    data : mapping of str to ProbeData
+        The three splits, on the plan's device.
+    progress : Progress
+        Who is told.
+
+    Returns
+    -------
+    trials : list of Trial
+        Every probe.
+    outcomes : list of LayerOutcome
+        Every layer with the learning rate that is best on validation.
+    remarks : list of str
+        Empty.
+    """
+    rates = plan.rules.learning_rates or plan.protocol.learning_rates
+    first = [
+        Member(layer, reads, rate, plan.seeds[0])
+        for layer, reads in plan.layers.items()
+        for rate in rates
+    ]
+    progress.begin("train", len(first) + len(plan.layers) * (len(plan.seeds) - 1))
+    try:
+        found = _train(first, plan, data, progress)
+        best = {
+            layer: _best([each for each in found if each.member.layer == layer])
+            for layer in plan.layers
+        }
+        again = [
+            replace(best[layer].member, seed=seed)
+            for seed in plan.seeds[1:]
+            for layer in plan.layers
+        ]
+        repeated = _train(again, plan, data, progress)
+    finally:
+        progress.end()
+    outcomes = [
+        _outcome([best[layer], *(t for t in repeated if t.member.layer == layer)], plan, data)
+        for layer in plan.layers
+    ]
+    return [_trial(each) for each in (*found, *repeated)], outcomes, []
+
+
+def training_rules(plan: GridPlan) -> TrainingRules:
+    """Join what protocol, card and kind say of training.
+
+    Parameters
+    ----------
+    plan : GridPlan
+        What is to be trained.
+
+    Returns
+    -------
+    TrainingRules
+        The same for every member.
+    """
+    rules = plan.rules
+    return TrainingRules(
+        probe=plan.probe,
+        outputs=plan.task.kind.outputs(plan.task.spec),
+        loss=plan.task.kind.LOSS,
+        patience=Patience(
+            max_epochs=min(rules.max_epochs, plan.protocol.max_epochs or rules.max_epochs),
+            plateau=rules.plateau_patience,
+            factor=rules.plateau_factor,
+            stop=rules.stop_patience,
+        ),
+        batch_tracks=plan.protocol.batch_tracks,
+        aggregation=rules.aggregation,
+    )
+
+
+def groups_of(members: Sequence[Member], size: int) -> list[list[Member]]:
+    """Divide members into groups that can be trained together.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        In any order.
+    size : int
+        Members in a group at most.
+
+    Returns
+    -------
+    list of list of Member
+        Each of one seed and form; learned sums, which take longest, first, so
+        that they do not leave a core idle at the end.
+    """
+    alike: dict[tuple[int, int], list[Member]] = {}
+    for each in members:
+        alike.setdefault((each.seed, len(each.reads)), []).append(each)
+    groups = [
+        same[start : start + size] for same in alike.values() for start in range(0, len(same), size)
+    ]
+    return sorted(groups, key=lambda group: -len(group[0].reads))
+
+
+def _train(
+    members: Sequence[Member], plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
+) -> list[TrainedMember]:
+    """Train groups side by side: one a core on a CPU, one after another on a GPU."""
+    on_cpu = plan.device.type == "cpu"
+    size = plan.engine.group_members or (1 if on_cpu else max(1, len(members)))
+    groups = groups_of(members, size)
+    rules, spec, kind = training_rules(plan), plan.task.spec, plan.task.kind
+    reference = data["valid"].targets.cpu().numpy()
+    threads_before = torch.get_num_threads()
+
+    def train(group: list[Member]) -> list[TrainedMember]:
+        if on_cpu:
+            torch.set_num_threads(1)
+        return train_group(
+            group,
+            rules,
+            data["train"],
+            data["valid"],
+            monitor=lambda output: kind.monitor(reference, output, spec),
+            device=plan.device,
+        )
+
+    found: dict[Member, TrainedMember] = {}
+    pool = ThreadPoolExecutor((os.cpu_count() or 1) if on_cpu else 1, thread_name_prefix="probe")
+    try:
+        with fast_products(plan.device):
+            for group, trained in zip(groups, pool.map(train, groups), strict=True):
+                found.update(zip(group, trained, strict=True))
+                progress.advance(len(group))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        torch.set_num_threads(threads_before)
+    return [found[each] for each in members]
+
+
+def _best(candidates: Sequence[TrainedMember]) -> TrainedMember:
+    return max(candidates, key=lambda each: each.valid_score)  # of equals the first rate
+
+
+def _trial(trained: TrainedMember) -> Trial:
+    return Trial(
+        layer=trained.member.layer,
+        setting=trained.member.learning_rate,
+        seed=trained.member.seed,
+        epochs=trained.epochs,
+        best_epoch=trained.best_epoch,
+        valid=trained.valid_score,
+    )
+
+
+def _outcome(
+    trained: Sequence[TrainedMember], plan: GridPlan, data: Mapping[str, ProbeData]
+) -> LayerOutcome:
+    """Predict validation and test with each seed's best parameters."""
+    predicted: dict[str, list[np.ndarray]] = {"valid": [], "test": []}
+    shares = []
+    for each in trained:
+        stack = {name: value[None].to(plan.device) for name, value in each.parameters.items()}
+        for split, kept in predicted.items():
+            outputs = predict(stack, [each.member], data[split], plan.rules.aggregation)
+            kept.append(outputs[0].cpu().numpy())
+        if "weights" in stack:
+            shares.append(torch.softmax(stack["weights"][0], dim=0).cpu().numpy())
+    member = trained[0].member
+    weights = None
+    if shares:
+        names = [plan.layer_names[at] for at in member.reads]
+        weights = dict(zip(names, np.mean(shares, axis=0).astype(float).tolist(), strict=True))
+    return LayerOutcome(
+        layer=member.layer,
+        setting=member.learning_rate,
+        seeds=tuple(each.member.seed for each in trained),
+        valid=float(np.mean([each.valid_score for each in trained])),
+        valid_outputs=np.stack(predicted["valid"]),
+        test_outputs=np.stack(predicted["test"]),
+        sum_weights=weights,
+    )

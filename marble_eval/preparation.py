@@ -1,0 +1,267 @@
+"""Everything that is settled before the encoder starts.
+
+Which tracks, which files, which features are cached, where the result goes and
+whether it is there already. Whatever can be wrong with the input is found here,
+all unusable files in one list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from marble_eval.audio import windowing_fingerprint
+from marble_eval.encoders import Encoder, normalises
+from marble_eval.errors import MissingError, SpecError
+from marble_eval.features.store import FeatureStore
+from marble_eval.features.survey import Survey, Unusable, survey
+from marble_eval.fingerprint import digest_of
+from marble_eval.grid import layer_choices
+from marble_eval.home import home_folder
+from marble_eval.identity import data_digests, deviations_of, unit_of, variant_of
+from marble_eval.results import result_folder
+from marble_eval.spec import SPLITS
+from marble_eval.splits import published_lists
+from marble_eval.tracks import check_tracks
+
+if TYPE_CHECKING:
+    from marble_eval.progress import Progress
+    from marble_eval.registry import Task
+    from marble_eval.spec import Settings, TaskRules, Track, Windowing
+
+_LISTED = 20  # files named in a message; the others are counted
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A run that could start.
+
+    Attributes
+    ----------
+    task, encoder, settings
+        What was asked for.
+    rules : TaskRules
+        The card's block for the protocol.
+    windowing : Windowing
+        How tracks become clips.
+    normalise : bool
+        Whether the waveform is normalised.
+    layers : mapping of str to tuple of int
+        What each probe reads.
+    seeds : tuple of int
+        Seeds of the probes.
+    tracks : list of Track
+        Every track of the task.
+    survey : Survey
+        Usable and unusable tracks.
+    store : FeatureStore
+        Where the features are.
+    features : str
+        Feature fingerprint.
+    """
+
+    task: Task
+    encoder: Encoder
+    settings: Settings
+    rules: TaskRules
+    windowing: Windowing
+    normalise: bool
+    layers: dict[str, tuple[int, ...]]
+    seeds: tuple[int, ...]
+    tracks: list[Track]
+    survey: Survey
+    store: FeatureStore
+    features: str
+
+    @property
+    def device(self) -> torch.device:
+        """Return the device on which probes are trained."""
+        name = self.settings.engine.device
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        return torch.device(name)
+
+    @property
+    def deviations(self) -> tuple[str, ...]:
+        """Return how the run departs from its protocol."""
+        return deviations_of(self.settings.protocol, self.survey.unusable, self.task)
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """Return the digests of data and split."""
+        return data_digests(self.tracks, self.survey)
+
+    @property
+    def unit(self) -> str:
+        """Return the fingerprint of all that can move a score."""
+        return unit_of(
+            self.task,
+            self.digests[0],
+            self.features,
+            self.settings.protocol,
+            self.rules,
+            self.settings.probe,
+            {"layers": list(self.layers), "seeds": self.seeds},
+        )
+
+    @property
+    def remarks(self) -> list[str]:
+        """Return what is particular about this copy of the data."""
+        gone = {each.track.id for each in self.survey.unusable}
+        there = {each.id for each in self.tracks} - gone
+        return [
+            f"{each.split} without {each.id}: {each.reason}"
+            for each in self.task.spec.may_lack
+            if each.id not in there
+        ]
+
+    @property
+    def folder(self) -> Path | None:
+        """Return where the result goes, or None if it is not to be written."""
+        settings = self.settings
+        if settings.results is None:
+            return None
+        return result_folder(
+            settings.results,
+            encoder=self.encoder.name,
+            revision=str(getattr(self.encoder, "revision", "unversioned")),
+            task=self.task.spec.name,
+            version=self.task.spec.version,
+            variant=variant_of(settings, self.encoder, list(self.layers), self.deviations),
+        )
+
+    def without(self, unusable: list[Unusable]) -> Preparation:
+        """Return the preparation after decoding found more unusable files."""
+        surveyed = self.survey.without(unusable)
+        _settle(surveyed, self.task, self.settings)
+        return replace(self, survey=surveyed)
+
+
+def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> Preparation:
+    """Settle a run.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be solved.
+    encoder : Encoder
+        What is to be evaluated.
+    settings : Settings
+        How.
+    progress : Progress
+        Who is told.
+
+    Returns
+    -------
+    Preparation
+        Ready to start.
+
+    Raises
+    ------
+    SpecError
+        If the card has no block for the protocol, or a layer does not exist.
+    MissingError
+        If data or split lists are missing, or files cannot be used and the run
+        was not told to go on without them.
+    ValidationError
+        If the data does not follow the card.
+    """
+    spec, protocol = task.spec, settings.protocol
+    if protocol.rules not in spec.protocols:
+        raise SpecError(
+            f"{task.folder / 'task.yaml'}: 'protocols' must have a block {protocol.rules!r} for "
+            f"the protocol {protocol.name}. It has {', '.join(spec.protocols) or 'none'}."
+        )
+    rules = spec.protocols[protocol.rules]
+    windowing = protocol.windowing(rules)
+    normalise = normalises(encoder, protocol.rules)
+    root = settings.root or default_root(task)
+    lists = partial(published_lists, spec, root, settings.splits)
+    layers = layer_choices(encoder.layers, settings.layers, protocol)
+    tracks = [each for each in task.read_tracks(root, spec, lists) if not _is_excused(each, task)]
+    check_tracks(tracks, spec, root)
+    about = {
+        "encoder": encoder.fingerprint(),
+        "windowing": windowing_fingerprint(windowing),
+        "normalised": normalise,
+        "pooling": "clip mean",
+    }
+    features = digest_of({**about, "dtype": settings.features})
+    store = FeatureStore(
+        home_folder() / "features" / features,
+        layers=len(encoder.layers),
+        width=encoder.width,
+        dtype=settings.features,
+        about={"name": encoder.name, **about},
+    )
+    surveyed = survey(
+        tracks,
+        store,
+        windowing,
+        sample_rate=encoder.sample_rate,
+        minimum_samples=int(getattr(encoder, "minimum_samples", 1)),
+        readers=settings.engine.readers,
+        progress=progress,
+    )
+    _settle(surveyed, task, settings)
+    return Preparation(
+        task=task,
+        encoder=encoder,
+        settings=settings,
+        rules=rules,
+        windowing=windowing,
+        normalise=normalise,
+        layers=layers,
+        seeds=settings.seed_list,
+        tracks=tracks,
+        survey=surveyed,
+        store=store,
+        features=features,
+    )
+
+
+def default_root(task: Task) -> Path:
+    """Say where a task's data is looked for when the user names no folder.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+
+    Returns
+    -------
+    Path
+        Beside the card of a task that was given as a folder; in the data home
+        otherwise.
+    """
+    if task.provider == "folder":
+        return task.folder
+    return home_folder() / "data" / task.spec.name
+
+
+def _is_excused(track: Track, task: Task) -> bool:
+    """Say whether a published variant of the data lacks this very file, as the user's does."""
+    return not track.path.exists() and any(each.id == track.id for each in task.spec.may_lack)
+
+
+def _settle(surveyed: Survey, task: Task, settings: Settings) -> None:
+    """Stop at unusable files, unless they are excused or the run is to go on."""
+    excused = {each.id for each in task.spec.may_lack}
+    lost = [each for each in surveyed.unusable if each.track.id not in excused]
+    if not lost:
+        return
+    listed = "\n".join(f"  {each.track.path}: {each.reason}" for each in lost[:_LISTED])
+    more = f"\n  and {len(lost) - _LISTED} more" if len(lost) > _LISTED else ""
+    summary = f"{len(lost)} audio files of {task.spec.name} cannot be used:\n{listed}{more}"
+    if settings.missing == "stop":
+        raise MissingError(
+            f"{summary}\nMend them, or take missing=report to go on without them; the result "
+            f"then says so and does not conform to the protocol."
+        )
+    for split in SPLITS:
+        if not any(each.split == split for each in surveyed.usable):
+            raise MissingError(f"{summary}\nNothing is left of the {split} split.")

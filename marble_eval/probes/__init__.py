@@ -1,0 +1,97 @@
+"""Small supervised read-outs of frozen features.
+
+`training` trains a group of probes side by side (linear, or one hidden layer),
+`heads` holds their arithmetic, `schedule` their learning rates and stopping,
+`logistic` scikit-learn's logistic regression. Which probes make up a grid, and
+which one wins, is decided in `marble_eval.grid`.
+
+Features are ``(layer, clip, width)``; the clips of a track lie together, and the
+output of a track is the mean over its clips.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+#: Name of the learned softmax-weighted sum of layers, where a layer's name stands.
+LEARNED_SUM = "sum"
+
+
+@dataclass(frozen=True)
+class ProbeData:
+    """The features and targets of one split.
+
+    Attributes
+    ----------
+    features : torch.Tensor [shape=(layer, clip, width)]
+        Pooled hidden states, in any float type.
+    clips : torch.Tensor [shape=(track,), int64]
+        Number of clips of each track, at least 1, in the order of the features.
+    targets : torch.Tensor [shape=(track,) or (track, output)]
+        Class indices, or one value for each output.
+    """
+
+    features: torch.Tensor
+    clips: torch.Tensor
+    targets: torch.Tensor
+
+    def __post_init__(self) -> None:
+        if int(self.clips.sum()) != self.features.shape[1] or bool((self.clips < 1).any()):
+            raise ValueError(
+                f"every track must have one or more clips, {self.features.shape[1]} in all. "
+                f"Got {int(self.clips.sum())} in {len(self.clips)} tracks."
+            )
+        if len(self.targets) != len(self.clips):
+            raise ValueError(
+                f"there must be one target a track. Got {len(self.targets)} targets "
+                f"for {len(self.clips)} tracks."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One probe of the grid.
+
+    Attributes
+    ----------
+    layer : str
+        Name of the layer it reads, or `LEARNED_SUM`.
+    reads : tuple of int
+        Positions of the layers it reads: one, or all that enter the sum.
+    learning_rate : float
+        Adam's learning rate at the start.
+    seed : int
+        All of its random numbers follow from this.
+    """
+
+    layer: str
+    reads: tuple[int, ...]
+    learning_rate: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class TrainedMember:
+    """A probe as it was at its best validation score.
+
+    Attributes
+    ----------
+    member : Member
+        What was trained.
+    parameters : mapping of str to torch.Tensor
+        The parameters at the best epoch, on the CPU.
+    valid_score : float
+        Validation score at the best epoch.
+    best_epoch, epochs : int
+        That epoch, from 1, and the number of epochs trained.
+    """
+
+    member: Member
+    parameters: dict[str, torch.Tensor]
+    valid_score: float
+    best_epoch: int
+    epochs: int

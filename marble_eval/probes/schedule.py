@@ -1,0 +1,108 @@
+"""When a probe's learning rate falls, when it stops, and which epoch was best.
+
+One `Schedule` follows a stack of probes, each by itself. The rules are those of
+`torch.optim.lr_scheduler.ReduceLROnPlateau` (relative threshold 1e-4) and of an
+early stop without tolerance, on the validation score, which is to rise; MARBLE's
+v1 code uses both on the same score (arXiv 2306.10548; protocol of 2023).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+_THRESHOLD = 1e-4  # ReduceLROnPlateau's default: a relative gain below it is none
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a probe may go without improvement.
+
+    Attributes
+    ----------
+    max_epochs : int
+        Training ends here at the latest.
+    plateau, stop : int
+        Epochs without improvement before the rate is reduced, before it stops.
+    factor : float
+        What the rate is multiplied with.
+    """
+
+    max_epochs: int
+    plateau: int
+    factor: float
+    stop: int
+
+
+class Schedule:
+    """The learning rates, best scores and stops of a stack of probes.
+
+    Parameters
+    ----------
+    rates : sequence of float
+        Learning rate of each probe at the start.
+    patience : Patience
+        The rules.
+
+    Attributes
+    ----------
+    rates : np.ndarray [shape=(member,)]
+        Learning rates now.
+    best_scores, best_epochs, epochs : np.ndarray [shape=(member,)]
+        Best score so far, its epoch (from 1), and epochs trained.
+    active : np.ndarray [shape=(member,), bool]
+        Which probes go on.
+    """
+
+    def __init__(self, rates: list[float], patience: Patience) -> None:
+        members = len(rates)
+        self.patience = patience
+        self.rates = np.array(rates, dtype=np.float64)
+        self.best_scores = np.full(members, -np.inf)
+        self.best_epochs = np.zeros(members, dtype=np.int64)
+        self.epochs = np.zeros(members, dtype=np.int64)
+        self.active = np.ones(members, dtype=bool)
+        self._plateau_best = np.full(members, -np.inf)
+        self._since_plateau = np.zeros(members, dtype=np.int64)
+
+    def update(self, scores: np.ndarray) -> np.ndarray:
+        """Take the validation scores of an epoch.
+
+        Parameters
+        ----------
+        scores : np.ndarray [shape=(member,)]
+            One score for each probe; those of stopped probes are ignored.
+
+        Returns
+        -------
+        np.ndarray [shape=(member,), bool]
+            Which probes have just reached their best score.
+
+        Raises
+        ------
+        ValueError
+            If an active probe's score is not a finite number.
+        """
+        if not np.isfinite(scores[self.active]).all():
+            raise ValueError(f"validation scores must be finite. Got {scores[self.active]!r}.")
+        self.epochs[self.active] += 1
+        improved = self.active & (scores > self.best_scores)
+        self.best_scores[improved] = scores[improved]
+        self.best_epochs[improved] = self.epochs[improved]
+        self._reduce_on_plateau(scores)
+        waited = self.epochs - self.best_epochs
+        self.active &= (waited < self.patience.stop) & (self.epochs < self.patience.max_epochs)
+        return improved
+
+    def _reduce_on_plateau(self, scores: np.ndarray) -> None:
+        # mode "max", threshold_mode "rel": best * (1 + threshold), also for scores below 0.
+        with np.errstate(invalid="ignore"):
+            bar = self._plateau_best * (1 + _THRESHOLD)
+        better = self.active & (scores > np.where(np.isfinite(bar), bar, -np.inf))
+        self._plateau_best[better] = scores[better]
+        self._since_plateau[self.active] += 1
+        self._since_plateau[better] = 0
+        stuck = self.active & (self._since_plateau > self.patience.plateau)
+        self.rates[stuck] *= self.patience.factor
+        self._since_plateau[stuck] = 0

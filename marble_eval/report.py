@@ -1,0 +1,108 @@
+"""A result as text: the table at the end of a run, and the layer curve.
+
+Shares are shown in percent, as the papers print them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marble_eval.leaderboard import published_value
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from marble_eval.results import MetricScore, Result
+
+_BAR = 40  # characters from 0 to 100 %
+
+
+def summary(result: Result, path: Path | None = None) -> str:
+    """Describe a result in a few lines.
+
+    Parameters
+    ----------
+    result : Result
+        The record.
+    path : Path, optional
+        Its file.
+
+    Returns
+    -------
+    str
+        Scores with intervals, the choice, ties, counts, the published value
+        where there is one, deviations, and the path.
+    """
+    task, encoder, protocol = result.task, result.encoder, result.protocol
+    lines = [
+        f"{task.name}@{task.version}   {encoder.name} ({encoder.revision})   {protocol.name}, "
+        f"{protocol.track}, probe {result.probe.name}"
+        + ("   embedded data" if task.embedded else ""),
+        "",
+        f"  {'metric':<12}{'value':>8}   {'95 % interval':<16}{'n':>6}   {'seeds ± sd':<14}"
+        "published",
+    ]
+    for name, score in result.metrics.items():
+        lines.append(f"  {_metric_line(result, name, score)}")
+    lines += ["", *_choice_lines(result), *_caveats(result)]
+    if path is not None:
+        lines += [f"  result    {path}", f"  items     {path.with_name('predictions.parquet')}"]
+    return "\n".join(lines)
+
+
+def _metric_line(result: Result, name: str, score: MetricScore) -> str:
+    published = published_value(result.encoder.name, result.task.column, name)
+    said = f"{published.value:.1f}  {published.source}" if published else "-"
+    spread = f"{len(score.seed_values)} ± {100 * score.seed_spread:.2f}"
+    interval = f"[{100 * score.low:.1f}, {100 * score.high:.1f}]"
+    return f"{name:<12}{100 * score.value:>8.1f}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
+
+
+def _choice_lines(result: Result) -> list[str]:
+    chosen = result.chosen
+    what = "C" if result.probe.name == "logreg" else "learning rate"
+    tied = [each.layer for each in result.layers if each.tied and each.layer != chosen.layer]
+    return [
+        f"  chosen on validation: layer {chosen.layer}, {what} {chosen.setting:g}",
+        f"  tied with it: {', '.join(tied) if tied else 'none'}",
+        f"  {len(result.grid)} probes; {result.cost.clips_encoded} clips encoded in "
+        f"{result.cost.extract_seconds:.1f} s, {result.cost.clips_cached} from the cache; "
+        f"grid {result.cost.train_seconds:.1f} s",
+    ]
+
+
+def _caveats(result: Result) -> list[str]:
+    counts = result.counts
+    lines = [f"  scored {counts.scored} of {counts.expected} test tracks"]
+    lines += [f"  deviates: {each}" for each in result.protocol.deviations]
+    lines += [f"  note: {each}" for each in result.remarks]
+    if "nc" in result.encoder.licence.lower():
+        lines.append(f"  licence: {result.encoder.licence}; the scores inherit its terms")
+    return lines
+
+
+def layer_curve(result: Result) -> str:
+    """Draw the test score of every layer as bars.
+
+    Parameters
+    ----------
+    result : Result
+        The record.
+
+    Returns
+    -------
+    str
+        One line a layer: name, value, interval, bar; ``*`` marks the layer that
+        validation chose, ``=`` those tied with it.
+    """
+    names = [each.layer for each in result.layers]
+    width = max(len("layer"), *(len(each) for each in names))
+    metric = next(iter(result.metrics))
+    lines = [f"  {'layer':<{width}}   test {metric} (shown, not chosen from; * chosen, = tied)"]
+    for each in result.layers:
+        mark = "*" if each.layer == result.chosen.layer else "=" if each.tied else " "
+        score = each.test
+        bar = "█" * max(0, round(_BAR * score.value))
+        interval = f"[{100 * score.low:5.1f}, {100 * score.high:5.1f}]"
+        lines.append(f"  {each.layer:<{width}} {mark} {100 * score.value:5.1f} {interval} {bar}")
+    return "\n".join(lines)

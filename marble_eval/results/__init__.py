@@ -1,0 +1,70 @@
+"""Result files: one JSON for each encoder, revision, task and protocol.
+
+`result.json` holds all that identifies a run, its choice and its scores, under
+the schema `marble_eval/schemas/result.schema.json`; `predictions.parquet` beside
+it holds what each item got, so that any metric can be computed anew without a
+model. Scores are stored as the metric gives them, accuracy as a share in [0, 1].
+"""
+
+from marble_eval.results.folder import (
+    find_results,
+    read_predictions,
+    read_result,
+    result_folder,
+    write_atomically,
+    write_result,
+)
+from marble_eval.results.predictions import check_predictions, output_columns
+from marble_eval.results.record import (
+    SCHEMA_VERSION,
+    Choices,
+    Cost,
+    EncoderRecord,
+    Environment,
+    FeatureRecord,
+    PredictionFile,
+    ProbeRecord,
+    ProtocolRecord,
+    Result,
+    TaskRecord,
+)
+from marble_eval.results.scores import (
+    Chosen,
+    Counts,
+    GridPoint,
+    LabelScore,
+    LayerScore,
+    MetricScore,
+    Missing,
+    ScoreRange,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "Choices",
+    "Chosen",
+    "Cost",
+    "Counts",
+    "EncoderRecord",
+    "Environment",
+    "FeatureRecord",
+    "GridPoint",
+    "LabelScore",
+    "LayerScore",
+    "MetricScore",
+    "Missing",
+    "PredictionFile",
+    "ProbeRecord",
+    "ProtocolRecord",
+    "Result",
+    "ScoreRange",
+    "TaskRecord",
+    "check_predictions",
+    "find_results",
+    "output_columns",
+    "read_predictions",
+    "read_result",
+    "result_folder",
+    "write_atomically",
+    "write_result",
+]

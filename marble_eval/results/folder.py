@@ -1,0 +1,244 @@
+"""Result folders: where a result lies, how it is written whole, how it is read.
+
+`<root>/<encoder>/<revision>/<task>@<version>/<protocol and variant>/` holds
+`result.json` and `predictions.parquet`; merging two trees is copying files. The
+record is written last and holds the digest of the predictions, so a folder is
+whole or it says so. Everything is checked on the way in and on the way out, and
+a file that cannot be read is an error, never passed over.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marble_eval.errors import MissingError, ValidationError
+from marble_eval.results import predictions as table
+from marble_eval.results.record import PredictionFile, Result
+from marble_eval.results.schema import from_json, to_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = "result.json"
+
+
+def result_folder(
+    root: Path, *, encoder: str, revision: str, task: str, version: int, variant: str
+) -> Path:
+    """Say where a result lies.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of all results.
+    encoder, revision : str
+        Name of the encoder and of its weights.
+    task : str
+        Name of the task.
+    version : int
+        Version of the task.
+    variant : str
+        Name of the protocol, and the choices that differ from its default.
+
+    Returns
+    -------
+    Path
+        The folder; it need not exist. What a file system may not take is
+        replaced by "-", and a name of nothing or of dots alone by "none".
+
+    Examples
+    --------
+    >>> result_folder(Path("results"), encoder="m-a-p/MERT", revision="12ab", task="GTZAN",
+    ...               version=1, variant="marble-v1,layers=5-6").as_posix()
+    'results/m-a-p-MERT/12ab/GTZAN@1/marble-v1,layers=5-6'
+    """
+    return root.joinpath(
+        *(_file_name(each) for each in (encoder, revision, f"{task}@{version}", variant))
+    )
+
+
+def _file_name(name: str) -> str:
+    safe = re.sub(r"[^A-Za-z0-9._@,=+-]", "-", name)
+    return safe if safe.strip(".") else "none"
+
+
+def write_result(folder: Path, result: Result, predictions: pd.DataFrame) -> Path:
+    """Write a result and its predictions, each whole or not at all.
+
+    Parameters
+    ----------
+    folder : Path
+        Where `result_folder` says; made if absent.
+    result : Result
+        What was found; its `predictions` is filled in.
+    predictions : pandas.DataFrame
+        As `marble_eval.results.predictions` says.
+
+    Returns
+    -------
+    Path
+        The `result.json` written.
+
+    Raises
+    ------
+    ValidationError
+        If the table or the record is not as it must be, a number is not finite,
+        or the folder holds a result of another encoder or task. Nothing is
+        written then.
+    """
+    path = folder / FILE
+    try:
+        table.check_predictions(predictions)
+    except ValueError as error:
+        raise ValidationError(f"{folder / table.FILE}: {error}") from None
+    content = table.pack(predictions)
+    written = dataclasses.replace(
+        result, predictions=PredictionFile(table.FILE, hashlib.sha256(content).hexdigest())
+    )
+    text = to_json(written, str(path))
+    _refuse_to_replace_another(path, written)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / table.FILE, content)
+    write_atomically(path, text.encode("utf-8"))
+    return path
+
+
+def _refuse_to_replace_another(path: Path, result: Result) -> None:
+    """Two names can become one folder name; the second must not replace the first."""
+    try:
+        there = read_result(path)
+    except (MissingError, ValidationError):
+        return  # what cannot be read names nobody, and a new run is the way to mend it
+    for what, name, other in (
+        ("encoder", result.encoder.name, there.encoder.name),
+        ("revision", result.encoder.revision, there.encoder.revision),
+        ("task", result.task.name, there.task.name),
+    ):
+        if name != other:
+            raise ValidationError(
+                f"{path}: must be of {what} {name!r} to be replaced by it. Got {other!r}. "
+                f"Rename one, or keep its results in another folder."
+            )
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    content : bytes
+        What it is to hold.
+    """
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with part.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_result(path: Path) -> Result:
+    """Read a `result.json` and check it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    Result
+        Its content.
+
+    Raises
+    ------
+    MissingError
+        If there is no such file.
+    ValidationError
+        If it is not strict JSON, of another schema version, or not as the
+        schema asks.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise MissingError(f"{path}: no such result file. Run the task first.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValidationError(f"{path}: cannot be read as a result: {error}.") from None
+    return from_json(text, str(path))
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read the predictions that belong to a result.
+
+    Parameters
+    ----------
+    path : Path
+        The `result.json`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `marble_eval.results.predictions` says.
+
+    Raises
+    ------
+    MissingError
+        If one of the two files is absent.
+    ValidationError
+        If the result is invalid, or the predictions are not those it was
+        written with.
+    """
+    record = read_result(path).predictions
+    if record is None:
+        raise ValidationError(f"{path}: 'predictions' must name a file. Got null.")
+    beside = path.with_name(record.file)
+    try:
+        content = beside.read_bytes()
+    except FileNotFoundError:
+        raise MissingError(f"{beside}: no such file, but {path.name} names it.") from None
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != record.sha256:
+        raise ValidationError(
+            f"{beside}: must have the sha256 {record.sha256} that {path.name} was written with. "
+            f"Got {digest}. Take the file from its source, or run the task again."
+        )
+    predictions = table.unpack(content)
+    try:
+        table.check_predictions(predictions)
+    except ValueError as error:
+        raise ValidationError(f"{beside}: {error}") from None
+    return predictions
+
+
+def find_results(root: Path) -> list[Path]:
+    """Find every result file below a folder.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+
+    Returns
+    -------
+    list of Path
+        Their paths, sorted.
+
+    Raises
+    ------
+    MissingError
+        If there is no such folder.
+    """
+    if not root.is_dir():
+        raise MissingError(f"{root}: no such folder of results. Run a task first.")
+    return sorted(root.rglob(FILE))

@@ -1,0 +1,220 @@
+"""The rules of a run: windows, protocol, probe and engine.
+
+A protocol (`configs/protocol/*.yaml`) fixes what holds for every task; the block
+of the same name in a task's card (`TaskRules`) fixes what that task has of its
+own. Sources: MARBLE (arXiv 2306.10548) App. A and the code of its versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Channels = Literal["mean", "first"]
+Resampler = Literal["torchaudio-sinc", "soxr-hq"]
+Scope = Literal["track", "clip"]
+Tail = Literal["keep", "pad", "drop"]
+Aggregation = Literal["mean-logits", "mean-probabilities"]
+
+
+@dataclass(frozen=True, slots=True)
+class Windowing:
+    """How the audio of a track becomes the clips that an encoder is given.
+
+    Attributes
+    ----------
+    channels : {"mean", "first"}
+        How several channels become one.
+    resampler : {"torchaudio-sinc", "soxr-hq"}
+        How the audio gets to the encoder's rate.
+    normalise : {"track", "clip"}
+        What the mean and variance are taken over, for encoders that want a
+        normalised waveform: the whole track before cutting, or each clip.
+    crop_seconds : float or None
+        Only the first seconds of the track are used; None for all of it.
+    clip_seconds : float or None
+        Length of a clip; None for the whole track in one.
+    hop_seconds : float or None
+        Distance between clip starts; None for the clip's length.
+    tail : {"keep", "pad", "drop"}
+        What becomes of a last clip that is too short: kept as it is, padded with
+        zeros to full length, or dropped. The first clip of a track always stays.
+    tail_seconds : float
+        A shorter rest than this is dropped.
+    """
+
+    channels: Channels
+    resampler: Resampler
+    normalise: Scope
+    crop_seconds: float | None
+    clip_seconds: float | None
+    hop_seconds: float | None
+    tail: Tail
+    tail_seconds: float
+
+    def __post_init__(self) -> None:
+        for name in ("crop_seconds", "clip_seconds", "hop_seconds"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name!r} must be positive or null. Got {value!r}.")
+        if self.tail_seconds < 0:
+            raise ValueError(f"'tail_seconds' must not be negative. Got {self.tail_seconds!r}.")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRules:
+    """What one protocol fixes for one task; a block of the task's card.
+
+    Attributes
+    ----------
+    crop_seconds, clip_seconds, hop_seconds, tail, tail_seconds
+        As in `Windowing`.
+    aggregation : {"mean-logits", "mean-probabilities"}
+        How the outputs of a track's clips become the track's.
+    learning_rates : tuple of float or None
+        The task's own rates; None for the protocol's.
+    max_epochs, plateau_patience, stop_patience : int
+        Training length; epochs without improvement before the learning rate is
+        reduced and before training stops.
+    plateau_factor : float
+        What the learning rate is multiplied with, in (0, 1).
+    """
+
+    crop_seconds: float | None
+    clip_seconds: float | None
+    hop_seconds: float | None
+    tail: Tail
+    tail_seconds: float
+    aggregation: Aggregation
+    learning_rates: tuple[float, ...] | None
+    max_epochs: int
+    plateau_patience: int
+    plateau_factor: float
+    stop_patience: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSpec:
+    """A named, versioned set of rules.
+
+    Attributes
+    ----------
+    name : str
+        "marble-v1", "marble-v2" or "quick".
+    version : int
+        Raised when scores under it can move.
+    rules : str
+        Which block of a task's card applies.
+    channels, resampler, normalise
+        As in `Windowing`.
+    learning_rates : tuple of float
+        The grid; of equal validation scores the earlier rate wins.
+    batch_tracks : int
+        Tracks in a batch; all clips of a track are in the same batch.
+    sum_from_layer : int
+        First layer that enters the learned sum.
+    head : str
+        Probe that the protocol asks for.
+    max_epochs : int or None
+        Upper bound over the task's own; None for none.
+    """
+
+    name: str
+    version: int
+    rules: str
+    channels: Channels
+    resampler: Resampler
+    normalise: Scope
+    learning_rates: tuple[float, ...]
+    batch_tracks: int
+    sum_from_layer: int
+    head: str
+    max_epochs: int | None
+
+    def __post_init__(self) -> None:
+        if not self.learning_rates or any(not rate > 0 for rate in self.learning_rates):
+            raise ValueError(
+                f"'learning_rates' must be positive numbers, at least one. "
+                f"Got {self.learning_rates!r}."
+            )
+        if self.batch_tracks < 1:
+            raise ValueError(f"'batch_tracks' must be at least 1. Got {self.batch_tracks!r}.")
+
+    def windowing(self, rules: TaskRules) -> Windowing:
+        """Join what the protocol and the task's card say of the audio."""
+        return Windowing(
+            channels=self.channels,
+            resampler=self.resampler,
+            normalise=self.normalise,
+            crop_seconds=rules.crop_seconds,
+            clip_seconds=rules.clip_seconds,
+            hop_seconds=rules.hop_seconds,
+            tail=rules.tail,
+            tail_seconds=rules.tail_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """A probe's shape (`configs/probe/*.yaml`).
+
+    Attributes
+    ----------
+    name : {"mlp", "linear", "logreg"}
+        Trained by gradient descent ("mlp", "linear") or by scikit-learn.
+    hidden : int
+        Hidden units; 0 for a linear map.
+    dropout : float
+        Share of hidden units dropped in training, in [0, 1).
+    inverse_penalties : tuple of float
+        The values of C tried by logistic regression; empty for the others.
+    """
+
+    name: Literal["mlp", "linear", "logreg"]
+    hidden: int
+    dropout: float
+    inverse_penalties: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.hidden < 0 or not 0 <= self.dropout < 1:
+            raise ValueError(
+                f"'hidden' must not be negative and 'dropout' must lie in [0, 1). "
+                f"Got {self.hidden!r} and {self.dropout!r}."
+            )
+        if (self.name == "logreg") != bool(self.inverse_penalties):
+            raise ValueError(
+                f"'inverse_penalties' belongs to logreg, and logreg needs it. "
+                f"Got {self.inverse_penalties!r} for {self.name!r}."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """Where and how wide the work is done; never part of a result's identity.
+
+    Attributes
+    ----------
+    device : str
+        "auto", "cpu", "cuda" or a numbered device.
+    workers : int
+        Encoders at work side by side on a CPU; 0 for one per core.
+    batch_clips : int
+        Clips in one call of the encoder; 0 for one on a CPU and 16 on a GPU.
+    readers : int
+        Threads that decode and resample ahead of the encoder.
+    group_members : int
+        Probes trained side by side; 0 for one on a CPU and all on a GPU.
+    """
+
+    device: str
+    workers: int
+    batch_clips: int
+    readers: int
+    group_members: int
+
+    def __post_init__(self) -> None:
+        for name in ("workers", "batch_clips", "group_members"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name!r} must not be negative. Got {getattr(self, name)!r}.")
+        if self.readers < 1:
+            raise ValueError(f"'readers' must be at least 1. Got {self.readers!r}.")

@@ -1,0 +1,63 @@
+"""How a run is done, whatever the task and the encoder are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from marble_eval.spec.protocol import EngineSpec, ProbeSpec, ProtocolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the user chose for a run.
+
+    Attributes
+    ----------
+    root : Path or None
+        The user's copy of the data; None for the task's folder in the data home.
+    splits : Path or None
+        Folder with the published split lists; None to look for them.
+    protocol, probe, engine
+        Rules, read-out, and where the work is done.
+    layers : "all" or tuple
+        Layer numbers or names; "sum" for the learned sum.
+    seeds : int
+        Number of seeds.
+    seed : int
+        The first of them; the others follow it.
+    missing : {"stop", "report"}
+        What is done about files that cannot be used.
+    features : {"float16", "float32"}
+        Number type of the cache.
+    results : Path or None
+        Folder of all results; None to write none.
+    force : bool
+        Run again although the result is there.
+    """
+
+    root: Path | None
+    splits: Path | None
+    protocol: ProtocolSpec
+    probe: ProbeSpec
+    engine: EngineSpec
+    layers: Literal["all"] | tuple[int | str, ...]
+    seeds: int
+    seed: int
+    missing: Literal["stop", "report"]
+    features: Literal["float16", "float32"]
+    results: Path | None
+    force: bool
+
+    def __post_init__(self) -> None:
+        if self.seeds < 1:
+            raise ValueError(f"'seeds' must be at least 1. Got {self.seeds!r}.")
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"'seed' must lie in 0 to 2**31 - 1. Got {self.seed!r}.")
+
+    @property
+    def seed_list(self) -> tuple[int, ...]:
+        """Return the seeds; one where the probe draws no random numbers."""
+        count = 1 if self.probe.name == "logreg" else self.seeds
+        return tuple(range(self.seed, self.seed + count))

@@ -1,0 +1,210 @@
+"""What a task card says (`tasks/*/task.yaml`), and what a track is.
+
+A card holds facts only: labels in class order, where the data lies, how it is
+split, how a protocol cuts it, what is measured, and where all of that comes
+from. Its `version` is raised whenever a score can move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from marble_eval.spec.protocol import TaskRules
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A recording with its annotation.
+
+    Attributes
+    ----------
+    id : str
+        Name that is unique in the task and the same on every machine.
+    path : Path
+        The audio file.
+    split : str
+        "train", "valid" or "test".
+    label : str
+        Class name, one of the card's labels.
+    group : str
+        What must stay on one side of a split (artist, song); the id if nothing.
+    """
+
+    id: str
+    path: Path
+    split: str
+    label: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way in which the data lies on disk.
+
+    Attributes
+    ----------
+    form : {"folders", "jsonl", "csv"}
+        Audio at paths made from the split list's ids; one JSON object a line for
+        each split; or one CSV for all.
+    folder : str
+        Where it starts, below the task's root; "." for the root itself.
+    path : str
+        "folders": pattern of the audio file, with ``{id}`` (an id of the split
+        list) and ``{extension}``. "csv": the file's name.
+    extensions : tuple of str
+        "folders": tried in this order.
+    files : mapping of str to str
+        "jsonl": file of each split.
+    """
+
+    form: Literal["folders", "jsonl", "csv"]
+    folder: str
+    path: str = ""
+    extensions: tuple[str, ...] = ()
+    files: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitList:
+    """A published list of the ids in one split.
+
+    Attributes
+    ----------
+    file : str
+        Path below the source's address.
+    sha256 : str
+        Digest of the published bytes.
+    """
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something was published.
+
+    Attributes
+    ----------
+    what : str
+        What is to be had there.
+    address : str
+        Web address, with the revision in it where there is one.
+    """
+
+    what: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """A track that a published variant of the data lacks.
+
+    Attributes
+    ----------
+    id, split, label : str
+        Which track.
+    reason : str
+        Why it may be absent or unreadable.
+    """
+
+    id: str
+    split: str
+    label: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """A task card.
+
+    Attributes
+    ----------
+    name : str
+        "GTZAN".
+    aliases : tuple of str
+        Other names by which it is known.
+    version : int
+        Raised when scores can move.
+    kind : str
+        Which of `marble_eval.kinds` reads, encodes, decodes and scores it.
+    summary : str
+        One line for the task list.
+    labels : tuple of str
+        Class names; the position is the class index.
+    data : tuple of Layout
+        The layouts understood, in the order they are looked for.
+    split_source : str
+        Address below which the split lists are published; empty if the data
+        carries its own split.
+    split_lists : mapping of str to SplitList
+        One list for each split, or none.
+    sizes : mapping of str to int
+        Tracks in each split.
+    label_counts : mapping of str to tuple of int
+        Tracks of each label in each split, in label order; may be empty.
+    may_lack : tuple of Excused
+        Tracks whose absence is part of a published variant.
+    protocols : mapping of str to TaskRules
+        What each protocol fixes for this task.
+    metrics : tuple of str
+        The metrics computed, main metric first.
+    higher_is_better : bool
+        Direction of the main metric.
+    embedded : bool
+        The data is made by the project itself; never ranked with real data.
+    column : str
+        Name of the task on MARBLE's leaderboard; empty if it is not there.
+    licence : str
+        Terms of the data.
+    citation : str
+        BibTeX.
+    sources : tuple of Source
+        Where the data is to be had.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    version: int
+    kind: str
+    summary: str
+    labels: tuple[str, ...]
+    data: tuple[Layout, ...]
+    split_source: str
+    split_lists: Mapping[str, SplitList]
+    sizes: Mapping[str, int]
+    label_counts: Mapping[str, tuple[int, ...]]
+    may_lack: tuple[Excused, ...]
+    protocols: Mapping[str, TaskRules]
+    metrics: tuple[str, ...]
+    higher_is_better: bool
+    embedded: bool
+    column: str
+    licence: str
+    citation: str
+    sources: tuple[Source, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ValueError(f"'labels' must be two or more different names. Got {self.labels!r}.")
+        for name, table in (("sizes", self.sizes), ("split_lists", self.split_lists)):
+            if table and set(table) != set(SPLITS):
+                raise ValueError(f"{name!r} must name {', '.join(SPLITS)}. Got {list(table)!r}.")
+        for split, counts in self.label_counts.items():
+            if len(counts) != len(self.labels) or sum(counts) != self.sizes.get(split):
+                raise ValueError(
+                    f"'label_counts' of {split!r} must have one number a label, with the sum "
+                    f"{self.sizes.get(split)}. Got {counts!r}."
+                )
+        if not self.metrics:
+            raise ValueError("'metrics' must name at least one metric, the main one first.")
+
+    @property
+    def main_metric(self) -> str:
+        """Return the metric that ranks encoders and chooses among probes."""
+        return self.metrics[0]

@@ -1,0 +1,212 @@
+"""How sure a score is: bootstrap over the items of a test split.
+
+A resample is written as weights, how often each item was drawn, so that a
+metric that takes weights scores all resamples at once. Items of one group (an
+artist, a song) are drawn together, because they err together. Intervals are
+percentile intervals (Efron and Tibshirani 1993, ch. 13). A resample for which a
+metric has no value is nan: it is counted in the interval, never dropped unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Reals = npt.NDArray[np.float64]
+Metric = Callable[[Reals], npt.ArrayLike]
+
+
+class Interval(NamedTuple):
+    """An interval from resamples.
+
+    Attributes
+    ----------
+    low, high : float
+        Its ends, in the unit of the metric.
+    undefined : int
+        Resamples for which the metric had no value; the ends are without them.
+    """
+
+    low: float
+    high: float
+    undefined: int = 0
+
+
+def bootstrap_weights(groups: npt.ArrayLike, *, resamples: int = 1000, seed: int) -> Reals:
+    """Draw groups of items with replacement and count how often each item came.
+
+    Parameters
+    ----------
+    groups : array_like [shape=(n,)]
+        Group of each item, as text or integers. Items that share one are drawn
+        together; where all differ, items are drawn.
+    resamples : int
+        Number of resamples, at least 1.
+    seed : int
+        Seed of the draw. The same groups in another order get the same draws.
+
+    Returns
+    -------
+    np.ndarray [shape=(resamples, n), float64]
+        Whole numbers. Each row draws as many groups as there are, so it adds up
+        to n where all groups have one size.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two groups: nothing can be said of their spread.
+
+    Examples
+    --------
+    >>> bootstrap_weights(["a", "b", "b"], resamples=3, seed=0)
+    array([[0., 2., 2.],
+           [1., 1., 1.],
+           [2., 0., 0.]])
+    """
+    names = np.asarray(groups)
+    if names.ndim != 1:
+        raise ValueError(f"groups must have shape (n,). Got {names.shape}.")
+    if resamples < 1:
+        raise ValueError(f"resamples must be at least 1. Got {resamples!r}.")
+    distinct, group_of_item = np.unique(names, return_inverse=True)
+    if len(distinct) < 2:
+        raise ValueError(
+            f"groups must name at least two groups for an interval. Got {len(distinct)}."
+        )
+    generator = np.random.default_rng(seed)
+    drawn = np.empty((resamples, len(distinct)))
+    for row in drawn:
+        row[:] = np.bincount(
+            generator.integers(len(distinct), size=len(distinct)), minlength=len(distinct)
+        )
+    return drawn[:, group_of_item]
+
+
+def percentile_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
+    """Take the middle share of resampled values.
+
+    Parameters
+    ----------
+    values : array_like [shape=(resamples,)]
+        The metric on each resample; nan where it has no value.
+    level : float
+        Share inside the interval, in (0, 1).
+
+    Returns
+    -------
+    Interval
+        Percentiles (linear between neighbours) and the number of nan.
+
+    Raises
+    ------
+    ValueError
+        If there is no value, all are nan or one is infinite.
+
+    Examples
+    --------
+    >>> percentile_interval([0.0, 0.25, 0.5, 0.75, 1.0], level=0.5)
+    Interval(low=0.25, high=0.75, undefined=0)
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
+    scores = np.asarray(values, dtype=np.float64)
+    if scores.ndim != 1:
+        raise ValueError(f"values must have shape (resamples,). Got {scores.shape}.")
+    if np.isinf(scores).any():
+        raise ValueError("values must be finite, or nan where the metric has none. Got infinity.")
+    defined = scores[~np.isnan(scores)]
+    if not len(defined):
+        raise ValueError(f"values must hold at least one number. Got {len(scores)} nan.")
+    tail = 50 * (1 - level)
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return Interval(float(low), float(high), len(scores) - len(defined))
+
+
+def bootstrap_interval(
+    metric: Metric,
+    groups: npt.ArrayLike,
+    *,
+    resamples: int = 1000,
+    seed: int,
+    level: float = 0.95,
+) -> Interval:
+    """Give the interval of a metric under resampling of the items.
+
+    Parameters
+    ----------
+    metric : callable
+        From weights (resamples, n) to values (resamples,).
+    groups : array_like [shape=(n,)]
+        Group of each item, as `bootstrap_weights`.
+    resamples : int
+        Number of resamples.
+    seed : int
+        Seed of the draw.
+    level : float
+        Share inside the interval, in (0, 1).
+
+    Returns
+    -------
+    Interval
+        The percentile interval.
+
+    Raises
+    ------
+    ValueError
+        As `bootstrap_weights` and `percentile_interval`.
+
+    Examples
+    --------
+    >>> hit = np.array([1.0, 0.0, 1.0, 1.0])
+    >>> bootstrap_interval(lambda weights: weights @ hit / 4, range(4), seed=0)
+    Interval(low=0.25, high=1.0, undefined=0)
+    """
+    weights = bootstrap_weights(groups, resamples=resamples, seed=seed)
+    return percentile_interval(metric(weights), level)
+
+
+def paired_tie(first: npt.ArrayLike, second: npt.ArrayLike, level: float = 0.95) -> bool:
+    """Say whether two estimates on the same items cannot be told apart.
+
+    Parameters
+    ----------
+    first, second : array_like [shape=(resamples,)]
+        The metric of each, on the same resamples in the same order; nan where
+        it has no value.
+    level : float
+        Share inside the interval of the difference, in (0, 1).
+
+    Returns
+    -------
+    bool
+        True if the interval of the difference holds 0.
+
+    Raises
+    ------
+    ValueError
+        If the two differ in length, or as `percentile_interval`.
+
+    Notes
+    -----
+    Pairing takes away what is common to both: a resample of easy items lifts
+    both scores and leaves the difference. Overlap of two separate intervals is
+    a far weaker test.
+
+    Examples
+    --------
+    >>> paired_tie([0.70, 0.74, 0.78], [0.69, 0.75, 0.77])
+    True
+    >>> paired_tie([0.70, 0.74, 0.78], [0.67, 0.70, 0.76])
+    False
+    """
+    ours, theirs = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if ours.shape != theirs.shape:
+        raise ValueError(
+            f"first and second must come from the same resamples. "
+            f"Got {ours.shape} and {theirs.shape}."
+        )
+    interval = percentile_interval(ours - theirs, level)
+    return interval.low <= 0 <= interval.high

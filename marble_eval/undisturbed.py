@@ -1,0 +1,60 @@
+"""Leave a caller's program as it was: train mode, random state, threads."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def undisturbed(*objects: object) -> Iterator[None]:
+    """Put modules into evaluation mode for a block, and give everything back.
+
+    Parameters
+    ----------
+    *objects : object
+        Encoders; those that are `torch.nn.Module`, or hold some as attributes,
+        are put into evaluation mode.
+
+    Yields
+    ------
+    None
+        PyTorch's random state and every module's mode are restored afterwards.
+
+    Examples
+    --------
+    >>> model = torch.nn.Dropout()
+    >>> with undisturbed(model):
+    ...     model.training
+    False
+    >>> model.training
+    True
+    """
+    modules = [module for each in objects for module in _modules(each)]
+    modes = [(module, module.training) for module in modules]
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=devices):
+        try:
+            for module in modules:
+                module.training = False
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            torch.set_num_threads(threads)
+
+
+def _modules(holder: object) -> list[torch.nn.Module]:
+    """Find an object's modules: itself, or its attributes, with all they contain."""
+    if isinstance(holder, torch.nn.Module):
+        return list(holder.modules())
+    held = getattr(holder, "__dict__", {}).values()
+    return [
+        each for value in held if isinstance(value, torch.nn.Module) for each in value.modules()
+    ]

@@ -1,0 +1,1 @@
+"""Scores that papers report, each with its source; data only."""

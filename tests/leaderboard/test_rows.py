@@ -1,0 +1,84 @@
+"""Rows of the long table: columns, units, and what a reported row leaves empty."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from marble_eval.leaderboard import (
+    COLUMNS,
+    metric_unit,
+    published_row,
+    published_scores,
+    result_rows,
+)
+from marble_eval.results import Result, read_result
+
+EXAMPLE = Path(__file__).parents[1] / "results" / "example_result.json"
+
+
+def _result() -> Result:
+    return read_result(EXAMPLE)
+
+
+def test_columns_are_in_the_order_that_readers_rely_on() -> None:
+    assert ", ".join(COLUMNS) == (
+        "encoder, revision, licence, task, task_version, protocol, protocol_version, track, "
+        "conforms, deviations, probe, layer, setting, seeds, metric, unit, value, low, high, n, "
+        "seed_spread, expected, scored, embedded, selected_on, source, reference, data_digest, "
+        "harness, created"
+    )
+
+
+def test_a_result_has_a_row_for_each_metric() -> None:
+    accuracy, f1 = result_rows(_result())
+    assert (accuracy.metric, f1.metric) == ("accuracy", "macro_f1")
+    assert accuracy.seeds == "1234 1235"
+    assert (accuracy.expected, accuracy.scored, accuracy.n) == (5, 4, 4)
+    assert (accuracy.conforms, accuracy.embedded, accuracy.source) == ("true", "false", "run")
+    assert accuracy.reference == json.loads(EXAMPLE.read_text())["unit"]
+    assert dataclasses.replace(accuracy, metric="", value=0, low=0, seed_spread=0) == (
+        dataclasses.replace(f1, metric="", value=0, low=0, seed_spread=0)
+    )
+
+
+def test_shares_are_given_in_percent_with_four_decimals() -> None:
+    row = result_rows(_result())[0]
+    assert row.unit == "percent"
+    assert (row.value, row.low, row.high, row.seed_spread) == (74.8276, 25.0, 100.0, 0.4633)
+
+
+@pytest.mark.parametrize(
+    ("metric", "unit", "value", "shown"),
+    [
+        ("r2", "percent", -0.0000001, "0.0"),
+        ("sdr_bass", "dB", 4.12344, "4.1234"),
+        ("hop_error", "1", 0.12346, "0.1235"),
+    ],
+)
+def test_units_follow_the_metric(metric: str, unit: str, value: float, shown: str) -> None:
+    result = _result()
+    score = dataclasses.replace(result.metrics["accuracy"], value=value)
+    (row,) = result_rows(dataclasses.replace(result, metrics={metric: score}))
+    assert (metric_unit(metric), row.unit, str(row.value)) == (unit, unit, shown)
+
+
+def test_deviations_are_joined() -> None:
+    result = _result()
+    deviations = ("batch 128 instead of 64", "3 tracks missing")
+    protocol = dataclasses.replace(result.protocol, conforms=False, deviations=deviations)
+    row = result_rows(dataclasses.replace(result, protocol=protocol))[0]
+    assert row.conforms == "false"
+    assert row.deviations == "batch 128 instead of 64; 3 tracks missing"
+
+
+def test_a_reported_row_claims_only_what_its_source_says() -> None:
+    score = next(each for each in published_scores() if each.note)
+    row = published_row(score)
+    assert (row.encoder, row.value, row.unit) == (score.encoder, score.value, "percent")
+    assert (row.source, row.reference) == ("reported", score.source)
+    assert row.deviations == "exceeded the one-week wall"
+    said = {"encoder", "task", "track", "deviations", "metric", "unit", "value", "source"}
+    for name in set(COLUMNS) - said - {"reference", "embedded"}:
+        assert getattr(row, name) in (None, ""), name
