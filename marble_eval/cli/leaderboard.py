@@ -38,7 +38,9 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"{count} results left out of the wide table: {reason}\n")
     if options.csv is None:
         columns = [name for name in tables.wide.columns if tables.wide[name].notna().any()]
-        sys.stdout.write(tables.wide[columns].to_string(index=False, na_rep="-") + "\n")
+        sys.stdout.write(
+            tables.wide[columns].to_string(index=False, na_rep="-", float_format="%.1f") + "\n"
+        )
         return 0
     long, wide = write_board(tables, options.csv)
     sys.stdout.write(f"{long}\n{wide}\n")

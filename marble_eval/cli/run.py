@@ -153,10 +153,15 @@ def _check_overrides(overrides: list[str], choices: dict[str, Any]) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
-    try:
-        parsed = OverridesParser.create().parse_overrides(overrides)
-    except HydraException as error:
-        raise SpecError(f"marble-eval run: {str(error).splitlines()[0]}") from None
+    parser, parsed = OverridesParser.create(), []
+    for each in overrides:
+        try:
+            parsed.append(parser.parse_override(each))
+        except HydraException as error:
+            raise SpecError(
+                f"marble-eval run: {each!r} must be key=value in Hydra's grammar. "
+                f"{str(error).splitlines()[0]}. Quote lists and texts with special signs."
+            ) from None
     known = {**choices, "task": [_option_name(each) for each in choices["task"]]}
     known["encoder"] = [*choices["encoder"], "custom"]
     first = []
@@ -231,9 +236,9 @@ def _job(config: dict[str, Any]) -> None:
     from marble_eval.registry import load_task, task_names
     from marble_eval.spec import Settings, from_mapping
 
-    chosen = config.pop("task")
+    chosen = config.pop("task", None)
     if chosen is None:
-        raise SpecError(f"task: must be named, task=NAME. {near_misses('', task_names())}")
+        raise SpecError(f"marble-eval run: name a task, task=NAME. {near_misses('', task_names())}")
     task = load_task(chosen["name"])
     encoder, dry = config.pop("encoder"), config.pop("dry_run")
     for name in ("root", "splits"):

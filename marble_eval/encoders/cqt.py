@@ -39,6 +39,11 @@ class ConstantQ:
     ------
     ValueError
         If there is no bin, or the highest is above half the sample rate.
+
+    Examples
+    --------
+    >>> ConstantQ(16000, 320, 84, 12)(torch.zeros(1, 16000)).shape
+    torch.Size([1, 51, 84])
     """
 
     def __init__(

@@ -1,0 +1,197 @@
+"""Checkpoints of HuBERT and MERT: found, read as tensors, and accounted for.
+
+A checkpoint is a folder as its authors release it: `config.json`, and the weights as
+`model.safetensors` or `pytorch_model.bin`, which are read as tensors and nothing else.
+Every weight must have its place and every place its weight.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from marble_eval.encoders.shape import HubertShape, read_shape, weight_sizes
+from marble_eval.errors import MissingError, SpecError
+
+CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+# How torch's newer weight norm names what the released files call weight_g and weight_v.
+_RENAMED = {
+    f"encoder.pos_conv_embed.conv.parametrizations.weight.original{index}": (
+        f"encoder.pos_conv_embed.conv.weight_{letter}"
+    )
+    for index, letter in enumerate("gv")
+}
+
+
+def fetched(hub: str, revision: str | None) -> Path:
+    """Find a commit of a repository in the hub's cache, downloaded if it may be.
+
+    Parameters
+    ----------
+    hub : str
+        Repository, such as "m-a-p/MERT-v1-95M".
+    revision : str or None
+        Branch or commit; None for the newest.
+
+    Returns
+    -------
+    Path
+        Its folder, which has the name of the commit.
+
+    Raises
+    ------
+    MissingError
+        If it is not in the cache and cannot be downloaded.
+    """
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only if it is needed
+
+    wanted = [CONFIG, PREPROCESSOR, *WEIGHTS]
+    try:
+        return Path(snapshot_download(hub, revision=revision, allow_patterns=wanted))
+    except Exception as error:  # those of its HTTP library, which changed between versions
+        raise MissingError(
+            f"{hub}: must be in the hub's cache or come from the hub. "
+            f"Got {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
+
+
+def read_checkpoint(folder: Path) -> tuple[HubertShape, dict[str, torch.Tensor]]:
+    """Read a checkpoint's config and weights.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder in the released layout.
+
+    Returns
+    -------
+    shape : HubertShape
+        The network.
+    weights : dict of str to torch.Tensor
+        Every tensor that `weight_sizes` lists, and no other.
+
+    Raises
+    ------
+    MissingError
+        If a file or weight is absent or damaged.
+    SpecError
+        If the config contradicts itself, or a weight has no place or another size.
+    """
+    if not folder.is_dir():
+        raise MissingError(f"{folder}: must be the folder of a checkpoint. It is not there.")
+    config = _read_json(folder / CONFIG)
+    # The config of the 330M in MERT's repository says hubert, released ones mert_model.
+    if config.get("model_type") not in ("mert_model", "hubert"):
+        raise MissingError(
+            f"{folder / CONFIG}: 'model_type' must be mert_model. Got {config.get('model_type')!r}."
+        )
+    if (folder / PREPROCESSOR).is_file():
+        rate = _read_json(folder / PREPROCESSOR).get("sampling_rate")
+        if rate is not None and config.setdefault("sample_rate", rate) != rate:
+            raise SpecError(
+                f"{folder}: {CONFIG} and {PREPROCESSOR} must agree on the sample rate. "
+                f"Got {config['sample_rate']!r} and {rate!r}."
+            )
+    file = next((folder / each for each in WEIGHTS if (folder / each).is_file()), None)
+    if file is None:
+        raise MissingError(
+            f"{folder}: must hold {' or '.join(WEIGHTS)}, in one piece. Neither is there."
+        )
+    shape = read_shape(config, str(folder / CONFIG))
+    return shape, placed(_read_tensors(file), shape, str(file))
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise MissingError(f"{path}: must be a JSON file. Got {error}.") from error
+    if not isinstance(content, dict):
+        raise MissingError(f"{path}: must hold names and values. Got {content!r}.")
+    return content
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read weights without running anything that a file may ask for."""
+    broken = (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError)
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (*broken, SafetensorError) as error:
+        first = str(error).partition("\n")[0]
+        raise MissingError(
+            f"{path}: must be a whole file of tensors. Got {type(error).__name__}: {first}."
+        ) from error
+    if not isinstance(state, dict) or not all(map(torch.is_tensor, state.values())):
+        raise MissingError(f"{path}: must hold tensors by name. Got {type(state).__name__}.")
+    return state
+
+
+def placed(
+    state: Mapping[str, torch.Tensor], shape: HubertShape, subject: str
+) -> dict[str, torch.Tensor]:
+    """Give every weight its place, and complain of any that does not fit.
+
+    Parameters
+    ----------
+    state : mapping of str to torch.Tensor
+        Weights under released names, or those of torch's newer weight norm.
+    shape : HubertShape
+        The network.
+    subject : str
+        Who is being read, for the message.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Every tensor that `weight_sizes` lists, and no other.
+
+    Raises
+    ------
+    MissingError
+        If a weight is missing.
+    SpecError
+        If a weight is unexpected or has another size.
+    """
+    sizes, weights, astray = weight_sizes(shape), {}, []
+    for name, weight in state.items():
+        if name == "masked_spec_embed" or name.startswith("feature_extractor_cqt."):
+            continue  # used in training only; derived from the config
+        place = _RENAMED.get(name, name)
+        if place not in sizes or place in weights:
+            astray.append(name)
+        weights[place] = weight
+    absent = [name for name in sizes if name not in weights]
+    if absent:
+        raise MissingError(f"{subject}: must hold every weight. Missing: {_listed(absent)}.")
+    if astray:
+        raise SpecError(
+            f"{subject}: must hold weights of this network only. Unexpected: {_listed(astray)}."
+        )
+    misfits = [
+        f"{name} {tuple(weight.shape)} {weight.dtype} instead of {sizes[name]}"
+        for name, weight in weights.items()
+        if tuple(weight.shape) != sizes[name] or not weight.is_floating_point()
+    ]
+    if misfits:
+        raise SpecError(
+            f"{subject}: must hold weights that fit the config. Got {_listed(misfits)}."
+        )
+    return weights
+
+
+def _listed(names: Collection[str]) -> str:
+    """List a few names, and say how many more there are."""
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(list(names)[:6]) + more
