@@ -202,10 +202,11 @@ def load_mert(
         shape, weights = read_checkpoint(folder)
     except MissingError as error:
         wanted = f"{hub or 'REPOSITORY'} {CONFIG} {PREPROCESSOR} {WEIGHTS[1]} --local-dir DIR"
+        known = (hub or name).rpartition("/")[2].lower()
         pinned = f" --revision {revision}" if revision else ""
         raise MissingError(
             f"{error} Get the checkpoint and name its folder:\n  hf download {wanted}{pinned}\n"
-            f"  marble-eval run ... encoder={name.lower()} encoder.path=DIR"
+            f"  marble-eval run ... encoder={known} encoder.path=DIR"
         ) from error
     return MertEncoder(
         name=name,

@@ -13,8 +13,8 @@ import torch
 from transformers import HubertConfig, HubertModel
 
 from marble_eval.encoders.hubert import Hubert, convolve
-from marble_eval.encoders.shape import HubertShape, weight_sizes
 from marble_eval.encoders.mert import load_mert
+from marble_eval.encoders.shape import HubertShape, weight_sizes
 from marble_eval.errors import SpecError
 from marble_eval.spec.mapping import from_mapping
 
