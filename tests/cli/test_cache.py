@@ -1,0 +1,67 @@
+"""`marble-eval cache`: what it shows is what lies on the disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+import marble_eval
+from marble_eval.cli import main
+from marble_eval.home import home_folder
+
+
+@pytest.fixture
+def store(small_task: Path) -> Path:
+    """The folder of a store that a run has filled."""
+    marble_eval.evaluate("mel", str(small_task), protocol="quick", seeds=1)
+    (folder,) = (home_folder() / "features").iterdir()
+    return folder
+
+
+def test_ls_shows_encoder_clips_and_bytes(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["cache", "ls", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["fingerprint"] == store.name
+    assert (found["encoder"], found["clips"]) == ("mel", 48)
+    assert found["bytes"] == 48 * 256 * 2  # one layer of 256 float16 numbers a clip
+    assert main(["cache", "ls"]) == 0
+    assert f"{store.name[:12]}  mel" in capsys.readouterr().out
+
+
+def test_verify_counts_damaged_records_and_exits_4(
+    store: Path, small_task: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "verify"]) == 0
+    assert "48 records  ok" in capsys.readouterr().out
+    data = bytearray((store / "data.bin").read_bytes())
+    data[700] ^= 1
+    (store / "data.bin").write_bytes(data)
+    assert main(["cache", "verify"]) == 4
+    assert "1 DAMAGED" in capsys.readouterr().out
+    result = marble_eval.evaluate("mel", str(small_task), protocol="quick", seeds=1)
+    assert result.cost.clips_encoded == 1
+    assert main(["cache", "verify", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["records"], found["damaged"]) == (48, 0)
+
+
+def test_prune_deletes_what_is_named_and_nothing_else(
+    store: Path, small_task: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marble_eval.evaluate("mel", str(small_task), protocol="marble-v2", seeds=1)
+    assert main(["cache", "prune", "--days", "1"]) == 0
+    assert len(list(store.parent.iterdir())) == 2
+    long_ago = time.time() - 3 * 86400
+    os.utime(store / "data.bin", (long_ago, long_ago))
+    assert main(["cache", "prune", "--days", "2"]) == 0
+    assert not store.exists()
+    (left,) = store.parent.iterdir()
+    assert main(["cache", "prune", left.name[:8]]) == 0
+    assert not left.exists()
+    capsys.readouterr()
+    assert main(["cache", "ls"]) == 0
+    assert capsys.readouterr().out.startswith("0 stores")
