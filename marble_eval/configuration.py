@@ -1,7 +1,8 @@
-"""The YAML files in `configs/`, read without Hydra.
+"""YAML files, read without Hydra: those in `configs/`, and task cards.
 
-The command line composes them with Hydra; the library reads the same files, so
-every default is written down once.
+The command line composes the configs with Hydra; the library reads the same files,
+so every default is written down once. A name that a file gives twice is refused, as
+Hydra refuses it: YAML readers take the last one without a word.
 """
 
 from __future__ import annotations
@@ -13,6 +14,54 @@ import yaml
 
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec, from_mapping
+
+_GROUPS = ("encoder", "engine", "probe", "protocol")
+
+
+class _Reader(yaml.SafeLoader):
+    """YAML's plain values, every name in a mapping once."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        names = set()
+        for name, _ in node.value:
+            if name.value in names:
+                raise yaml.MarkedYAMLError(
+                    problem=f"{name.value!r} is given twice", problem_mark=name.start_mark
+                )
+            names.add(name.value)
+        return node
+
+
+def read_yaml(text: str, subject: str) -> Any:
+    """Read YAML as plain values.
+
+    Parameters
+    ----------
+    text : str
+        One document.
+    subject : str
+        Who is being read, for the message: a path.
+
+    Returns
+    -------
+    object
+        Mappings, lists and single values.
+
+    Raises
+    ------
+    SpecError
+        If it is not YAML, or gives a name twice.
+
+    Examples
+    --------
+    >>> read_yaml("seeds: 3", "run.yaml")
+    {'seeds': 3}
+    """
+    try:
+        return yaml.load(text, Loader=_Reader)
+    except yaml.YAMLError as error:
+        raise SpecError(f"{subject}: must be a readable YAML file. {error}") from None
 
 
 def config_names(group: str) -> tuple[str, ...]:
@@ -28,11 +77,18 @@ def config_names(group: str) -> tuple[str, ...]:
     tuple of str
         Names, sorted.
 
+    Raises
+    ------
+    SpecError
+        If there is no such group.
+
     Examples
     --------
     >>> config_names("probe")
     ('linear', 'logreg', 'mlp')
     """
+    if group not in _GROUPS:
+        raise SpecError(f"no group of configs is called {group!r}. {near_misses(group, _GROUPS)}")
     folder = files("marble_eval.configs") / group
     return tuple(sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".yaml")))
 
@@ -53,13 +109,18 @@ def read_config(group: str, name: str) -> dict[str, Any]:
     Raises
     ------
     SpecError
-        If there is no such config.
+        If there is no such group or config.
+
+    Examples
+    --------
+    >>> read_config("probe", "mlp")["dropout"]
+    0.2
     """
     known = config_names(group)
     if name not in known:
         raise SpecError(f"no {group} is called {name!r}. {near_misses(name, known)}")
     text = (files("marble_eval.configs") / group / f"{name}.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text))
+    return dict(read_yaml(text, f"{group}/{name}.yaml"))
 
 
 def run_defaults() -> dict[str, Any]:
@@ -76,7 +137,7 @@ def run_defaults() -> dict[str, Any]:
     3
     """
     text = (files("marble_eval.configs") / "run.yaml").read_text(encoding="utf-8")
-    values = yaml.safe_load(text)
+    values = read_yaml(text, "run.yaml")
     return {name: each for name, each in values.items() if name not in ("defaults", "hydra")}
 
 

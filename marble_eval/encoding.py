@@ -68,7 +68,9 @@ def encode_tracks(prepared: Preparation, progress: Progress) -> Encoded:
     encoded, seconds = extraction.encoded, extraction.seconds
     if damaged:
         progress.say(f"{len(damaged)} cached tracks fail their checksum; they are encoded again")
-        repair = _fill(prepared, len(damaged), progress)
+        lost_clips = sum(_lost_clips(prepared, each) for each in damaged)
+        repair = _fill(prepared, lost_clips, progress)
+        prepared = _without_lost(prepared, repair)
         encoded, seconds = encoded + repair.encoded, seconds + repair.seconds
         features, damaged = _read(prepared)
     if damaged:
@@ -118,6 +120,10 @@ def _without_lost(prepared: Preparation, extraction: Extraction) -> Preparation:
             if digests[each.id] in by_audio
         ]
     )
+
+
+def _lost_clips(prepared: Preparation, audio: str) -> int:
+    return (prepared.store.clip_count(audio) or 1) - prepared.store.stored_clips(audio)
 
 
 def _read(prepared: Preparation) -> tuple[dict[str, np.ndarray], list[str]]:

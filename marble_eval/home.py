@@ -1,7 +1,8 @@
 """Where files are kept: the cache of features, fetched lists, embedded data.
 
 ``MARBLE_EVAL_HOME`` names the folder; without it, ``marble_eval`` below
-``XDG_CACHE_HOME`` or ``~/.cache``. ``HF_HUB_OFFLINE`` holds for every download.
+``XDG_CACHE_HOME`` or ``~/.cache``. A relative ``XDG_CACHE_HOME`` counts as none (XDG
+Base Directory Specification). ``HF_HUB_OFFLINE`` holds for every download.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ def home_folder() -> Path:
     named = os.environ.get("MARBLE_EVAL_HOME")
     if named:
         return Path(named).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "marble_eval"
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (cache if cache.is_absolute() else Path.home() / ".cache") / "marble_eval"
 
 
 def is_offline() -> bool:

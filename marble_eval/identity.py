@@ -12,7 +12,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from marble_eval.configuration import load_probe, load_protocol, run_defaults
-from marble_eval.fingerprint import digest_of
+from marble_eval.fingerprint import digest_of, file_digest
 from marble_eval.spec import SPLITS
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def unit_of(
     Parameters
     ----------
     task : Task
-        Card and version.
+        Card, and the code of its folder.
     data_digest : str
         See `data_digests`.
     features : str
@@ -165,10 +165,12 @@ def unit_of(
     str
         32 hexadecimal digits.
     """
+    code = task.folder / "task.py"
     return digest_of(
         {
             "method": METHOD_VERSION,
             "task": task.spec,
+            "task code": file_digest(code) if code.is_file() else "",
             "data": data_digest,
             "features": features,
             "protocol": protocol,

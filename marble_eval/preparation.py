@@ -186,6 +186,10 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
     check_tracks(tracks, spec, root)
     about = {
         "encoder": encoder.fingerprint(),
+        # Resampling is done here, so the rate counts whatever the encoder digests.
+        "sample_rate": encoder.sample_rate,
+        "layers": len(encoder.layers),
+        "width": encoder.width,
         "windowing": windowing_fingerprint(windowing),
         "normalised": normalise,
         "pooling": "clip mean",

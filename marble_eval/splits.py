@@ -9,13 +9,14 @@ is published and cached.
 from __future__ import annotations
 
 import hashlib
-import os
+import http.client
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from marble_eval.errors import MissingError, ValidationError
+from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.home import home_folder, is_offline
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ def published_lists(
         If a list is nowhere and cannot be fetched.
     ValidationError
         If a list that was found is not the published one.
+    MarbleError
+        If a list that was fetched cannot be written to the cache.
     """
     return {
         split: _ids(_published_bytes(spec, each, root, given))
@@ -63,52 +66,74 @@ def _ids(content: bytes) -> tuple[str, ...]:
 
 
 def _published_bytes(spec: TaskSpec, wanted: SplitList, root: Path, given: Path | None) -> bytes:
-    name = PurePosixPath(wanted.file).name
+    name, address = PurePosixPath(wanted.file).name, _address(spec, wanted)
     cached = home_folder() / "splits" / wanted.sha256[:16] / name
-    if given is not None and not (given / name).is_file():
-        raise MissingError(f"{given / name}: must exist, since task.splits names its folder.")
-    for path in (given and given / name, root / name, cached):
-        if path is not None and path.is_file():
-            return _checked(path.read_bytes(), wanted, str(path))
-    content = _checked(_fetch(spec, wanted, name, root), wanted, _address(spec, wanted))
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    written = cached.with_suffix(f".{os.getpid()}.tmp")
-    written.write_bytes(content)
-    written.replace(cached)
+    if given is not None:
+        if not (given / name).is_file():
+            raise MissingError(f"{given / name}: must exist, since task.splits names its folder.")
+        return _checked((given / name).read_bytes(), wanted, given / name, f"Get it from {address}")
+    for path in (root / name, cached):
+        if path.is_file():
+            return _checked(
+                path.read_bytes(), wanted, path, "Delete it, and the published one is fetched"
+            )
+    content = _checked(_fetch(spec, address, name, root), wanted, address, _by_hand(address, root))
+    try:
+        _write(cached, content)
+    except OSError as error:
+        raise MarbleError(
+            f"{cached}: cannot be written: {error.strerror}. Set MARBLE_EVAL_HOME to a folder "
+            f"that can."
+        ) from error
     return content
 
 
-def _checked(content: bytes, wanted: SplitList, where: str) -> bytes:
+def _checked(content: bytes, wanted: SplitList, where: Path | str, next_step: str) -> bytes:
     plain = content.replace(b"\r\n", b"\n")
     found = hashlib.sha256(plain).hexdigest()
     if wanted.sha256 not in (found, hashlib.sha256(content).hexdigest()):
         raise ValidationError(
             f"{where}: must be the published split list, SHA-256 {wanted.sha256}. "
-            f"Got {found}. Delete it, and it is fetched again."
+            f"Got {found}. {next_step}."
         )
     return plain
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that another process sees it whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _address(spec: TaskSpec, wanted: SplitList) -> str:
     return f"{spec.split_source.rstrip('/')}/{wanted.file}"
 
 
-def _fetch(spec: TaskSpec, wanted: SplitList, name: str, root: Path) -> bytes:
-    address = _address(spec, wanted)
-    by_hand = (
+def _by_hand(address: str, root: Path) -> str:
+    return (
         f"Get it by hand, curl -LO {address}, and put it into {root} or a folder that "
-        f"task.splits names."
+        f"task.splits names"
     )
+
+
+def _fetch(spec: TaskSpec, address: str, name: str, root: Path) -> bytes:
     if is_offline():
         raise MissingError(
             f"{name}: the split list of {spec.name} is not here, and HF_HUB_OFFLINE forbids "
-            f"fetching it. {by_hand}"
+            f"fetching it. {_by_hand(address, root)}."
         )
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT) as reply:
             content: bytes = reply.read()
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        why = " ".join(str(error).split())  # a server's answer may have line ends
         raise MissingError(
-            f"{address}: the split list of {spec.name} cannot be fetched: {error}. {by_hand}"
+            f"{address}: the split list of {spec.name} cannot be fetched: {why}. "
+            f"{_by_hand(address, root)}."
         ) from None
     return content

@@ -9,6 +9,7 @@ one is still a track, and is reported with all others that cannot be used.
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from marble_eval.errors import MissingError, ValidationError, near_misses
-from marble_eval.spec import SPLITS, Layout, TaskSpec, Track
+from marble_eval.spec import SPLITS, Excused, Layout, TaskSpec, Track
 
 #: Returns the published ids of each split.
 Lists = Callable[[], Mapping[str, Sequence[str]]]
@@ -52,8 +53,8 @@ def read_labelled_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track
     if not root.is_dir():
         raise MissingError(
             f"{root}: must be the folder that holds {spec.name}. Got "
-            f"{'a file' if root.exists() else 'nothing there'}. Set task.root to your copy; "
-            f"{_where_to_get(spec)}"
+            f"{'a file' if root.exists() else 'nothing there'}. Set task.root to your copy"
+            f"{_where_to_get(spec)}."
         )
     for layout in spec.data:
         tracks = _READERS[layout.form](root, spec, layout, lists)
@@ -62,7 +63,7 @@ def read_labelled_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track
     looked = "; ".join(_describe(each) for each in spec.data)
     raise MissingError(
         f"{root}: must hold {spec.name} in a known layout. Looked for {looked}; found none of "
-        f"them. Set task.root to the right folder; {_where_to_get(spec)}"
+        f"them. Set task.root to the right folder{_where_to_get(spec)}."
     )
 
 
@@ -72,7 +73,7 @@ def check_tracks(tracks: Sequence[Track], spec: TaskSpec, root: Path) -> None:
     Parameters
     ----------
     tracks : sequence of Track
-        What was read, without the ids that the card's ``may_lack`` excuses.
+        What was read; those that the card's ``may_lack`` excuses may be absent.
     spec : TaskSpec
         The card.
     root : Path
@@ -96,30 +97,38 @@ def check_tracks(tracks: Sequence[Track], spec: TaskSpec, root: Path) -> None:
     astride = [group for group, splits in sides.items() if len(splits) > 1]
     if astride:
         faults.append(f"a group must stay in one split; astride: {', '.join(astride[:5])}")
-    faults += _count_faults(tracks, spec)
+    strange = sorted({each.split for each in tracks} - set(SPLITS))
+    if strange:
+        faults.append(f"'split' must be one of {', '.join(SPLITS)}. Got {', '.join(strange)}.")
+    for split in SPLITS:
+        faults += _count_faults([each for each in tracks if each.split == split], split, spec)
     if faults:
         raise ValidationError(
             f"{root}: does not follow the card of {spec.name}:\n  " + "\n  ".join(faults)
         )
 
 
-def _count_faults(tracks: Sequence[Track], spec: TaskSpec) -> list[str]:
-    faults = []
+def _count_faults(tracks: Sequence[Track], split: str, spec: TaskSpec) -> list[str]:
+    """Hold a split's counts against the card, with and without the tracks that it may lack."""
+    if not tracks:
+        return [f"{split} has no track."]
     there = {each.id for each in tracks}
-    lacking = [each for each in spec.may_lack if each.id not in there]
-    for split in SPLITS:
-        counts = Counter(each.label for each in tracks if each.split == split)
-        expected = spec.sizes.get(split)
-        if expected is not None and counts.total() < expected:
-            counts.update(each.label for each in lacking if each.split == split)
-        if expected is not None and counts.total() != expected:
-            faults.append(f"{split} must have {expected} tracks. Got {counts.total()}.")
-        if not counts:
-            faults.append(f"{split} has no track.")
-        for label, number in zip(spec.labels, spec.label_counts.get(split, ()), strict=False):
-            if counts[label] != number:
-                faults.append(f"{split} must have {number} of {label!r}. Got {counts[label]}.")
+    lacking = [each for each in spec.may_lack if each.split == split and each.id not in there]
+    expected, faults = spec.sizes.get(split, len(tracks)), []
+    if len(tracks) not in (expected, expected - len(lacking)):
+        without = f", or {expected - len(lacking)} without {_ids(lacking)}" if lacking else ""
+        faults.append(f"{split} must have {expected} tracks{without}. Got {len(tracks)}.")
+    counts = Counter(each.label for each in tracks)
+    for label, number in zip(spec.labels, spec.label_counts.get(split, ()), strict=False):
+        absent = [each for each in lacking if each.label == label]
+        if counts[label] not in (number, number - len(absent)):
+            without = f", or {number - len(absent)} without {_ids(absent)}" if absent else ""
+            faults.append(f"{split} must have {number} of {label!r}{without}. Got {counts[label]}.")
     return faults
+
+
+def _ids(tracks: Sequence[Excused]) -> str:
+    return ", ".join(each.id for each in tracks)
 
 
 def _label_of(name: str) -> str:
@@ -128,7 +137,7 @@ def _label_of(name: str) -> str:
 
 def _where_to_get(spec: TaskSpec) -> str:
     places = "; ".join(f"{each.what}: {each.address}" for each in spec.sources)
-    return f"the task's README says where to get it ({places})." if places else ""
+    return f"; the task's README says where to get it ({places})" if places else ""
 
 
 def _describe(layout: Layout) -> str:
@@ -159,7 +168,9 @@ def _folders(root: Path, spec: TaskSpec, layout: Layout, lists: Lists) -> list[T
 
 
 def _holds_audio(folder: Path, layout: Layout) -> bool:
-    return any(True for extension in layout.extensions for _ in folder.rglob(f"*.{extension}"))
+    # "**" enters no linked folder, "*" does: somebody's genres may lie on another disk.
+    patterns = [f"{stem}.{each}" for stem in ("*/*", "**/*") for each in layout.extensions]
+    return any(True for pattern in patterns for _ in folder.glob(pattern))
 
 
 def _matching(root: Path, pattern: str) -> list[Path]:
@@ -183,48 +194,62 @@ def _jsonl(root: Path, spec: TaskSpec, layout: Layout, lists: Lists) -> list[Tra
     return [
         _jsonl_track(row, split, root, path, number)
         for split, path in files.items()
-        for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        for number, row in enumerate(_text(path).split("\n"), start=1)
         if row.strip()
     ]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValidationError(
+            f"{path}: must be UTF-8 text. Got {error}. Save it as such."
+        ) from None
 
 
 def _jsonl_track(line: str, split: str, root: Path, path: Path, number: int) -> Track:
     try:
         row: Any = json.loads(line)
         audio, label = PurePosixPath(row["audio_path"]), str(row["label"])
+        # The same id as in the folder layout, so that predictions can be compared.
+        name = str(PurePosixPath(*audio.parts[-2:]).with_suffix(""))
     except (ValueError, KeyError, TypeError) as error:
         raise ValidationError(
             f"{path}, line {number}: must be a JSON object with 'audio_path' and 'label'. "
             f"Got {line[:80]!r} ({error})."
         ) from None
-    # The same id as in the folder layout, so that predictions can be compared.
-    name = str(PurePosixPath(*audio.parts[-2:]).with_suffix(""))
     return Track(id=name, path=_below(root, audio), split=split, label=label, group=name)
 
 
 def _below(root: Path, audio: PurePosixPath) -> Path:
-    """Find a path that was written relative to some folder above the root."""
+    """Find a path that was written relative to some folder above the root, or absolute."""
     parts = audio.parts
     for start in range(len(parts)):
         candidate = root.joinpath(*parts[start:])
         if parts[start] not in ("/", "..", ".") and candidate.exists():
             return candidate
-    return root / audio.relative_to(audio.anchor)
+    return root / audio  # an absolute path stays as it is
 
 
 def _csv(root: Path, spec: TaskSpec, layout: Layout, lists: Lists) -> list[Track]:
     path = root / layout.folder / layout.path
     if not path.exists():
         return []
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        absent = [each for each in _CSV_COLUMNS if each not in (reader.fieldnames or ())]
-        if absent:
-            raise ValidationError(
-                f"{path}: must have the columns {', '.join(_CSV_COLUMNS)} and may have 'group'. "
-                f"Missing: {', '.join(absent)}."
-            )
-        return [_csv_track(row, root, path, line) for line, row in enumerate(reader, start=2)]
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        columns, rows = reader.fieldnames or (), [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise ValidationError(
+            f"{path}: must be comma-separated values. Got {error} after line {reader.line_num}."
+        ) from None
+    absent = [each for each in _CSV_COLUMNS if each not in columns]
+    if absent:
+        raise ValidationError(
+            f"{path}: must have the columns {', '.join(_CSV_COLUMNS)}, separated by commas, and "
+            f"may have 'group'. Got {', '.join(columns) or 'none'}. Missing: {', '.join(absent)}."
+        )
+    return [_csv_track(row, root, path, line) for line, row in rows]
 
 
 def _csv_track(row: dict[str, Any], root: Path, path: Path, line: int) -> Track:
@@ -237,11 +262,13 @@ def _csv_track(row: dict[str, Any], root: Path, path: Path, line: int) -> Track:
             f"{path}, line {line}: 'split' must be one of {', '.join(SPLITS)}. "
             f"Got {values['split']!r}."
         )
-    audio = Path(values["path"])
-    name = PurePosixPath(values["path"]).with_suffix("").as_posix()
+    audio = PurePosixPath(values["path"])
+    if not audio.name:
+        raise ValidationError(f"{path}, line {line}: 'path' must name a file. Got {str(audio)!r}.")
+    name = str(audio.with_suffix(""))
     return Track(
         id=name,
-        path=audio if audio.is_absolute() else root / audio,
+        path=root / audio,  # an absolute path stays as it is
         split=values["split"],
         label=values["label"],
         group=values["group"] or name,

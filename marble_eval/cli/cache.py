@@ -9,7 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.cli.arguments import Arguments
-from marble_eval.errors import SpecError, near_misses
+from marble_eval.errors import MarbleError, SpecError, near_misses
 from marble_eval.features.store import FeatureStore
 from marble_eval.home import home_folder
 
@@ -55,8 +55,7 @@ def _folders() -> list[Path]:
     return sorted(each for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    store = FeatureStore.open(folder)
+def _facts(folder: Path, store: FeatureStore) -> dict[str, Any]:
     data = folder / "data.bin"
     about = store.describe()
     written = data.stat().st_mtime if data.exists() else folder.stat().st_mtime
@@ -72,11 +71,22 @@ def _facts(folder: Path) -> dict[str, Any]:
     }
 
 
+def _opened() -> list[tuple[Path, FeatureStore]]:
+    """Open every store; one that cannot be opened is named, and the others go on."""
+    opened = []
+    for folder in _folders():
+        try:
+            opened.append((folder, FeatureStore.open(folder)))
+        except MarbleError as error:
+            sys.stderr.write(f"marble-eval: {error}\n")
+    return opened
+
+
 def _list(argv: list[str]) -> int:
     parser = Arguments("cache ls")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
-    stores = [_facts(each) for each in _folders()]
+    stores = [_facts(folder, store) for folder, store in _opened()]
     if options.json:
         sys.stdout.write(json.dumps(stores, indent=1) + "\n")
         return 0
@@ -95,8 +105,9 @@ def _verify(argv: list[str]) -> int:
     parser = Arguments("cache verify")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
-    checks = [(each.name, FeatureStore.open(each).verify()) for each in _folders()]
+    checks = [(folder.name, store.verify()) for folder, store in _opened()]
     damaged = sum(check.damaged for _, check in checks)
+    unread = len(_folders()) - len(checks)
     if options.json:
         facts = [
             {"fingerprint": name, "records": each.records, "damaged": each.damaged}
@@ -108,7 +119,7 @@ def _verify(argv: list[str]) -> int:
             state = "ok" if not each.damaged else f"{each.damaged} DAMAGED"
             sys.stdout.write(f"{name[:12]}  {each.records:>8} records  {state}\n")
         sys.stdout.write(f"{damaged} damaged records in {len(checks)} stores\n")
-    return 4 if damaged else 0
+    return 4 if damaged or unread else 0
 
 
 def _prune(argv: list[str]) -> int:

@@ -154,12 +154,12 @@ def _check_overrides(overrides: list[str], choices: dict[str, Any]) -> None:
     from hydra.errors import HydraException
 
     parser, parsed = OverridesParser.create(), []
-    for each in overrides:
+    for written in overrides:
         try:
-            parsed.append(parser.parse_override(each))
+            parsed.append(parser.parse_override(written))
         except HydraException as error:
             raise SpecError(
-                f"marble-eval run: {each!r} must be key=value in Hydra's grammar. "
+                f"marble-eval run: {written!r} must be key=value in Hydra's grammar. "
                 f"{str(error).splitlines()[0]}. Quote lists and texts with special signs."
             ) from None
     known = {**choices, "task": [_option_name(each) for each in choices["task"]]}

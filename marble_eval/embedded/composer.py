@@ -10,6 +10,7 @@ give equal notes; no global random state is read or written.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,9 +48,12 @@ _CHORD_BEATS = 2.0
 _TEMPO_BPM = (84.0, 144.0)
 _LONGEST_REST_SECONDS = 0.12  # before the first note, so that onsets do not line up
 _SHORTEST_NOTE_SECONDS = 0.06
-_MELODY_SPAN = 14  # semitones between a melody's lowest and highest pitch, at least an octave
-_MELODY_LOWEST = (57, 69)
-_ACCOMPANIMENT_LOWEST = 45
+_HELD = (0.6, 1.0)  # share of its length that a note sounds, staccato to legato
+_VELOCITY = (70, 105)
+_ACCENT = 12  # velocity added where the chord changes
+_MELODY_SPAN = 14  # semitones from a melody's lowest to its highest pitch
+_MELODY_LOWEST = (53, 66)  # F3 to F4
+_ACCOMPANIMENT_LOWEST = 41  # F2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,11 @@ class Note:
     pitch: int
     velocity: int
 
+    def __post_init__(self) -> None:
+        in_time = self.onset_seconds >= 0.0 and self.duration_seconds > 0.0
+        if not (in_time and 0 <= self.pitch <= 127 and 1 <= self.velocity <= 127):
+            raise ValueError(f"note must keep to the ranges of its fields. Got {self!r}.")
+
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
@@ -88,6 +97,8 @@ class Phrase:
         Beats per minute.
     texture : str
         One of `TEXTURES`.
+    roots : tuple of int
+        Scale degrees of the chords, two beats each, from the first onset on.
     notes : tuple of Note
         In the order of their onsets.
     """
@@ -96,6 +107,7 @@ class Phrase:
     mode: str
     tempo_bpm: float
     texture: str
+    roots: tuple[int, ...]
     notes: tuple[Note, ...]
 
 
@@ -191,37 +203,37 @@ def compose(seed: int, *, seconds: float) -> Phrase:
     tempo_bpm = round(float(rng.uniform(*_TEMPO_BPM)), 1)
     texture = TEXTURES[rng.integers(len(TEXTURES))]
     roots = _PROGRESSIONS[rng.integers(len(_PROGRESSIONS))]
-    start_seconds = float(rng.uniform(0.0, _LONGEST_REST_SECONDS))
+    start_seconds = round(float(rng.uniform(0.0, _LONGEST_REST_SECONDS)), 3)
     beats = (seconds - start_seconds) * tempo_bpm / 60.0
 
     written = _melody(rng, tonic, mode, roots, beats)
-    if texture == "melody and bass":
-        written += _bass(tonic, mode, roots, beats)
-    elif texture == "melody and chords":
-        written += _chords(tonic, mode, roots, beats)
-    elif texture == "melody and broken chords":
-        written += _broken_chords(tonic, mode, roots, beats)
-
-    held = float(
-        rng.uniform(0.6, 1.0)
-    )  # share of its length that a note sounds, staccato to legato
-    loudness = int(rng.integers(70, 105))
+    if texture in _ACCOMPANIMENTS:
+        written += _ACCOMPANIMENTS[texture](tonic, mode, roots, beats)
+    held = round(float(rng.uniform(*_HELD)), 3)
+    loudness = int(rng.integers(*_VELOCITY))
     notes = []
     for beat, length, pitch in sorted(written):
         onset = start_seconds + beat * 60.0 / tempo_bpm
         duration = min(length * held * 60.0 / tempo_bpm, seconds - onset)
-        accent = 12 if beat % 2 == 0 else 0
+        accent = _ACCENT if beat % _CHORD_BEATS == 0 else 0
+        velocity = loudness + accent + int(rng.integers(-6, 7))
         if duration >= _SHORTEST_NOTE_SECONDS:
-            velocity = loudness + accent + int(rng.integers(-6, 7))
-            notes.append(Note(round(onset, 6), round(duration, 6), pitch, velocity))
-    return Phrase(tonic, mode, tempo_bpm, texture, tuple(notes))
+            notes.append(Note(onset, duration, pitch, velocity))
+    return Phrase(tonic, mode, tempo_bpm, texture, roots, tuple(notes))
 
 
 _Written = list[tuple[float, float, int]]  # beat, length in beats, pitch
 
 
-def _root_at(roots: tuple[int, ...], beat: float) -> int:
-    return roots[int(beat // _CHORD_BEATS) % len(roots)]
+def _chord_at(tonic: int, mode: str, roots: tuple[int, ...], beat: float) -> tuple[int, int, int]:
+    return triad(tonic, mode, roots[int(beat // _CHORD_BEATS) % len(roots)])
+
+
+def _nearest_chord_tone(scale: list[int], place: int, chord: tuple[int, int, int]) -> int:
+    """Return the place in the scale of the chord tone that is the fewest steps away."""
+    classes = {pitch % 12 for pitch in chord}
+    places = [index for index, pitch in enumerate(scale) if pitch % 12 in classes]
+    return min(places, key=lambda index: (abs(index - place), index))
 
 
 def _melody(
@@ -229,30 +241,24 @@ def _melody(
 ) -> _Written:
     """Walk along the scale, meeting a tone of the chord on every whole beat."""
     lowest = int(rng.integers(*_MELODY_LOWEST))
-    scale = [each for each in range(lowest, lowest + _MELODY_SPAN + 1) if _fits(each, tonic, mode)]
+    span = range(lowest, lowest + _MELODY_SPAN + 1)
+    scale = [pitch for pitch in span if (pitch - tonic) % 12 in MODES[mode]]
     place = len(scale) // 2
     written: _Written = []
     beat = 0.0
     while beat < beats:
         for length in _RHYTHMS[rng.integers(len(_RHYTHMS))]:
-            place = int(np.clip(place + rng.integers(-2, 3), 0, len(scale) - 1))
+            place = min(max(place + int(rng.integers(-2, 3)), 0), len(scale) - 1)
             if beat % 1.0 == 0.0:
-                classes = {each % 12 for each in triad(tonic, mode, _root_at(roots, beat))}
-                inside = [i for i, each in enumerate(scale) if each % 12 in classes]
-                place = min(inside, key=lambda i: (abs(i - place), i))
-            if beat < beats:
-                written.append((beat, length, scale[place]))
+                place = _nearest_chord_tone(scale, place, _chord_at(tonic, mode, roots, beat))
+            written.append((beat, length, scale[place]))
             beat += length
     return written
 
 
-def _fits(pitch: int, tonic: int, mode: str) -> bool:
-    return (pitch - tonic) % 12 in MODES[mode]
-
-
-def _low_chord(tonic: int, mode: str, root: int) -> tuple[int, int, int]:
-    """Put a chord's root into the octave from the lowest pitch of an accompaniment."""
-    first, third, fifth = triad(tonic, mode, root)
+def _low_chord(tonic: int, mode: str, roots: tuple[int, ...], beat: float) -> tuple[int, int, int]:
+    """Put the root of a beat's chord into the lowest octave of an accompaniment."""
+    first, third, fifth = _chord_at(tonic, mode, roots, beat)
     shift = _ACCOMPANIMENT_LOWEST + (first - _ACCOMPANIMENT_LOWEST) % 12 - first
     return first + shift, third + shift, fifth + shift
 
@@ -260,25 +266,28 @@ def _low_chord(tonic: int, mode: str, root: int) -> tuple[int, int, int]:
 def _bass(tonic: int, mode: str, roots: tuple[int, ...], beats: float) -> _Written:
     """Play root and fifth of each chord, a beat each."""
     written: _Written = []
-    for beat in np.arange(0.0, beats, 1.0).tolist():
-        first, _, fifth = _low_chord(tonic, mode, _root_at(roots, beat))
-        written.append((beat, 1.0, first if beat % _CHORD_BEATS == 0 else fifth))
+    for beat in range(math.ceil(beats)):
+        first, _, fifth = _low_chord(tonic, mode, roots, beat)
+        written.append((float(beat), 1.0, first if beat % 2 == 0 else fifth))
     return written
 
 
 def _chords(tonic: int, mode: str, roots: tuple[int, ...], beats: float) -> _Written:
-    """Play each chord at once."""
+    """Play the notes of each chord at once."""
     return [
-        (beat, _CHORD_BEATS, pitch)
-        for beat in np.arange(0.0, beats, _CHORD_BEATS).tolist()
-        for pitch in _low_chord(tonic, mode, _root_at(roots, beat))
+        (index * _CHORD_BEATS, _CHORD_BEATS, pitch)
+        for index in range(math.ceil(beats / _CHORD_BEATS))
+        for pitch in _low_chord(tonic, mode, roots, index * _CHORD_BEATS)
     ]
 
 
 def _broken_chords(tonic: int, mode: str, roots: tuple[int, ...], beats: float) -> _Written:
     """Play each chord's notes one after the other: root, fifth, third, fifth."""
     written: _Written = []
-    for index, beat in enumerate(np.arange(0.0, beats, 0.5).tolist()):
-        first, third, fifth = _low_chord(tonic, mode, _root_at(roots, beat))
-        written.append((beat, 0.5, (first, fifth, third, fifth)[index % 4]))
+    for index in range(math.ceil(beats / 0.5)):
+        first, third, fifth = _low_chord(tonic, mode, roots, index * 0.5)
+        written.append((index * 0.5, 0.5, (first, fifth, third, fifth)[index % 4]))
     return written
+
+
+_ACCOMPANIMENTS = dict(zip(TEXTURES[1:], (_bass, _chords, _broken_chords), strict=True))

@@ -49,6 +49,9 @@ class Encoder(Protocol):
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
         """Encode clips of equal length.
 
+        On a CPU it is called from several threads at once, each with its share of the
+        cores: it must keep nothing between calls and set nothing that is global.
+
         Parameters
         ----------
         audio : torch.Tensor [shape=(batch, samples), float32]

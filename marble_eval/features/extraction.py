@@ -17,17 +17,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 
 from marble_eval.audio import UnusableAudio, prepare
 from marble_eval.errors import MarbleError
+from marble_eval.features.batch import Clip, encode_batch
 from marble_eval.features.store import ClipName, FeatureStore
-from marble_eval.pooling import clip_means
+from marble_eval.fingerprint import file_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    import numpy as np
 
     from marble_eval.encoders import Encoder
     from marble_eval.progress import Progress
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
-_FIRST_GUESS = 3  # batches after which the time left is estimated for the first time
+_FIRST_GUESS = 6  # batches after which the time left is estimated for the first time
 
 
 class Job(NamedTuple):
@@ -54,15 +56,6 @@ class Job(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """A clip, ready for the encoder."""
-
-    name: ClipName
-    path: Path
-    audio: np.ndarray
-
-
 @dataclass(slots=True)
 class Extraction:
     """What happened while the cache was filled.
@@ -74,7 +67,8 @@ class Extraction:
     seconds : float
         Wall time.
     unusable : list of UnusableAudio
-        Files that could not be decoded, in the order of the jobs.
+        Files that could not be decoded or are no longer those that were digested,
+        in the order of the jobs.
     """
 
     encoded: int = 0
@@ -136,7 +130,7 @@ def extract(
 
     def read(job: Job) -> list[np.ndarray] | UnusableAudio:
         try:
-            return prepare(
+            clips = prepare(
                 job.path,
                 sample_rate=encoder.sample_rate,
                 windowing=windowing,
@@ -144,14 +138,18 @@ def extract(
                 minimum_samples=minimum,
             )
         except UnusableAudio as error:
-            return error
+            # Not itself: its traceback would hold the decoded audio.
+            return UnusableAudio(error.path, error.reason)
+        # Features are kept under the digest, so they must be those of these bytes.
+        return clips if _is_unchanged(job) else UnusableAudio(job.path, "changed since its check")
 
     def encode(batch: list[Clip]) -> np.ndarray:
         if device.type == "cpu":
             torch.set_num_threads(max(1, _cores() // workers))
-        return _encode(encoder, batch, store, device)
+        return encode_batch(encoder, batch, store, device)
 
     progress.begin("encode", expected_clips)
+    warm, clips_before = started, 0
     readers = ThreadPoolExecutor(engine.readers, thread_name_prefix="reader")
     encoders = ThreadPoolExecutor(workers, thread_name_prefix="encoder")
     try:
@@ -159,10 +157,14 @@ def extract(
         batches = _batches(_clips(tracks, store, outcome), batch_clips)
         encoded = _in_order(encoders, encode, batches, ahead=workers + 1)
         for count, (batch, features) in enumerate(encoded, start=1):
-            outcome.encoded += _write(store, batch, features)
+            _write(store, batch, features)
+            outcome.encoded += len(batch)
             progress.advance(len(batch))
-            if count == _FIRST_GUESS:
-                pace = (time.perf_counter() - started) / outcome.encoded
+            if count == 1:
+                # What is compiled or loaded on first use is no measure of the others.
+                warm, clips_before = time.perf_counter(), len(batch)
+            elif count == _FIRST_GUESS:
+                pace = (time.perf_counter() - warm) / (outcome.encoded - clips_before)
                 progress.say(f"about {pace * expected_clips / 60:.1f} min for all clips")
     finally:
         # After an error or Ctrl-C what has not begun is dropped; what is written stays.
@@ -172,6 +174,13 @@ def extract(
         progress.end()
     outcome.seconds = time.perf_counter() - started
     return outcome
+
+
+def _is_unchanged(job: Job) -> bool:
+    try:
+        return file_digest(job.path) == job.audio
+    except OSError:
+        return False
 
 
 def _cores() -> int:
@@ -226,64 +235,11 @@ def _batches(clips: Iterable[Clip], most: int) -> Iterator[list[Clip]]:
         yield batch
 
 
-def _encode(
-    encoder: Encoder, batch: list[Clip], store: FeatureStore, device: torch.device
-) -> np.ndarray:
-    """Encode a batch, in halves where the memory does not hold it."""
-    audio = torch.from_numpy(np.stack([clip.audio for clip in batch]))
+def _write(store: FeatureStore, batch: list[Clip], features: np.ndarray) -> None:
     try:
-        with torch.inference_mode():
-            pooled = clip_means(encoder.hidden_states(audio.to(device)))
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
-            raise
-        if len(batch) == 1:
-            raise MarbleError(
-                f"{batch[0].path}: one clip of {audio.shape[1]} samples does not fit into memory "
-                f"on {device}. Take engine.device=cpu, encoder.precision=bfloat16 or a protocol "
-                f"with shorter clips."
-            ) from error
-        middle = len(batch) // 2
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
-        halves = (batch[:middle], batch[middle:])
-        return np.concatenate([_encode(encoder, half, store, device) for half in halves])
-    return _checked(pooled.cpu().numpy(), batch, store)
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    # A CPU allocation that fails raises a plain RuntimeError ("DefaultCPUAllocator: can't
-    # allocate memory"): it can be told from others by its words only.
-    words = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        "can't allocate memory" in words or "not enough memory" in words
-    )
-
-
-def _checked(pooled: np.ndarray, batch: list[Clip], store: FeatureStore) -> np.ndarray:
-    if pooled.shape != (len(batch), *store.shape):
-        raise MarbleError(
-            f"the encoder must return {store.shape[0]} layers of width {store.shape[1]} for each "
-            f"of {len(batch)} clips, as it declares. Got the shape {pooled.shape} after pooling."
-        )
-    with np.errstate(over="ignore"):
-        features = pooled.astype(store.describe()["dtype"])
-    if not np.isfinite(features).all():
-        clip, layer = (int(each) for each in np.argwhere(~np.isfinite(features))[0][:2])
-        too_large = np.isfinite(pooled).all()
-        raise MarbleError(
-            f"{batch[clip].path}: features must be finite. Got "
-            f"{'values beyond float16' if too_large else 'nan or inf'} in layer {layer}. "
-            + ("Take features=float32." if too_large else "Check the encoder's weights.")
-        )
-    return features
-
-
-def _write(store: FeatureStore, batch: list[Clip], features: np.ndarray) -> int:
-    try:
-        return store.append([clip.name for clip in batch], features)
+        store.append([clip.name for clip in batch], features)
     except OSError as error:
         raise MarbleError(
-            f"{store.folder}: features cannot be written: {error.strerror}. What is there stays "
-            f"good; make room, or set MARBLE_EVAL_HOME to another disk, and run again."
+            f"{store.folder}: features must be writable. Got: {error.strerror or error}. What is "
+            f"there stays good; make room, or set MARBLE_EVAL_HOME to another disk, and run again."
         ) from error

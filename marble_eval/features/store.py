@@ -1,51 +1,37 @@
 """An append-only store of pooled features that survives kills and neighbours.
 
-A store is a folder: ``data.bin`` holds the records (layer × width numbers each),
-``index.jsonl`` one line for each batch that was appended, with the offset of its
-first record and, for every record, the audio's digest, the clip's number, the
-number of clips and a checksum. The line is written after the data, so what it
-names is there; whatever lies behind the last whole line is the remains of a
-killed writer and is overwritten. Appends hold a lock (`flock`, released by the
-kernel when a process dies); readers need none.
+A store is a folder: ``data.bin`` holds the records (layer × width numbers each)
+and ``index.jsonl`` says which clips they are. A line of the index is written after
+its data, so what it names is there; whatever lies behind the last whole line is
+the remains of a killed writer and is overwritten. What fails its checksum is as
+good as absent. Appends hold a lock (`flock`, released by the kernel when a process
+dies); readers need none.
 """
 
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from marble_eval.errors import MarbleError
+from marble_eval.features.index import ClipName, Index
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+__all__ = ["ClipName", "FeatureStore", "StoreCheck"]
+
 _DATA, _INDEX, _LOCK, _ABOUT = "data.bin", "index.jsonl", "lock", "about.json"
-
-
-class ClipName(NamedTuple):
-    """Which clip a record holds.
-
-    Attributes
-    ----------
-    audio : str
-        Digest of the track's audio file.
-    clip : int
-        Number of the clip in the track, from 0.
-    of : int
-        Number of clips in the track.
-    """
-
-    audio: str
-    clip: int
-    of: int
+_TYPES = ("float16", "float32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +40,10 @@ class StoreCheck:
 
     Attributes
     ----------
-    records, damaged : int
-        Records named by the index, and those that fail their checksum.
+    records : int
+        Records that the index names.
+    damaged : int
+        Records, and lines of the index, that fail their checksum.
     bytes : int
         Size of the data.
     """
@@ -78,6 +66,11 @@ class FeatureStore:
         Number type, little-endian.
     about : mapping of str to object, optional
         Plain values that tell a person what is inside; written beside the data.
+
+    Raises
+    ------
+    MarbleError
+        If it is there and must not be read.
     """
 
     def __init__(
@@ -93,68 +86,54 @@ class FeatureStore:
         self.shape = (layers, width)
         self._type = np.dtype(dtype).newbyteorder("<")
         self.record_bytes = layers * width * self._type.itemsize
-        self._about = {"layers": layers, "width": width, "dtype": dtype, **(about or {})}
-        self._places: dict[ClipName, tuple[int, int]] = {}
-        self._clips: dict[str, int] = {}
-        self._indexed = 0  # bytes of the index that have been read
-        self._committed = 0  # bytes of the data that the index vouches for
+        self._about = {**(about or {}), "layers": layers, "width": width, "dtype": dtype}
+        self._index = Index(folder / _INDEX, self.record_bytes)
         self.refresh()
 
     @classmethod
     def open(cls, folder: Path) -> FeatureStore:
         """Open a store that exists, by what it says about itself."""
         try:
-            about = json.loads((folder / _ABOUT).read_text(encoding="utf-8"))
-            shape = {name: about.pop(name) for name in ("layers", "width", "dtype")}
-        except (OSError, ValueError, KeyError) as error:
+            about = _read_about(folder / _ABOUT)
+        except (OSError, ValueError) as error:
             raise MarbleError(
                 f"{folder}: must be a feature store with a readable {_ABOUT}. Got {error}. "
                 f"Delete the folder; its features are computed again when they are needed."
             ) from None
+        shape = {name: about.pop(name) for name in ("layers", "width", "dtype")}
         return cls(folder, **shape, about=about)
 
     def refresh(self) -> None:
-        """Read what other writers have appended since the last look."""
-        path = self.folder / _INDEX
-        if not path.exists():
-            return
-        with path.open("rb") as stream:
-            stream.seek(self._indexed)
-            news = stream.read()
-        whole = news.rfind(b"\n") + 1
-        for line in news[:whole].splitlines():
-            self._take(line)
-        self._indexed += whole
-
-    def _take(self, line: bytes) -> None:
+        """Take notice of what other writers have appended since the last look."""
         try:
-            entry = json.loads(line)
-            offset = int(entry["offset"])
-            records = [(ClipName(a, int(c), int(n)), int(crc)) for a, c, n, crc in entry["clips"]]
-        except (ValueError, KeyError, TypeError):
-            return  # an altered line vouches for nothing: its clips are computed again
-        for name, crc in records:
-            self._places[name] = (offset, crc)
-            self._clips[name.audio] = name.of
-            offset += self.record_bytes
-        self._committed = max(self._committed, offset)
+            self._index.refresh()
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: OSError) -> MarbleError:
+        return MarbleError(
+            f"{self.folder}: cached features must be readable. Got: {error.strerror or error}. "
+            f"Change the folder's permissions, or set MARBLE_EVAL_HOME to another one."
+        )
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._index.places)
 
     def __contains__(self, name: ClipName) -> bool:
-        return name in self._places
+        return name in self._index.places
 
     def clip_count(self, audio: str) -> int | None:
-        """Return how many clips a track has, if one of them is stored."""
-        return self._clips.get(audio)
+        """Return how many clips a track has, if one of them is or was stored."""
+        return self._index.clips.get(audio)
+
+    def stored_clips(self, audio: str) -> int:
+        """Return how many clips of a track are stored."""
+        count = self._index.clips.get(audio, 0)
+        return sum(ClipName(audio, clip, count) in self for clip in range(count))
 
     def is_complete(self, audio: str) -> bool:
         """Say whether every clip of a track is stored."""
-        count = self._clips.get(audio)
-        return count is not None and all(
-            ClipName(audio, clip, count) in self._places for clip in range(count)
-        )
+        return self.clip_count(audio) == self.stored_clips(audio)
 
     def read(self, audio: str) -> np.ndarray | None:
         """Read the features of a track.
@@ -169,31 +148,52 @@ class FeatureStore:
         np.ndarray [shape=(clip, layer, width)] or None
             None if a clip is absent or its record is damaged; damaged records
             are forgotten, so that they are computed again.
+
+        Raises
+        ------
+        MarbleError
+            If the data must not be read.
         """
-        count = self._clips.get(audio)
+        count = self.clip_count(audio)
         if count is None:
             return None
         features = np.empty((count, *self.shape), dtype=self._type)
-        whole = True
-        with (self.folder / _DATA).open("rb") as stream:
-            for clip in range(count):
-                name = ClipName(audio, clip, count)
-                record = self._record(stream, name)
-                if record is None:
-                    self._places.pop(name, None)
-                    whole = False
-                else:
-                    features[clip] = np.frombuffer(record, dtype=self._type).reshape(self.shape)
-        return features if whole else None
+        with self._data() as stream:
+            whole = [
+                self._is_read(stream, ClipName(audio, clip, count), features[clip])
+                for clip in range(count)
+            ]
+        return features if all(whole) else None
 
-    def _record(self, stream: Any, name: ClipName) -> bytes | None:
-        if name not in self._places:
-            return None
-        offset, crc = self._places[name]
-        stream.seek(offset)
-        record: bytes = stream.read(self.record_bytes)
-        intact = len(record) == self.record_bytes and zlib.crc32(record) == crc
-        return record if intact else None
+    def _data(self) -> io.RawIOBase | io.BytesIO:
+        try:
+            return (self.folder / _DATA).open("rb", buffering=0)
+        except FileNotFoundError:
+            return io.BytesIO()  # in which every record is cut short
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _data_size(self) -> int:
+        with self._data() as stream:  # opened, since a network disk then looks again
+            return stream.seek(0, os.SEEK_END)
+
+    def _is_read(
+        self, stream: io.RawIOBase | io.BytesIO, name: ClipName, record: np.ndarray
+    ) -> bool:
+        """Read a record into its array, and forget it if it is not what was written."""
+        place = self._index.places.get(name)
+        if place is None:
+            return False
+        content = record.reshape(-1).view(np.uint8).data
+        try:
+            stream.seek(place.offset)
+            held = stream.readinto(content)
+        except OSError:  # the disk does not give it back
+            held = None
+        if held == self.record_bytes and zlib.crc32(content) == place.crc:
+            return True
+        self._index.distrust(name)
+        return False
 
     def append(self, names: Sequence[ClipName], features: np.ndarray) -> int:
         """Add the features of a batch of clips; those already there are left out.
@@ -209,34 +209,44 @@ class FeatureStore:
         -------
         int
             Number of records written.
+
+        Raises
+        ------
+        ValueError
+            If the features have another shape.
+        OSError
+            If they cannot be written; what is there stays good.
         """
+        if features.shape != (len(names), *self.shape):
+            raise ValueError(
+                f"features must have the shape {(len(names), *self.shape)}. Got {features.shape}."
+            )
         with self._locked():
-            self.refresh()
-            new = [place for place, name in enumerate(names) if name not in self._places]
+            data, index = self.folder / _DATA, self._index
+            index.refresh()
+            index.mend(self._data_size())
+            new = [place for place, name in enumerate(names) if name not in self]
             if not new:
                 return 0
             records = [features[place].astype(self._type).tobytes() for place in new]
-            entry = {
-                "offset": self._committed,
-                "clips": [
-                    [*names[place], zlib.crc32(record)]
-                    for place, record in zip(new, records, strict=True)
-                ],
-            }
-            line = json.dumps(entry, separators=(",", ":")).encode() + b"\n"
-            _write_at(self.folder / _DATA, self._committed, b"".join(records))
-            _write_at(self.folder / _INDEX, self._indexed, line)
-            self.refresh()
+            checksums = [zlib.crc32(record) for record in records]
+            line = index.line([(names[at], crc) for at, crc in zip(new, checksums, strict=True)])
+            _write_at(data, index.committed, b"".join(records))
+            _write_at(index.path, index.size, line)
+            index.refresh()
             return len(new)
 
     def verify(self) -> StoreCheck:
-        """Check every record against its checksum."""
-        path = self.folder / _DATA
-        if not path.exists():
-            return StoreCheck(len(self._places), len(self._places), 0)
-        with path.open("rb") as stream:
-            damaged = sum(self._record(stream, name) is None for name in self._places)
-        return StoreCheck(len(self._places), damaged, path.stat().st_size)
+        """Check every record against its checksum; the damaged are forgotten, as by `read`."""
+        try:
+            self._index.read_anew()
+        except OSError as error:
+            raise self._unreadable(error) from error
+        names = list(self._index.places)
+        record = np.empty(self.shape, dtype=self._type)
+        with self._data() as stream:
+            damaged = sum(not self._is_read(stream, name, record) for name in names)
+        return StoreCheck(len(names), damaged + self._index.altered, self._data_size())
 
     def describe(self) -> dict[str, Any]:
         """Return what the store says about itself."""
@@ -245,14 +255,29 @@ class FeatureStore:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         self.folder.mkdir(parents=True, exist_ok=True)
-        about = self.folder / _ABOUT
         with (self.folder / _LOCK).open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            if not about.exists():
-                written = about.with_suffix(".tmp")
-                written.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
-                written.replace(about)
+            self._write_about()
             yield
+
+    def _write_about(self) -> None:
+        path = self.folder / _ABOUT
+        try:
+            _read_about(path)
+        except (FileNotFoundError, ValueError):  # not there yet, or damaged
+            written = path.with_suffix(".tmp")
+            written.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
+            written.replace(path)
+
+
+def _read_about(path: Path) -> dict[str, Any]:
+    about = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(about, dict) or about.get("dtype") not in _TYPES:
+        raise ValueError("no number type in it")
+    for name in ("layers", "width"):
+        if not isinstance(about.get(name), int) or about[name] < 1:
+            raise ValueError(f"no number for {name!r} in it")
+    return about
 
 
 def _write_at(path: Path, offset: int, content: bytes) -> None:
@@ -260,8 +285,8 @@ def _write_at(path: Path, offset: int, content: bytes) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         os.ftruncate(descriptor, offset)
-        with os.fdopen(os.dup(descriptor), "wb") as stream:
-            stream.seek(offset)
-            stream.write(content)
+        while content:
+            written = os.pwrite(descriptor, content, offset)
+            content, offset = content[written:], offset + written
     finally:
         os.close(descriptor)

@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from marble_eval.audio import UnusableAudio, cheap_to_read, clip_count, inspect, read
+from marble_eval.audio import UnusableAudio, cheap_to_read, clip_bounds, inspect, read
 from marble_eval.fingerprint import file_digest
-from marble_eval.units import samples_to_seconds
+from marble_eval.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,20 +106,20 @@ def survey(
     Survey
         Usable and unusable tracks, digests and counts.
     """
-    shortest = samples_to_seconds(minimum_samples, sample_rate)
 
     def look(track: Track) -> tuple[str, int, int] | Unusable:
         try:
             digest = file_digest(track.path)
         except OSError as error:
-            return Unusable(track, _why_not_opened(track, error))
-        count = store.clip_count(digest)
-        if count is not None and store.is_complete(digest):
-            return digest, count, 0
+            return Unusable(track, _why_not_opened(error))
+        stored = store.stored_clips(digest)
+        if store.is_complete(digest):
+            return digest, stored, 0
         try:
-            return digest, 0, _clips_ahead(track, windowing, shortest)
+            clips = _clips_of(track, windowing, sample_rate, minimum_samples)
         except UnusableAudio as error:
             return Unusable(track, error.reason)
+        return digest, stored, max(0, clips - stored)
 
     usable, digests, unusable, cached, new = [], {}, [], 0, 0
     seen: set[str] = set()
@@ -143,17 +143,29 @@ def survey(
     return Survey(usable, digests, unusable, cached, new)
 
 
-def _why_not_opened(track: Track, error: OSError) -> str:
-    if not track.path.exists():
+def _why_not_opened(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "missing"
-    return "is a folder" if track.path.is_dir() else f"unreadable: {error.strerror}"
+    if isinstance(error, IsADirectoryError):
+        return "is a folder"
+    return f"unreadable: {error.strerror or error}"
 
 
-def _clips_ahead(track: Track, windowing: Windowing, shortest: float) -> int:
+def _clips_of(track: Track, windowing: Windowing, sample_rate: int, minimum_samples: int) -> int:
     """Return how many clips a track will give, having checked what is cheap to check."""
     facts = inspect(track.path)
-    if facts.seconds < shortest and windowing.tail != "pad":
-        raise UnusableAudio(track.path, f"too short: {facts.seconds:.3f} s")
-    if cheap_to_read(track.path):
+    samples = facts.samples
+    if windowing.crop_seconds is not None:
+        samples = min(samples, seconds_to_samples(windowing.crop_seconds, facts.sample_rate))
+    resampled = -(-samples * sample_rate // facts.sample_rate)
+    bounds = clip_bounds(resampled, sample_rate, windowing)
+    if cheap_to_read(track.path):  # and the header is exact, which an mp3's need not be
+        if bounds[-1].length < minimum_samples:
+            which = "last clip of " if bounds[-1].length < bounds[0].length else ""
+            held = samples_to_seconds(bounds[-1].stop - bounds[-1].start, sample_rate)
+            needed = samples_to_seconds(minimum_samples, sample_rate)
+            raise UnusableAudio(
+                track.path, f"too short: {which}{held:.2f} s, {needed:.4g} s needed"
+            )
         read(track.path, windowing.channels)
-    return clip_count(facts.seconds, windowing)
+    return len(bounds)

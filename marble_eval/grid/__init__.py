@@ -11,6 +11,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
+from marble_eval.errors import MarbleError
 from marble_eval.grid.fitted import fit_grid
 from marble_eval.grid.layers import layer_choices
 from marble_eval.grid.outcome import GridOutcome, GridPlan, LayerOutcome, Trial
@@ -46,8 +49,24 @@ def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) 
     ------
     SpecError
         If the probe cannot read any of the layers asked for.
+    MarbleError
+        If features are not finite, or no probe could be trained on them.
     """
+    for split, each in data.items():
+        _check_finite(split, each, plan)
     run = fit_grid if plan.probe.name == "logreg" else train_grid
     trials, outcomes, remarks = run(plan, data, progress)
     chosen = max(outcomes, key=lambda each: each.valid)  # of equals the first: the lower layer
     return GridOutcome(trials, outcomes, chosen, remarks)
+
+
+def _check_finite(split: str, data: ProbeData, plan: GridPlan) -> None:
+    """Refuse features that would make a score out of nan."""
+    for layer in sorted({at for reads in plan.layers.values() for at in reads}):
+        finite = torch.isfinite(data.features[layer]).all(dim=1)
+        if not finite.all():
+            raise MarbleError(
+                f"features of layer {plan.layer_names[layer]} must be finite. Got infinity or nan "
+                f"in {int((~finite).sum())} of {len(finite)} {split} clips. Look at what the "
+                f"encoder gives for them."
+            )

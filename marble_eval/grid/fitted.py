@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from marble_eval.errors import SpecError
+import torch
+
+from marble_eval.errors import MarbleError, SpecError
 from marble_eval.grid.outcome import GridPlan, LayerOutcome, Trial
+from marble_eval.grid.validation import validation_score
 from marble_eval.probes import ProbeData
 from marble_eval.probes.logistic import logistic_outputs
 
@@ -42,10 +45,18 @@ def fit_grid(
     ------
     SpecError
         If only the learned sum was asked for.
+    MarbleError
+        If all training tracks are of one class.
     """
     singles = {layer: reads[0] for layer, reads in plan.layers.items() if len(reads) == 1}
     if not singles:
         raise SpecError("probe=logreg reads single layers. Got only the learned sum in 'layers'.")
+    splits = {name: _on_cpu(each) for name, each in data.items()}
+    if len(torch.unique(splits["train"].targets)) < 2:
+        raise MarbleError(
+            f"probe=logreg must have two or more classes in training. Got one in "
+            f"{len(splits['train'].targets)} tracks. Give more data, or probe=mlp."
+        )
     remarks = []
     if len(singles) < len(plan.layers):
         remarks.append("logistic regression has no learned sum of layers")
@@ -53,7 +64,7 @@ def fit_grid(
     progress.begin("fit", len(singles))
     try:
         for layer, position in singles.items():
-            fitted, outcome, unconverged = _fit_layer(plan, data, layer, position)
+            fitted, outcome, unconverged = _fit_layer(plan, splits, layer, position)
             trials += fitted
             outcomes.append(outcome)
             remarks += unconverged
@@ -64,21 +75,19 @@ def fit_grid(
 
 
 def _fit_layer(
-    plan: GridPlan, data: Mapping[str, ProbeData], layer: str, position: int
+    plan: GridPlan, splits: Mapping[str, ProbeData], layer: str, position: int
 ) -> tuple[list[Trial], LayerOutcome, list[str]]:
-    spec, seed = plan.task.spec, plan.seeds[0]
-    splits = {name: _on_cpu(each) for name, each in data.items()}
-    reference = splits["valid"].targets.numpy()
+    seed, monitor = plan.seeds[0], validation_score(plan.task, splits["valid"].targets.numpy())
     trials, fits, remarks = [], [], []
     for penalty, converged, predictions in logistic_outputs(
         splits["train"],
         [splits["valid"], splits["test"]],
         position,
         plan.probe.inverse_penalties,
-        outputs=plan.task.kind.outputs(spec),
+        outputs=plan.task.kind.outputs(plan.task.spec),
         aggregation=plan.rules.aggregation,
     ):
-        valid = plan.task.kind.monitor(reference, predictions[0], spec)
+        valid = monitor(predictions[0])
         trials.append(Trial(layer, penalty, seed, 0, 0, valid))
         fits.append((valid, penalty, predictions))
         if not converged:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,14 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from marble_eval.errors import MarbleError
 from marble_eval.grid.outcome import GridPlan, LayerOutcome, Trial
+from marble_eval.grid.validation import validation_score
 from marble_eval.matrix_products import fast_products
 from marble_eval.probes import Member, ProbeData, TrainedMember
 from marble_eval.probes.schedule import Patience
 from marble_eval.probes.training import TrainingRules, predict, train_group
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from marble_eval.progress import Progress
 
@@ -39,11 +40,16 @@ def train_grid(
     Returns
     -------
     trials : list of Trial
-        Every probe.
+        Every probe that has a score.
     outcomes : list of LayerOutcome
         Every layer with the learning rate that is best on validation.
     remarks : list of str
-        Empty.
+        Which probes diverged, and what was left out because of it.
+
+    Raises
+    ------
+    MarbleError
+        If every probe diverged before it had a score.
     """
     rates = plan.rules.learning_rates or plan.protocol.learning_rates
     first = [
@@ -62,15 +68,28 @@ def train_grid(
             replace(best[layer].member, seed=seed)
             for seed in plan.seeds[1:]
             for layer in plan.layers
+            if best[layer].scored
         ]
         repeated = _train(again, plan, data, progress)
     finally:
         progress.end()
-    outcomes = [
-        _outcome([best[layer], *(t for t in repeated if t.member.layer == layer)], plan, data)
+    of_layers = {
+        layer: [best[layer], *(each for each in repeated if each.member.layer == layer)]
         for layer in plan.layers
-    ]
-    return [_trial(each) for each in (*found, *repeated)], outcomes, []
+    }
+    whole = [layer for layer, seeds in of_layers.items() if all(each.scored for each in seeds)]
+    trained = [*found, *repeated]
+    if not whole:
+        raise MarbleError(
+            f"the grid must have a layer whose probes give finite outputs. Got none: "
+            f"{'; '.join(_divergences(trained))}. Look at the size of the features, or give "
+            f"smaller learning rates."
+        )
+    return (
+        [_trial(each) for each in trained if each.scored],
+        [_outcome(of_layers[layer], plan, data) for layer in whole],
+        [*_divergences(trained), *_left_out(plan.layers, whole)],
+    )
 
 
 def training_rules(plan: GridPlan) -> TrainingRules:
@@ -130,12 +149,11 @@ def groups_of(members: Sequence[Member], size: int) -> list[list[Member]]:
 def _train(
     members: Sequence[Member], plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
 ) -> list[TrainedMember]:
-    """Train groups side by side: one a core on a CPU, one after another on a GPU."""
+    """Train groups side by side: one for each of PyTorch's threads on a CPU, one on a GPU."""
     on_cpu = plan.device.type == "cpu"
     size = plan.engine.group_members or (1 if on_cpu else max(1, len(members)))
-    groups = groups_of(members, size)
-    rules, spec, kind = training_rules(plan), plan.task.spec, plan.task.kind
-    reference = data["valid"].targets.cpu().numpy()
+    groups, rules = groups_of(members, size), training_rules(plan)
+    monitor = validation_score(plan.task, data["valid"].targets.cpu().numpy())
     threads_before = torch.get_num_threads()
 
     def train(group: list[Member]) -> list[TrainedMember]:
@@ -146,12 +164,12 @@ def _train(
             rules,
             data["train"],
             data["valid"],
-            monitor=lambda output: kind.monitor(reference, output, spec),
+            monitor=monitor,
             device=plan.device,
         )
 
     found: dict[Member, TrainedMember] = {}
-    pool = ThreadPoolExecutor((os.cpu_count() or 1) if on_cpu else 1, thread_name_prefix="probe")
+    pool = ThreadPoolExecutor(threads_before if on_cpu else 1, thread_name_prefix="probe")
     try:
         with fast_products(plan.device):
             for group, trained in zip(groups, pool.map(train, groups), strict=True):
@@ -165,6 +183,30 @@ def _train(
 
 def _best(candidates: Sequence[TrainedMember]) -> TrainedMember:
     return max(candidates, key=lambda each: each.valid_score)  # of equals the first rate
+
+
+def _divergences(trained: Sequence[TrainedMember]) -> list[str]:
+    """Tell of the probes whose outputs were no longer finite, together by rate and seed."""
+    layers: dict[tuple[float, int, str], list[str]] = {}
+    for each in trained:
+        if each.diverged:
+            what = "the best epoch before it counts" if each.scored else "it was the first epoch"
+            case = (each.member.learning_rate, each.member.seed, what)
+            layers.setdefault(case, []).append(each.member.layer)
+    return [
+        f"learning rate {rate:g}, seed {seed}: outputs no longer finite at layer "
+        f"{', '.join(of_case)}; {what}"
+        for (rate, seed, what), of_case in layers.items()
+    ]
+
+
+def _left_out(layers: Iterable[str], whole: Sequence[str]) -> list[str]:
+    """Tell of the layers without a score."""
+    return [
+        f"layer {layer} is left out: no probe of it kept finite outputs with every seed"
+        for layer in layers
+        if layer not in whole
+    ]
 
 
 def _trial(trained: TrainedMember) -> Trial:

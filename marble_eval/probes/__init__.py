@@ -40,6 +40,8 @@ class ProbeData:
     targets: torch.Tensor
 
     def __post_init__(self) -> None:
+        if not len(self.clips):
+            raise ValueError("a split must have at least one track. Got none.")
         if int(self.clips.sum()) != self.features.shape[1] or bool((self.clips < 1).any()):
             raise ValueError(
                 f"every track must have one or more clips, {self.features.shape[1]} in all. "
@@ -85,9 +87,12 @@ class TrainedMember:
     parameters : mapping of str to torch.Tensor
         The parameters at the best epoch, on the CPU.
     valid_score : float
-        Validation score at the best epoch.
+        Validation score at the best epoch; minus infinity if there is none.
     best_epoch, epochs : int
-        That epoch, from 1, and the number of epochs trained.
+        That epoch, from 1, and the number of epochs trained; 0 if there is no best
+        epoch, since the outputs were not finite after the first.
+    diverged : bool
+        True if training ended because the outputs were no longer finite.
     """
 
     member: Member
@@ -95,3 +100,9 @@ class TrainedMember:
     valid_score: float
     best_epoch: int
     epochs: int
+    diverged: bool
+
+    @property
+    def scored(self) -> bool:
+        """Return whether there is a best epoch, and with it a score."""
+        return self.best_epoch > 0

@@ -30,31 +30,35 @@ class StackedAdam:
         Updated in place; each has a leading axis of members.
     fused : bool
         Member by member through the fused kernel, or the stack at once.
+
+    Attributes
+    ----------
+    gradients : dict of str to torch.Tensor
+        Where the gradients of the next step are to be written; same names and
+        shapes as the parameters. The memory is used again at every step.
     """
 
     def __init__(self, parameters: Parameters, *, fused: bool) -> None:
-        self._parameters = parameters
         self._fused = fused
-        self._first = {name: torch.zeros_like(each) for name, each in parameters.items()}
-        self._second = {name: torch.zeros_like(each) for name, each in parameters.items()}
-        self._step = 0
+        self._steps = 0
+        first, second = (
+            {name: torch.zeros_like(each) for name, each in parameters.items()} for _ in range(2)
+        )
+        self._hold(parameters, first, second)
 
-    def step(self, gradients: Parameters, rates: np.ndarray) -> None:
-        """Update every parameter.
+    def step(self, rates: np.ndarray) -> None:
+        """Update every parameter by the gradients that have been written.
 
         Parameters
         ----------
-        gradients : dict of str to torch.Tensor
-            Same names and shapes as the parameters.
         rates : np.ndarray [shape=(member,)]
             Learning rate of each member.
         """
-        self._step += 1
+        self._steps += 1
         if self._fused:
-            for member, rate in enumerate(rates):
-                self._step_fused(gradients, member, float(rate))
+            self._step_fused(rates)
         else:
-            self._step_stack(gradients, rates)
+            self._step_stack(rates)
 
     def keep(self, parameters: Parameters, kept: torch.Tensor) -> None:
         """Go on with some of the members only.
@@ -66,39 +70,52 @@ class StackedAdam:
         kept : torch.Tensor [shape=(remaining,), int64]
             Their positions before.
         """
-        self._parameters = parameters
-        self._first = {name: each[kept] for name, each in self._first.items()}
-        self._second = {name: each[kept] for name, each in self._second.items()}
+        first, second = (
+            {name: each[kept] for name, each in moment.items()}
+            for moment in (self._first, self._second)
+        )
+        self._hold(parameters, first, second)
 
-    def _step_fused(self, gradients: Parameters, member: int, rate: float) -> None:
-        names = list(self._parameters)
+    def _hold(self, parameters: Parameters, first: Parameters, second: Parameters) -> None:
+        self._parameters, self._first, self._second = parameters, first, second
+        self.gradients = {name: torch.empty_like(each) for name, each in parameters.items()}
+        # Each member's own slices, as the fused kernel takes them: four lists of tensors.
+        states = (parameters, self.gradients, first, second)
+        members = len(next(iter(parameters.values())))
+        self._slices = [
+            [[each[member] for each in state.values()] for state in states]
+            for member in range(members)
+        ]
+
+    def _step_fused(self, rates: np.ndarray) -> None:
         # torch.optim.Adam(fused=True) calls this very kernel, after bookkeeping
         # that costs a fifth of a training step. The kernel wants one step tensor each.
-        step = torch.tensor(float(self._step))
-        torch._fused_adam_(
-            [self._parameters[name][member] for name in names],
-            [gradients[name][member] for name in names],
-            [self._first[name][member] for name in names],
-            [self._second[name][member] for name in names],
-            [],
-            [step] * len(names),
-            lr=rate,
-            beta1=_BETAS[0],
-            beta2=_BETAS[1],
-            weight_decay=0.0,
-            eps=_EPSILON,
-            amsgrad=False,
-            maximize=False,
-        )
+        steps = [torch.tensor(float(self._steps))] * len(self._parameters)
+        for rate, (values, gradients, first, second) in zip(rates, self._slices, strict=True):
+            torch._fused_adam_(
+                values,
+                gradients,
+                first,
+                second,
+                [],
+                steps,
+                lr=float(rate),
+                beta1=_BETAS[0],
+                beta2=_BETAS[1],
+                weight_decay=0.0,
+                eps=_EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
 
-    def _step_stack(self, gradients: Parameters, rates: np.ndarray) -> None:
-        first_share, second_share = (1 - beta**self._step for beta in _BETAS)
+    def _step_stack(self, rates: np.ndarray) -> None:
+        first_share, second_share = (1 - beta**self._steps for beta in _BETAS)
+        device = next(iter(self._parameters.values())).device
+        sizes = torch.as_tensor(rates / first_share, dtype=torch.float32, device=device)
         for name, values in self._parameters.items():
-            first, second, gradient = self._first[name], self._second[name], gradients[name]
+            first, second, gradient = self._first[name], self._second[name], self.gradients[name]
             first.lerp_(gradient, 1 - _BETAS[0])
             second.mul_(_BETAS[1]).addcmul_(gradient, gradient, value=1 - _BETAS[1])
-            sizes = torch.as_tensor(
-                rates / first_share, dtype=values.dtype, device=values.device
-            ).view(-1, *[1] * (values.dim() - 1))
             divisor = (second / second_share).sqrt_().add_(_EPSILON)
-            values.sub_(sizes * first / divisor)
+            divisor.div_(sizes.view(-1, *[1] * (values.dim() - 1)))
+            values.addcdiv_(first, divisor, value=-1)

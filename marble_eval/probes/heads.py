@@ -6,9 +6,13 @@ short, and a batch of 64 is too small to pay for recording a graph. A test holds
 them against automatic differentiation.
 
 Parameters: ``weights`` (member, layer) of the learned sum, only where there is
-one; ``hidden`` (member, width, unit) and ``hidden_bias``, only for an MLP;
-``output`` (member, unit or width, class) and ``output_bias``. Initial values as
-`torch.nn.Linear` draws them; dropout follows the ReLU, as in MARBLE's prober.
+one; ``hidden`` (member, width, unit) and ``hidden_bias`` (member, 1, unit), only
+for an MLP; ``output`` (member, unit or width, class) and ``output_bias`` (member,
+1, class). Initial values as `torch.nn.Linear` draws them; dropout follows the
+ReLU, as in MARBLE's prober.
+
+On a CPU a step is so short that the calls themselves are a good part of it, so
+the functions make few: biases carry the axis by which they are broadcast.
 """
 
 from __future__ import annotations
@@ -22,8 +26,6 @@ if TYPE_CHECKING:
     from marble_eval.spec import Aggregation, ProbeSpec
 
 Parameters = dict[str, torch.Tensor]
-
-_SHARES = 1 << 16  # dropout compares 16 random bits with a threshold
 
 
 def initial_parameters(
@@ -64,34 +66,10 @@ def initial_parameters(
         # torch.nn.Linear: uniform within 1/sqrt(fan_in), weight first, then bias.
         bound = 1 / math.sqrt(fan_in)
         one[name] = torch.empty(fan_in, fan_out).uniform_(-bound, bound, generator=generator)
-        one[f"{name}_bias"] = torch.empty(fan_out).uniform_(-bound, bound, generator=generator)
+        one[f"{name}_bias"] = torch.empty(1, fan_out).uniform_(-bound, bound, generator=generator)
     if layers > 1:
         one["weights"] = torch.zeros(layers)  # equal shares at the start
     return {name: value.expand(members, *value.shape).contiguous() for name, value in one.items()}
-
-
-def kept_units(rows: int, units: int, dropout: float, generator: torch.Generator) -> torch.Tensor:
-    """Draw which hidden units survive dropout, for every row of a batch.
-
-    Parameters
-    ----------
-    rows, units : int
-        Shape of the mask.
-    dropout : float
-        Share dropped, in [0, 1), to the nearest 1/65,536.
-    generator : torch.Generator
-        Source of the draws; the mask is on its device.
-
-    Returns
-    -------
-    torch.Tensor [shape=(rows, units), bool]
-        True where the unit is kept.
-    """
-    # Sixteen bits a unit out of 64-bit draws: eight times faster than bernoulli_.
-    words = torch.empty((rows * units + 3) // 4, dtype=torch.int64, device=generator.device)
-    words.random_(generator=generator)
-    bits = words.view(torch.int16)[: rows * units].view(rows, units)
-    return bits >= round(dropout * _SHARES) - _SHARES // 2
 
 
 def mixed(parameters: Parameters, layers: torch.Tensor) -> torch.Tensor:
@@ -129,9 +107,8 @@ def outputs_of(parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         Logits or values.
     """
     if "hidden" in parameters:
-        inputs = torch.baddbmm(parameters["hidden_bias"][:, None], inputs, parameters["hidden"])
-        inputs = inputs.relu_()
-    return torch.baddbmm(parameters["output_bias"][:, None], inputs, parameters["output"])
+        inputs = torch.baddbmm(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
+    return torch.baddbmm(parameters["output_bias"], inputs, parameters["output"])
 
 
 def track_means(
@@ -180,16 +157,15 @@ def hidden_activations(
         An MLP stack's parameters.
     inputs : torch.Tensor [shape=(member, rows, width)]
         What each probe reads.
-    kept : torch.Tensor [shape=(rows, units), bool] or None
-        `kept_units`; None without dropout.
+    kept : torch.Tensor [shape=(rows, units)] or None
+        `marble_eval.probes.dropout.Dropout.kept`; None without dropout.
 
     Returns
     -------
     torch.Tensor [shape=(member, rows, units)]
         To be scaled by 1 / (1 - dropout) where it is used, which is cheaper there.
     """
-    units = torch.baddbmm(parameters["hidden_bias"][:, None], inputs, parameters["hidden"])
-    units.relu_()
+    units = torch.baddbmm(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
     return units if kept is None else units.mul_(kept)
 
 
@@ -200,7 +176,9 @@ def gradients(
     units: torch.Tensor | None,
     scale: float,
     output_gradient: torch.Tensor,
-) -> Parameters:
+    *,
+    into: Parameters,
+) -> None:
     """Compute the gradient of the loss for every parameter of every probe.
 
     Parameters
@@ -217,29 +195,25 @@ def gradients(
         1 / (1 - dropout).
     output_gradient : torch.Tensor [shape=(member, rows, output)]
         Gradient of the loss for the outputs.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Same names and shapes as ``parameters``.
+    into : dict of str to torch.Tensor
+        Overwritten with the gradients; same names and shapes as ``parameters``.
     """
-    found: Parameters = {"output_bias": output_gradient.sum(1)}
+    torch.sum(output_gradient, 1, keepdim=True, out=into["output_bias"])
     if units is None:
-        found["output"] = torch.bmm(inputs.mT, output_gradient)
+        torch.bmm(inputs.mT, output_gradient, out=into["output"])
         inner, weight = output_gradient, parameters["output"]
     else:
         scaled = output_gradient * scale
-        found["output"] = torch.bmm(units.mT, scaled)
+        torch.bmm(units.mT, scaled, out=into["output"])
         passed = torch.bmm(scaled, parameters["output"].mT)
         # Zero wherever the unit was off or dropped: both left it at zero.
         inner = torch.ops.aten.threshold_backward(passed, units, 0)
-        found["hidden"] = torch.bmm(inputs.mT, inner)
-        found["hidden_bias"] = inner.sum(1)
+        torch.bmm(inputs.mT, inner, out=into["hidden"])
+        torch.sum(inner, 1, keepdim=True, out=into["hidden_bias"])
         weight = parameters["hidden"]
     if layers is not None:
         at_inputs = torch.bmm(inner, weight.mT)
         by_layer = at_inputs.flatten(1) @ layers.flatten(1).mT
         shares = torch.softmax(parameters["weights"], dim=1)
         centred = by_layer - (shares * by_layer).sum(1, keepdim=True)
-        found["weights"] = shares * centred
-    return found
+        torch.mul(shares, centred, out=into["weights"])

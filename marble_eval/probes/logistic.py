@@ -48,9 +48,10 @@ def standardise(features: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
     >>> standardise(torch.tensor([[9.0]]), torch.tensor([[-1.0], [1.0]])).tolist()
     [[5.0]]
     """
-    mean, deviation = of.float().mean(0), of.float().std(0, correction=0)
+    # In double precision the deviation of a constant is exactly 0.
+    deviation, mean = torch.std_mean(of.double(), dim=0, correction=0)
     safe = torch.where(deviation > 0, deviation, torch.inf)
-    return ((features.float() - mean) / safe).clamp_(-_CLIP, _CLIP)
+    return ((features - mean) / safe).clamp_(-_CLIP, _CLIP).float()
 
 
 def logistic_outputs(
@@ -108,8 +109,10 @@ def logistic_outputs(
 
 def _all_classes(model: LogisticRegression, features: np.ndarray, outputs: int) -> torch.Tensor:
     """Return log-probabilities; of classes that training lacks, minus infinity's stand-in."""
+    logits = torch.as_tensor(model.decision_function(features), dtype=torch.float64)
+    if logits.dim() == 1:  # two classes: the second against the first
+        logits = torch.stack([torch.zeros_like(logits), logits], dim=1)
     scores = torch.full((len(features), outputs), -1e9, dtype=torch.float64)
-    scores[:, torch.as_tensor(model.classes_)] = torch.as_tensor(
-        model.predict_log_proba(features), dtype=torch.float64
-    )
+    # Not predict_log_proba, which takes the logarithm of what may have become 0.
+    scores[:, torch.as_tensor(model.classes_)] = torch.log_softmax(logits, dim=1)
     return scores

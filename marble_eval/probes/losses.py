@@ -6,7 +6,7 @@ and counts once, as in MARBLE v1.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
@@ -14,31 +14,73 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def cross_entropy_gradient(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+class Loss(NamedTuple):
+    """A loss.
+
+    Attributes
+    ----------
+    goals : callable
+        From targets and the number of outputs to what the outputs are compared
+        with, (track, output); made once, before training.
+    gradient : callable
+        From outputs (member, rows, output) and goals (rows, output) to the
+        gradient of the mean loss for the outputs.
+    """
+
+    goals: Callable[[torch.Tensor, int], torch.Tensor]
+    gradient: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def one_hot(targets: torch.Tensor, outputs: int) -> torch.Tensor:
+    """Write class indices as probabilities.
+
+    Parameters
+    ----------
+    targets : torch.Tensor [shape=(track,), int64]
+        Classes, 0 to ``outputs`` - 1.
+    outputs : int
+        Number of classes.
+
+    Returns
+    -------
+    torch.Tensor [shape=(track, class), float32]
+        1 for the track's class, 0 elsewhere.
+
+    Raises
+    ------
+    RuntimeError
+        If a class is out of range.
+
+    Examples
+    --------
+    >>> one_hot(torch.tensor([1]), 3)
+    tensor([[0., 1., 0.]])
+    """
+    return torch.nn.functional.one_hot(targets, outputs).float()
+
+
+def cross_entropy_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
     """Compute the gradient of the mean cross-entropy for the logits.
 
     Parameters
     ----------
     outputs : torch.Tensor [shape=(member, rows, class)]
         Logits.
-    targets : torch.Tensor [shape=(rows,), int64]
-        Class of each row.
+    goals : torch.Tensor [shape=(rows, class)]
+        The class of each row; see `one_hot`.
 
     Returns
     -------
     torch.Tensor [shape=(member, rows, class)]
-        Softmax minus the target's one-hot vector, over the number of rows.
+        Softmax minus goal, over the number of rows.
 
     Examples
     --------
-    >>> cross_entropy_gradient(torch.zeros(1, 1, 2), torch.tensor([1])).tolist()
+    >>> cross_entropy_gradient(torch.zeros(1, 1, 2), torch.tensor([[0.0, 1.0]])).tolist()
     [[[0.5, -0.5]]]
     """
-    gradient = torch.softmax(outputs, dim=2)
-    gradient[:, torch.arange(len(targets), device=targets.device), targets] -= 1
-    return gradient.div_(len(targets))
+    return torch.softmax(outputs, dim=2).sub_(goals).div_(len(goals))
 
 
-LOSS_GRADIENTS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
-    "cross-entropy": cross_entropy_gradient,
-}
+#: By the name that a kind's ``LOSS`` gives.
+LOSSES = {"cross-entropy": Loss(one_hot, cross_entropy_gradient)}

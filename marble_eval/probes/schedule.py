@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_THRESHOLD = 1e-4  # ReduceLROnPlateau's default: a relative gain below it is none
+# ReduceLROnPlateau's defaults: a relative gain below the one is none, and a rate that
+# would fall by no more than the other stays.
+_THRESHOLD = 1e-4
+_SMALLEST_FALL = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Schedule:
         Best score so far, its epoch (from 1), and epochs trained.
     active : np.ndarray [shape=(member,), bool]
         Which probes go on.
+    diverged : np.ndarray [shape=(member,), bool]
+        Which have stopped because an epoch left them without a score.
     """
 
     def __init__(self, rates: list[float], patience: Patience) -> None:
@@ -63,6 +68,7 @@ class Schedule:
         self.best_epochs = np.zeros(members, dtype=np.int64)
         self.epochs = np.zeros(members, dtype=np.int64)
         self.active = np.ones(members, dtype=bool)
+        self.diverged = np.zeros(members, dtype=bool)
         self._plateau_best = np.full(members, -np.inf)
         self._since_plateau = np.zeros(members, dtype=np.int64)
 
@@ -72,7 +78,8 @@ class Schedule:
         Parameters
         ----------
         scores : np.ndarray [shape=(member,)]
-            One score for each probe; those of stopped probes are ignored.
+            One score for each probe; those of stopped probes are ignored. Minus
+            infinity is the score of a probe that has diverged, and stops it.
 
         Returns
         -------
@@ -82,17 +89,19 @@ class Schedule:
         Raises
         ------
         ValueError
-            If an active probe's score is not a finite number.
+            If an active probe's score is nan or infinite otherwise.
         """
-        if not np.isfinite(scores[self.active]).all():
+        if not (scores[self.active] < np.inf).all():
             raise ValueError(f"validation scores must be finite. Got {scores[self.active]!r}.")
         self.epochs[self.active] += 1
         improved = self.active & (scores > self.best_scores)
         self.best_scores[improved] = scores[improved]
         self.best_epochs[improved] = self.epochs[improved]
         self._reduce_on_plateau(scores)
+        self.diverged |= self.active & np.isneginf(scores)
         waited = self.epochs - self.best_epochs
         self.active &= (waited < self.patience.stop) & (self.epochs < self.patience.max_epochs)
+        self.active &= ~self.diverged
         return improved
 
     def _reduce_on_plateau(self, scores: np.ndarray) -> None:
@@ -104,5 +113,7 @@ class Schedule:
         self._since_plateau[self.active] += 1
         self._since_plateau[better] = 0
         stuck = self.active & (self._since_plateau > self.patience.plateau)
-        self.rates[stuck] *= self.patience.factor
         self._since_plateau[stuck] = 0
+        lower = self.rates * self.patience.factor
+        falls = stuck & (self.rates - lower > _SMALLEST_FALL)
+        self.rates[falls] = lower[falls]

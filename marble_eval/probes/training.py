@@ -2,9 +2,12 @@
 
 The members of a group share a seed and a form (single layers, or learned sums);
 a seed alone decides the initial parameters, the order of the tracks and what
-dropout drops, so a member's result is the same in any group, also alone. A batch
-is a number of tracks with all their clips (MARBLE v1); every member follows its
-own schedule, and one that has stopped leaves the computation.
+dropout drops, so a member's result is the same in any group, also alone. Two
+generators are seeded with the first two words of NumPy's SeedSequence of the
+seed: one draws the initial parameters and then the order of each epoch, the
+other what is dropped. A batch is a number of tracks with all their clips (MARBLE
+v1); every member follows its own schedule, and one that has stopped, or whose
+outputs are no longer finite, leaves the computation.
 """
 
 from __future__ import annotations
@@ -17,17 +20,18 @@ import torch
 
 from marble_eval.probes import TrainedMember
 from marble_eval.probes.adam import StackedAdam
+from marble_eval.probes.batches import batches
+from marble_eval.probes.dropout import Dropout
 from marble_eval.probes.heads import (
     Parameters,
     gradients,
     hidden_activations,
     initial_parameters,
-    kept_units,
     mixed,
     outputs_of,
     track_means,
 )
-from marble_eval.probes.losses import LOSS_GRADIENTS
+from marble_eval.probes.losses import LOSSES
 from marble_eval.probes.schedule import Patience, Schedule
 
 if TYPE_CHECKING:
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
     from marble_eval.probes import Member, ProbeData
     from marble_eval.spec import Aggregation, ProbeSpec
 
-_ROWS = 8192  # clips in one piece when a whole split is predicted, to bound memory
+_ROWS = 2048  # clips in one piece when a whole split is predicted, to bound memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,7 @@ class TrainingRules:
     outputs : int
         Number of outputs.
     loss : str
-        A name in `marble_eval.probes.losses.LOSS_GRADIENTS`.
+        A name in `marble_eval.probes.losses.LOSSES`.
     patience : Patience
         Rules of the schedule.
     batch_tracks : int
@@ -87,14 +91,16 @@ def train_group(
     train, valid : ProbeData
         Features and targets, on ``device``.
     monitor : callable
-        Score of one probe's validation outputs (track, output); to rise.
+        Score of one probe's validation outputs (track, output); to rise. It is
+        only asked about finite outputs.
     device : torch.device
         Where to compute.
 
     Returns
     -------
     list of TrainedMember
-        In the order of ``members``, each as at its best epoch.
+        In the order of ``members``, each as at its best epoch. A probe whose
+        outputs have become infinite or nan stops there, with what it had before.
 
     Raises
     ------
@@ -106,11 +112,12 @@ def train_group(
     group = _Group(members, rules, train, device)
     schedule = Schedule([each.learning_rate for each in members], rules.patience)
     while schedule.active.any():
-        group.train_epoch(train, schedule.rates)
+        group.train_epoch(schedule.rates)
         scores = np.full(len(members), -np.inf)
         predicted = predict(group.parameters, group.members, valid, rules.aggregation).cpu().numpy()
         for place, output in zip(group.places, predicted, strict=True):
-            scores[place] = monitor(output)
+            if np.isfinite(output).all():
+                scores[place] = monitor(output)
         group.remember(schedule.update(scores))
         group.drop(schedule.active)
     return [
@@ -120,6 +127,7 @@ def train_group(
             valid_score=float(schedule.best_scores[place]),
             best_epoch=int(schedule.best_epochs[place]),
             epochs=int(schedule.epochs[place]),
+            diverged=bool(schedule.diverged[place]),
         )
         for place, member in enumerate(members)
     ]
@@ -150,28 +158,21 @@ def predict(
     torch.Tensor [shape=(member, track, output)]
         Mean logits or mean probabilities.
     """
+    reads = _reads(members, data.features.device)
     pieces = []
-    for start in range(0, data.features.shape[1], _ROWS):
-        rows = torch.arange(
-            start, min(start + _ROWS, data.features.shape[1]), device=data.features.device
-        )
-        inputs, _ = _read(parameters, members, data.features, rows)
+    for rows in torch.split(data.features, _ROWS, dim=1):
+        inputs = rows.index_select(0, reads).float()
+        if "weights" in parameters:
+            inputs = mixed(parameters, inputs)
         pieces.append(outputs_of(parameters, inputs))
     return track_means(torch.cat(pieces, dim=1), data.clips, aggregation)
 
 
-def _read(
-    parameters: Parameters, members: Sequence[Member], features: torch.Tensor, rows: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Gather what each member reads, and the layers of the sum if there is one."""
-    layers, clips, width = features.shape
-    reads = members[0].reads if "weights" in parameters else [each.reads[0] for each in members]
-    places = torch.as_tensor(reads, device=rows.device)[:, None] * clips + rows
-    gathered = features.reshape(layers * clips, width).index_select(0, places.flatten())
-    gathered = gathered.view(len(reads), len(rows), width).float()
-    if "weights" in parameters:
-        return mixed(parameters, gathered), gathered
-    return gathered, None
+def _reads(members: Sequence[Member], device: torch.device) -> torch.Tensor:
+    """Say which layers a group reads: one a member, or all those of its sum."""
+    first = members[0].reads
+    of_group = first if len(first) > 1 else [each.reads[0] for each in members]
+    return torch.as_tensor(of_group, device=device)
 
 
 class _Group:
@@ -186,10 +187,19 @@ class _Group:
     ) -> None:
         self.members = list(members)
         self.places = np.arange(len(members))
-        self._rules = rules
-        self._draws = torch.Generator().manual_seed(members[0].seed)
+        self._rules, self._train, self._device = rules, train, device
+        self._reads = _reads(members, device)
+        self._loss = LOSSES[rules.loss]
+        self._goals = self._loss.goals(train.targets, rules.outputs)
+        draws, drops = np.random.SeedSequence(members[0].seed).generate_state(2).tolist()
+        self._draws = torch.Generator().manual_seed(draws)
+        probe, self._dropout = rules.probe, None
+        if probe.hidden and probe.dropout:
+            # On the device: copying masks would cost more than making them.
+            generator = torch.Generator(device).manual_seed(drops)
+            self._dropout = Dropout(probe.hidden, probe.dropout, generator)
         first = initial_parameters(
-            rules.probe,
+            probe,
             width=train.features.shape[2],
             outputs=rules.outputs,
             layers=len(members[0].reads),
@@ -199,30 +209,15 @@ class _Group:
         self.parameters = {name: each.to(device) for name, each in first.items()}
         self.best = {name: each.clone() for name, each in self.parameters.items()}
         self._optimiser = StackedAdam(self.parameters, fused=device.type == "cpu")
-        self._starts = torch.cumsum(train.clips, 0) - train.clips
-        # Dropout is drawn where it is used: copying masks would cost more than making them.
-        self._drops = torch.Generator(device=device).manual_seed(members[0].seed)
 
     @torch.inference_mode()
-    def train_epoch(self, train: ProbeData, rates: np.ndarray) -> None:
+    def train_epoch(self, rates: np.ndarray) -> None:
         """Go once through the training tracks, in a new order."""
-        scale = 1 / (1 - self._rules.probe.dropout)
-        loss_gradient = LOSS_GRADIENTS[self._rules.loss]
-        size = self._rules.batch_tracks
-        order = torch.randperm(len(train.clips), generator=self._draws).to(train.clips.device)
-        for start in range(0, len(order), size):
-            tracks = order[start : start + size]
-            rows, track_of_row = self._rows_of(train, tracks)
-            inputs, layers = _read(self.parameters, self.members, train.features, rows)
-            units = self._hidden(inputs)
-            if units is None:
-                output = outputs_of(self.parameters, inputs)
-            else:
-                weight, bias = self.parameters["output"], self.parameters["output_bias"]
-                output = torch.baddbmm(bias[:, None], units, weight, alpha=scale)
-            sent_back = loss_gradient(output, train.targets[track_of_row])
-            found = gradients(self.parameters, inputs, layers, units, scale, sent_back)
-            self._optimiser.step(found, rates[self.places])
+        order = torch.randperm(len(self._goals), generator=self._draws)
+        tracks, rates = self._rules.batch_tracks, rates[self.places]
+        for features, goals in batches(self._train, self._goals, self._reads, order, tracks):
+            self._find_gradients(features, goals)
+            self._optimiser.step(rates)
 
     def remember(self, improved: np.ndarray) -> None:
         """Copy the parameters of the members that have just been best."""
@@ -236,25 +231,27 @@ class _Group:
         stay = np.flatnonzero(active[self.places])
         if len(stay) == len(self.places):
             return
-        kept = torch.as_tensor(stay, device=next(iter(self.parameters.values())).device)
+        kept = torch.as_tensor(stay, device=self._device)
         self.parameters = {name: each[kept] for name, each in self.parameters.items()}
         self._optimiser.keep(self.parameters, kept)
         self.members = [self.members[position] for position in stay]
         self.places = self.places[stay]
+        self._reads = _reads(self.members, self._device) if self.members else self._reads[:0]
 
-    def _hidden(self, inputs: torch.Tensor) -> torch.Tensor | None:
-        if "hidden" not in self.parameters:
-            return None
-        kept, probe = None, self._rules.probe
-        if probe.dropout:
-            kept = kept_units(inputs.shape[1], probe.hidden, probe.dropout, self._drops)
-        return hidden_activations(self.parameters, inputs, kept)
-
-    def _rows_of(self, train: ProbeData, tracks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Find the clips of a batch's tracks: their rows and their tracks."""
-        counts = train.clips[tracks]
-        track_of_row = torch.repeat_interleave(tracks, counts)
-        before = torch.cumsum(counts, 0) - counts
-        within = torch.arange(len(track_of_row), device=tracks.device)
-        within = within - torch.repeat_interleave(before, counts)
-        return self._starts[track_of_row] + within, track_of_row
+    def _find_gradients(self, features: torch.Tensor, goals: torch.Tensor) -> None:
+        """Send one batch forward and back."""
+        parameters, dropout = self.parameters, self._dropout
+        layers = features if "weights" in parameters else None
+        inputs = features if layers is None else mixed(parameters, layers)
+        units, scale = None, 1.0
+        if "hidden" not in parameters:
+            output = outputs_of(parameters, inputs)
+        else:
+            scale = 1 / (1 - self._rules.probe.dropout)
+            kept = None if dropout is None else dropout.kept(inputs.shape[1])
+            units = hidden_activations(parameters, inputs, kept)
+            weight, bias = parameters["output"], parameters["output_bias"]
+            output = torch.baddbmm(bias, units, weight, alpha=scale)
+        sent_back = self._loss.gradient(output, goals)
+        into = self._optimiser.gradients
+        gradients(parameters, inputs, layers, units, scale, sent_back, into=into)

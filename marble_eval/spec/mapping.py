@@ -7,6 +7,7 @@ cards never pass through it; so every mapping is checked here, in one way.
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -36,7 +37,8 @@ def from_mapping(spec: type[Spec], values: Mapping[str, Any], subject: str) -> S
     Raises
     ------
     SpecError
-        If a name is unknown or missing, or a value has the wrong type.
+        If a name is unknown or missing, a value has the wrong type, or a number
+        is not finite.
 
     Examples
     --------
@@ -106,26 +108,55 @@ def _checked_union(arguments: tuple[Any, ...], value: Any, subject: str) -> Any:
     """Take the first member of a union that the value fits; None only for None."""
     if value is None and type(None) in arguments:
         return None
-    complaints = []
-    for each in arguments:
-        if each is type(None):
-            continue
+    members = [each for each in arguments if each is not type(None)]
+    complaints = {}
+    for each in members:
         try:
             return _checked(each, value, subject)
         except SpecError as error:
-            complaints.append(str(error))
-    raise SpecError(complaints[0])
+            complaints[each] = str(error)
+    for each in members:  # what is wrong inside a list or mapping says more
+        if isinstance(value, _container(each)):
+            raise SpecError(complaints[each])
+    rule = " or ".join(_named(each) for each in arguments)
+    raise SpecError(f"{subject} must be {rule}. Got {value!r}.")
+
+
+def _container(hint: Any) -> tuple[type, ...]:
+    """Return the types in which YAML brings lists and mappings; none for a single value."""
+    if get_origin(hint) is tuple:
+        return (list, tuple)
+    is_mapping = dataclasses.is_dataclass(hint) or get_origin(hint) not in (None, Literal)
+    return (Mapping,) if is_mapping else ()
+
+
+def _named(hint: Any) -> str:
+    """Say in words what a member of a union takes."""
+    if hint is type(None):
+        return "null"
+    if get_origin(hint) is Literal:
+        return " or ".join(repr(each) for each in get_args(hint))
+    if _container(hint):
+        return "a mapping" if Mapping in _container(hint) else "a list"
+    return f"of type {hint.__name__}"
 
 
 def _checked_scalar(hint: Any, value: Any, subject: str) -> Any:
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is float and isinstance(value, str):
-        # YAML 1.1 reads 5e-5 (no dot) as text; a number written so is meant as one.
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if not isinstance(value, hint) or (hint in (int, float) and isinstance(value, bool)):
+    if hint is float:
+        return _checked_number(value, subject)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise SpecError(f"{subject} must be of type {hint.__name__}. Got {value!r}.")
     return value
+
+
+def _checked_number(value: Any, subject: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise SpecError(f"{subject} must be of type float. Got {value!r}.")
+    try:
+        # YAML 1.1 reads 5e-5 (no dot) as text; a number written so is meant as one.
+        number = float(value)
+    except (ValueError, OverflowError):
+        raise SpecError(f"{subject} must be of type float. Got {value!r}.") from None
+    if not math.isfinite(number):
+        raise SpecError(f"{subject} must be a finite number. Got {value!r}.")
+    return number

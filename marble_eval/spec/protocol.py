@@ -7,6 +7,7 @@ own. Sources: MARBLE (arXiv 2306.10548) App. A and the code of its versions.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,12 +54,7 @@ class Windowing:
     tail_seconds: float
 
     def __post_init__(self) -> None:
-        for name in ("crop_seconds", "clip_seconds", "hop_seconds"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise ValueError(f"{name!r} must be positive or null. Got {value!r}.")
-        if self.tail_seconds < 0:
-            raise ValueError(f"'tail_seconds' must not be negative. Got {self.tail_seconds!r}.")
+        _check_seconds(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +87,40 @@ class TaskRules:
     plateau_patience: int
     plateau_factor: float
     stop_patience: int
+
+    def __post_init__(self) -> None:
+        _check_seconds(self)
+        if self.learning_rates is not None:
+            _check_learning_rates(self.learning_rates)
+        for name in ("max_epochs", "stop_patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name!r} must be at least 1. Got {getattr(self, name)!r}.")
+        if self.plateau_patience < 0:
+            raise ValueError(
+                f"'plateau_patience' must not be negative. Got {self.plateau_patience!r}."
+            )
+        if not 0 < self.plateau_factor < 1:
+            raise ValueError(
+                f"'plateau_factor' must lie between 0 and 1. Got {self.plateau_factor!r}."
+            )
+
+
+def _check_seconds(rules: Windowing | TaskRules) -> None:
+    for name in ("crop_seconds", "clip_seconds", "hop_seconds"):
+        value = getattr(rules, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name!r} must be positive or null. Got {value!r}.")
+    if not rules.tail_seconds >= 0:
+        raise ValueError(f"'tail_seconds' must not be negative. Got {rules.tail_seconds!r}.")
+    if rules.clip_seconds is None and rules.hop_seconds is not None:
+        raise ValueError(
+            f"'hop_seconds' must be null where 'clip_seconds' is. Got {rules.hop_seconds!r}."
+        )
+
+
+def _check_learning_rates(rates: tuple[float, ...]) -> None:
+    if not rates or any(not rate > 0 for rate in rates):
+        raise ValueError(f"'learning_rates' must be positive numbers, at least one. Got {rates!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +162,13 @@ class ProtocolSpec:
     max_epochs: int | None
 
     def __post_init__(self) -> None:
-        if not self.learning_rates or any(not rate > 0 for rate in self.learning_rates):
-            raise ValueError(
-                f"'learning_rates' must be positive numbers, at least one. "
-                f"Got {self.learning_rates!r}."
-            )
+        _check_learning_rates(self.learning_rates)
         if self.batch_tracks < 1:
             raise ValueError(f"'batch_tracks' must be at least 1. Got {self.batch_tracks!r}.")
+        if self.sum_from_layer < 0:
+            raise ValueError(f"'sum_from_layer' must not be negative. Got {self.sum_from_layer!r}.")
+        if self.max_epochs is not None and self.max_epochs < 1:
+            raise ValueError(f"'max_epochs' must be at least 1 or null. Got {self.max_epochs!r}.")
 
     def windowing(self, rules: TaskRules) -> Windowing:
         """Join what the protocol and the task's card say of the audio."""
@@ -163,7 +193,7 @@ class ProbeSpec:
     name : {"mlp", "linear", "logreg"}
         Trained by gradient descent ("mlp", "linear") or by scikit-learn.
     hidden : int
-        Hidden units; 0 for a linear map.
+        Hidden units of the "mlp"; 0 for the others, which are linear maps.
     dropout : float
         Share of hidden units dropped in training, in [0, 1).
     inverse_penalties : tuple of float
@@ -180,6 +210,14 @@ class ProbeSpec:
             raise ValueError(
                 f"'hidden' must not be negative and 'dropout' must lie in [0, 1). "
                 f"Got {self.hidden!r} and {self.dropout!r}."
+            )
+        if (self.name == "mlp") != (self.hidden > 0):
+            raise ValueError(
+                f"'hidden' belongs to mlp, and mlp needs it. Got {self.hidden!r} for {self.name!r}."
+            )
+        if any(not each > 0 for each in self.inverse_penalties):
+            raise ValueError(
+                f"'inverse_penalties' must be positive. Got {self.inverse_penalties!r}."
             )
         if (self.name == "logreg") != bool(self.inverse_penalties):
             raise ValueError(
@@ -218,3 +256,8 @@ class EngineSpec:
                 raise ValueError(f"{name!r} must not be negative. Got {getattr(self, name)!r}.")
         if self.readers < 1:
             raise ValueError(f"'readers' must be at least 1. Got {self.readers!r}.")
+        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
+            raise ValueError(
+                f"'device' must be auto, cpu, cuda or a numbered one such as cuda:1. "
+                f"Got {self.device!r}."
+            )

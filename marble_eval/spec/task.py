@@ -7,9 +7,11 @@ from. Its `version` is raised whenever a score can move.
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from marble_eval.spec.protocol import TaskRules
@@ -68,6 +70,34 @@ class Layout:
     extensions: tuple[str, ...] = ()
     files: Mapping[str, str] | None = None
 
+    def __post_init__(self) -> None:
+        if PurePosixPath(self.folder).is_absolute():
+            raise ValueError(f"'folder' must lie below the task's root. Got {self.folder!r}.")
+        if self.form == "jsonl":
+            if set(self.files or ()) != set(SPLITS):
+                raise ValueError(
+                    f"'files' must name a file for each of {', '.join(SPLITS)}. Got {self.files!r}."
+                )
+            return
+        if not self.path:
+            raise ValueError(f"'path' must be given for the form {self.form!r}. Add it.")
+        if self.form == "folders":
+            _check_pattern(self.path)
+            if not self.extensions:
+                raise ValueError("'extensions' must be given for the form 'folders'. Add them.")
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
+    except ValueError:  # a brace without its partner
+        names = set()
+    if "id" not in names or names - {"id", "extension"}:
+        raise ValueError(
+            f"'path' must hold {{id}}, and nothing else in braces but {{extension}}. "
+            f"Got {pattern!r}."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class SplitList:
@@ -78,11 +108,17 @@ class SplitList:
     file : str
         Path below the source's address.
     sha256 : str
-        Digest of the published bytes.
+        Digest of the published bytes, 64 hexadecimal digits in lower case.
     """
 
     file: str
     sha256: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise ValueError(
+                f"'sha256' must be 64 hexadecimal digits in lower case. Got {self.sha256!r}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +150,7 @@ class Excused:
     """
 
     id: str
-    split: str
+    split: Literal["train", "valid", "test"]
     label: str
     reason: str
 
@@ -138,7 +174,8 @@ class TaskSpec:
     labels : tuple of str
         Class names; the position is the class index.
     data : tuple of Layout
-        The layouts understood, in the order they are looked for.
+        The layouts understood, in the order they are looked for; empty where the
+        folder's ``task.py`` reads the tracks.
     split_source : str
         Address below which the split lists are published; empty if the data
         carries its own split.
@@ -190,19 +227,42 @@ class TaskSpec:
     sources: tuple[Source, ...]
 
     def __post_init__(self) -> None:
+        for name in (self.name, *self.aliases):
+            # It becomes a folder, a file and a word on the command line.
+            if not re.fullmatch(r"\w[\w-]*", name, re.ASCII):
+                raise ValueError(
+                    f"'name' and 'aliases' must be made of letters, digits, _ and -. Got {name!r}."
+                )
+        if self.version < 1:
+            raise ValueError(f"'version' must be at least 1. Got {self.version!r}.")
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ValueError(f"'labels' must be two or more different names. Got {self.labels!r}.")
-        for name, table in (("sizes", self.sizes), ("split_lists", self.split_lists)):
+        if not self.metrics or len(set(self.metrics)) != len(self.metrics):
+            raise ValueError(
+                f"'metrics' must be one or more different names, the main one first. "
+                f"Got {self.metrics!r}."
+            )
+        self._check_splits()
+
+    def _check_splits(self) -> None:
+        for name in ("sizes", "split_lists", "label_counts"):
+            table = getattr(self, name)
             if table and set(table) != set(SPLITS):
                 raise ValueError(f"{name!r} must name {', '.join(SPLITS)}. Got {list(table)!r}.")
+        for split, size in self.sizes.items():
+            if size < 1:
+                raise ValueError(f"'sizes' of {split!r} must be at least 1. Got {size!r}.")
         for split, counts in self.label_counts.items():
             if len(counts) != len(self.labels) or sum(counts) != self.sizes.get(split):
                 raise ValueError(
                     f"'label_counts' of {split!r} must have one number a label, with the sum "
                     f"{self.sizes.get(split)}. Got {counts!r}."
                 )
-        if not self.metrics:
-            raise ValueError("'metrics' must name at least one metric, the main one first.")
+        for each in self.may_lack:
+            if each.label not in self.labels:
+                raise ValueError(
+                    f"'may_lack' must have labels of the card. Got {each.label!r} for {each.id!r}."
+                )
 
     @property
     def main_metric(self) -> str:

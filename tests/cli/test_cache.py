@@ -49,6 +49,17 @@ def test_verify_counts_damaged_records_and_exits_4(
     assert (found["records"], found["damaged"]) == (48, 0)
 
 
+def test_a_store_that_cannot_be_opened_is_named_and_the_others_are_listed(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (store.parent / "half").mkdir()
+    assert main(["cache", "ls"]) == 0
+    captured = capsys.readouterr()
+    assert "half" in captured.err
+    assert store.name[:12] in captured.out
+    assert main(["cache", "verify"]) == 4
+
+
 def test_prune_deletes_what_is_named_and_nothing_else(
     store: Path, small_task: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

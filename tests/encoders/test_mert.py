@@ -449,8 +449,7 @@ def test_configs_are_what_their_targets_take(file: Path) -> None:
 
     assert set(config) == set(taken) - {"device"}
     if function == "load_mert":
-        assert config["name"].lower() == file.stem
-        assert config["hub"] == f"m-a-p/{config['name']}"
+        assert config["hub"].rpartition("/")[2].lower() == file.stem
         assert config["path"] is None
         assert config["revision"] is None
 

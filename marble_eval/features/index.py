@@ -1,0 +1,178 @@
+"""The index of a feature store: which clip's record lies where in the data.
+
+One JSON line for each batch that was appended: the offset of its first record in
+the data, for every record the audio's digest, the clip's number, the number of
+clips and a checksum, and at its end a checksum of the line. A line is good only
+whole and unaltered; of two that name a clip the later holds. Offsets rise from
+line to line.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_SEAL = b',"crc":'  # before the checksum of what stands before it in the line
+
+
+class ClipName(NamedTuple):
+    """Which clip a record holds.
+
+    Attributes
+    ----------
+    audio : str
+        Digest of the track's audio file.
+    clip : int
+        Number of the clip in the track, from 0.
+    of : int
+        Number of clips in the track.
+    """
+
+    audio: str
+    clip: int
+    of: int
+
+
+class Place(NamedTuple):
+    """Where a record lies in the data, in bytes, and its checksum."""
+
+    offset: int
+    crc: int
+
+
+class Index:
+    """What an index file says, as far as it has been read.
+
+    Parameters
+    ----------
+    path : Path
+        The file; it need not exist yet.
+    record_bytes : int
+        Size of a record in the data.
+
+    Attributes
+    ----------
+    places : dict of ClipName to Place
+        Records that are not known to be damaged.
+    clips : dict of str to int
+        Number of clips of each track, by its audio.
+    size : int
+        Bytes of the index that hold whole lines.
+    committed : int
+        Bytes of the data that the index vouches for.
+    altered : int
+        Lines that fail their checksum.
+    """
+
+    def __init__(self, path: Path, record_bytes: int) -> None:
+        self.path = path
+        self._record_bytes = record_bytes
+        self._damaged: dict[ClipName, Place] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self.places: dict[ClipName, Place] = {}
+        self.clips: dict[str, int] = {}
+        self.size = self.committed = self.altered = 0
+        self._last = b""  # the last line read, by which a file that was replaced is known
+
+    def refresh(self) -> None:
+        """Read what was appended since the last look; all of it where the file was replaced."""
+        try:
+            with self.path.open("rb") as stream:
+                stream.seek(self.size - len(self._last))
+                news = stream.read()
+                if not news.startswith(self._last):
+                    self._forget()
+                    stream.seek(0)
+                    news = stream.read()
+        except FileNotFoundError:
+            self._forget()
+            return
+        for line in news[len(self._last) : news.rfind(b"\n") + 1].splitlines(keepends=True):
+            self._take(line)
+            self.size += len(line)
+            self._last = line
+
+    def _take(self, line: bytes) -> None:
+        records = _records(line, self._record_bytes)
+        if records is None:  # it vouches for nothing: its clips are computed again
+            self.altered += 1
+            return
+        for name, place in records:
+            self.clips[name.audio] = name.of
+            if self._damaged.get(name) != place:
+                self.places[name] = place
+            self.committed = max(self.committed, place.offset + self._record_bytes)
+
+    def distrust(self, name: ClipName) -> None:
+        """Drop a record that turned out to be damaged, however often its line is read."""
+        self._damaged[name] = self.places.pop(name)
+
+    def read_anew(self) -> None:
+        """Read the whole file again, and trust every record in it."""
+        self._damaged.clear()
+        self._forget()
+        self.refresh()
+
+    def line(self, records: Sequence[tuple[ClipName, int]]) -> bytes:
+        """Make the line for records that follow the data's last, and trust them.
+
+        Parameters
+        ----------
+        records : sequence of (ClipName, int)
+            Name and checksum of each.
+
+        Returns
+        -------
+        bytes
+            To be written at ``size``, after the data.
+        """
+        for name, _ in records:
+            self._damaged.pop(name, None)
+        clips = [[*name, crc] for name, crc in records]
+        entry = {"offset": self.committed, "clips": clips}
+        opened = json.dumps(entry, separators=(",", ":")).encode()[:-1]
+        return opened + _SEAL + b"%d}\n" % zlib.crc32(opened)
+
+    def mend(self, data_size: int) -> None:
+        """Drop lines that are altered, or whose data is no longer there.
+
+        Data that was cut short loses the last lines and is written anew in their
+        place, so that nothing stands behind a gap. Only under the store's lock.
+
+        Parameters
+        ----------
+        data_size : int
+            Bytes that the data has.
+        """
+        if not self.altered and self.committed <= data_size:
+            return
+        kept = []
+        for line in self.path.read_bytes()[: self.size].splitlines(keepends=True):
+            records = _records(line, self._record_bytes)
+            if records and records[-1][1].offset + self._record_bytes <= data_size:
+                kept.append(line)
+        # In a new file, so that a kill leaves the old one or the new.
+        written = self.path.with_suffix(".tmp")
+        written.write_bytes(b"".join(kept))
+        written.replace(self.path)
+        self._forget()
+        self.refresh()
+
+
+def _records(line: bytes, record_bytes: int) -> list[tuple[ClipName, Place]] | None:
+    """Read a line; None if it is not as it was written."""
+    opened, _, crc = line.rpartition(_SEAL)
+    if crc != b"%d}\n" % zlib.crc32(opened):
+        return None
+    entry = json.loads(opened + b"}")
+    return [
+        (ClipName(audio, clip, of), Place(entry["offset"] + number * record_bytes, crc))
+        for number, (audio, clip, of, crc) in enumerate(entry["clips"])
+    ]

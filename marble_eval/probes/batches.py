@@ -1,0 +1,81 @@
+"""The batches of an epoch: whole tracks with all their clips (MARBLE v1).
+
+What is known of an epoch is worked out once, before its first batch: a batch
+then costs little more than the copy of its features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from marble_eval.probes import ProbeData
+
+
+class Batch(NamedTuple):
+    """The clips of some tracks.
+
+    Attributes
+    ----------
+    features : torch.Tensor [shape=(read, rows, width), float32]
+        What is read of each clip.
+    goals : torch.Tensor [shape=(rows, output)]
+        Each clip's goal, which is its track's.
+    """
+
+    features: torch.Tensor
+    goals: torch.Tensor
+
+
+def batches(
+    data: ProbeData, goals: torch.Tensor, reads: torch.Tensor, order: torch.Tensor, tracks: int
+) -> Iterator[Batch]:
+    """Go through the tracks of a split.
+
+    Parameters
+    ----------
+    data : ProbeData
+        The split.
+    goals : torch.Tensor [shape=(track, output)]
+        Goal of each track, on the device of the features.
+    reads : torch.Tensor [shape=(read,), int64]
+        Positions of the layers that are read, on the same device.
+    order : torch.Tensor [shape=(track,), int64]
+        Every track once, on the CPU.
+    tracks : int
+        Tracks in a batch; the last one may have fewer.
+
+    Yields
+    ------
+    Batch
+        The next tracks, the clips of each together and in their order.
+
+    Examples
+    --------
+    >>> from marble_eval.probes import ProbeData
+    >>> two = ProbeData(torch.tensor([[[7.0], [8.0], [9.0]]]), torch.tensor([2, 1]), torch.ones(2))
+    >>> ahead = batches(two, torch.ones(2, 1), torch.tensor([0]), torch.tensor([1, 0]), 1)
+    >>> [batch.features.flatten().tolist() for batch in ahead]
+    [[9.0], [7.0, 8.0]]
+    """
+    clips, chosen = data.clips.cpu().numpy(), order.numpy()
+    counts = clips[chosen]
+    # From a clip's position in this order to its row: the same shift for a whole track.
+    shifts = (np.cumsum(clips) - clips)[chosen] - (np.cumsum(counts) - counts)
+    rows = torch.from_numpy(np.arange(counts.sum()) + np.repeat(shifts, counts))
+    track_of_row = torch.from_numpy(np.repeat(chosen, counts))
+    sizes = np.add.reduceat(counts, np.arange(0, len(chosen), tracks)).tolist()
+
+    layers, all_rows, width = data.features.shape
+    of_layers = data.features.reshape(layers * all_rows, width)
+    places = reads[:, None] * all_rows + rows.to(reads.device)
+    in_order = goals[track_of_row.to(goals.device)]
+    parts = zip(torch.split(places, sizes, dim=1), torch.split(in_order, sizes), strict=True)
+    for place, goal in parts:
+        features = of_layers.index_select(0, place.flatten()).float()
+        yield Batch(features.view(*place.shape, width), goal)

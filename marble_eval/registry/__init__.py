@@ -1,0 +1,27 @@
+"""Find tasks and encoders by name, built-in ones and other packages' alike.
+
+Nothing is registered: `tasks` looks for folders with a card, `encoders` for configs
+and entry points, whenever they are asked.
+"""
+
+from marble_eval.registry.encoders import check_encoder, encoder_names, load_encoder
+from marble_eval.registry.tasks import (
+    Task,
+    TaskFolder,
+    load_task,
+    read_card,
+    task_folders,
+    task_names,
+)
+
+__all__ = [
+    "Task",
+    "TaskFolder",
+    "check_encoder",
+    "encoder_names",
+    "load_encoder",
+    "load_task",
+    "read_card",
+    "task_folders",
+    "task_names",
+]

@@ -1,0 +1,186 @@
+"""Find encoders by name: `configs/encoder/`, and other packages' entry points.
+
+A package brings an encoder by an entry point in the group ``marble_eval.encoders``
+that names a function or class; any other is loaded as ``target="module:function"``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from marble_eval.configuration import config_names, read_config
+from marble_eval.errors import SpecError, near_misses
+
+if TYPE_CHECKING:
+    from marble_eval.encoders import Encoder
+
+_GROUP = "marble_eval.encoders"
+
+
+def encoder_names() -> tuple[str, ...]:
+    """List the encoders, built-in and from other packages.
+
+    Returns
+    -------
+    tuple of str
+        Names, sorted.
+
+    Raises
+    ------
+    SpecError
+        If two encoders have one name.
+
+    Examples
+    --------
+    >>> "mert-v1-95m" in encoder_names()
+    True
+    """
+    return tuple(sorted({*config_names("encoder"), *_entry_points()}))
+
+
+def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
+    """Load an encoder by its name, with options.
+
+    Parameters
+    ----------
+    name : str, optional
+        One of `encoder_names`; may be left out when ``target`` is given.
+    **options : object
+        What its config takes (``path``, ``precision``, …), or ``target``, a
+        "module:function" that makes any other encoder from the other options.
+        ``device`` is handed on to encoders that take it.
+
+    Returns
+    -------
+    Encoder
+        Ready to encode.
+
+    Raises
+    ------
+    SpecError
+        If the name or an option is unknown, or the target is not an encoder.
+    MissingError
+        If its weights are not here and cannot be fetched.
+
+    Examples
+    --------
+    >>> load_encoder("mel", n_mels=64).width
+    128
+    """
+    device = options.pop("device", None)
+    points = _entry_points()
+    if "target" in options:
+        subject = f"encoder {name or options['target']}"
+        target = _imported(str(options.pop("target")), subject)
+    elif name in points:
+        subject = f"encoder {name}"
+        target = _loaded(points[name], subject)
+    else:
+        subject = f"encoder {name}"
+        options = _configured(name, options)
+        target = _imported(str(options.pop("target")), subject)
+    encoder: Encoder = _made(target, options, device, subject)
+    check_encoder(encoder, subject)
+    return encoder
+
+
+def check_encoder(encoder: object, subject: str) -> None:
+    """Refuse an object that is not an encoder, naming what it lacks.
+
+    Parameters
+    ----------
+    encoder : object
+        Anything.
+    subject : str
+        Who it is, for the message.
+
+    Raises
+    ------
+    SpecError
+        If a member of the `Encoder` protocol is absent.
+    """
+    needed = (
+        "name",
+        "sample_rate",
+        "frame_rate",
+        "layers",
+        "width",
+        "hidden_states",
+        "fingerprint",
+    )
+    absent = [each for each in needed if not hasattr(encoder, each)]
+    if absent:
+        raise SpecError(
+            f"{subject}: must have {', '.join(needed)}. Got {type(encoder).__name__} without "
+            f"{', '.join(absent)}. See marble_eval.encoders.Encoder."
+        )
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    found: dict[str, EntryPoint] = {}
+    built_in = config_names("encoder")
+    for point in entry_points(group=_GROUP):
+        if point.name in built_in or point.name in found:
+            other = found[point.name].value if point.name in found else "marble-eval's own"
+            raise SpecError(
+                f"two encoders are called {point.name!r}: {other} and {point.value}. Uninstall one."
+            )
+        found[point.name] = point
+    return found
+
+
+def _loaded(point: EntryPoint, subject: str) -> Any:
+    try:
+        return point.load()
+    except Exception as error:  # whatever somebody's package may raise
+        raise SpecError(
+            f"{subject}: the entry point {point.value!r} must load. "
+            f"Got {type(error).__name__}: {error}. Uninstall or mend its distribution."
+        ) from error
+
+
+def _configured(name: str | None, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the config's values with the options in their places."""
+    if name not in config_names("encoder"):
+        known = encoder_names()
+        raise SpecError(f"no encoder is called {name!r}. {near_misses(str(name), known)}")
+    values = read_config("encoder", name)
+    unknown = [each for each in options if each not in values]
+    if unknown:
+        raise SpecError(
+            f"encoder {name}: unknown option {unknown[0]!r}. {near_misses(unknown[0], values)}"
+        )
+    return {**values, **options}
+
+
+def _imported(target: str, subject: str) -> Any:
+    module_name, _, attribute = target.partition(":")
+    if not module_name or not attribute or module_name.startswith("."):
+        raise SpecError(f"{subject}: 'target' must read module:function. Got {target!r}.")
+    try:
+        return getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise SpecError(
+            f"{subject}: 'target' {target!r} cannot be loaded: {error}. "
+            f"Install its package, or put its folder on PYTHONPATH."
+        ) from error
+
+
+def _made(target: Any, options: dict[str, Any], device: object, subject: str) -> Any:
+    """Call a target with the options it takes, or say which it does not."""
+    if not callable(target):
+        raise SpecError(
+            f"{subject}: must be made by a function or class. Got {type(target).__name__}."
+        )
+    signature = inspect.signature(target)
+    taken = signature.parameters
+    if device is not None and "device" in taken:
+        options = {**options, "device": device}
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        raise SpecError(f"{subject}: {error}. It takes {', '.join(taken) or 'nothing'}.") from None
+    return target(**options)

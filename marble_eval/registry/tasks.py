@@ -1,0 +1,238 @@
+"""Find tasks by name: folders with a ``task.yaml``.
+
+The built-in folders lie in `tasks/`; a package can bring more by an entry point in
+the group ``marble_eval.tasks`` that names a package of such folders. A path to a
+folder works in a task's place. A ``task.py`` in the folder replaces functions of the
+task's kind, and may import its neighbours relatively (``from .tuning import …``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from importlib.metadata import entry_points, version
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marble_eval.configuration import read_yaml
+from marble_eval.errors import SpecError, near_misses
+from marble_eval.fingerprint import digest_of
+from marble_eval.kinds import KINDS
+from marble_eval.spec import TaskSpec, from_mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import ModuleType
+
+_GROUP = "marble_eval.tasks"
+_REPLACEABLE = ("read_tracks", "encode", "decode", "score")
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task: its card, and the functions of its kind.
+
+    Attributes
+    ----------
+    spec : TaskSpec
+        The card.
+    folder : Path
+        Where the card lies.
+    provider : str
+        Distribution and version that brought it.
+    kind : module
+        Facts of the kind: ``LOSS``, ``METRICS``, ``outputs``, ``monitor``, ….
+    read_tracks, encode, decode, score : callable
+        The kind's functions, or the folder's own.
+    """
+
+    spec: TaskSpec
+    folder: Path
+    provider: str
+    kind: Any
+    read_tracks: Callable[..., Any]
+    encode: Callable[..., Any]
+    decode: Callable[..., Any]
+    score: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFolder:
+    """A folder with a card, before anything but the card has been read."""
+
+    spec: TaskSpec
+    folder: Path
+    provider: str
+
+
+def task_folders() -> dict[str, TaskFolder]:
+    """Find every task.
+
+    Returns
+    -------
+    dict of str to TaskFolder
+        By name, sorted.
+
+    Raises
+    ------
+    SpecError
+        If a card breaks a rule, two tasks share a name or an alias, or an entry
+        point names no package.
+    """
+    known: dict[str, TaskFolder] = {}
+    for root, provider in _roots():
+        for card in sorted(root.glob("*/task.yaml")):
+            each = TaskFolder(read_card(card), card.parent, provider)
+            for name in (each.spec.name, *each.spec.aliases):
+                other = known.setdefault(name, each)
+                if other is not each:
+                    raise SpecError(
+                        f"two tasks are called {name!r}: {other.folder} ({other.provider}) "
+                        f"and {each.folder} ({provider}). Uninstall one."
+                    )
+    return {name: known[name] for name in sorted({each.spec.name for each in known.values()})}
+
+
+def task_names() -> tuple[str, ...]:
+    """List the tasks.
+
+    Returns
+    -------
+    tuple of str
+        Names, sorted.
+
+    Examples
+    --------
+    >>> "GTZAN" in task_names()
+    True
+    """
+    return tuple(task_folders())
+
+
+def load_task(name: str) -> Task:
+    """Look up a task by its name, an alias, or the path of its folder.
+
+    Parameters
+    ----------
+    name : str
+        "GTZAN", or a path with a separator in it, such as "./my-task".
+
+    Returns
+    -------
+    Task
+        Card and functions.
+
+    Raises
+    ------
+    SpecError
+        If there is no such task, its card breaks a rule, or its ``task.py`` does
+        not load.
+
+    Examples
+    --------
+    >>> load_task("GTZANGenre").spec.name
+    'GTZAN'
+    """
+    found = _task_folder(name)
+    spec, card = found.spec, found.folder / "task.yaml"
+    if spec.kind not in KINDS:
+        raise SpecError(
+            f"{card}: 'kind' must be one of {', '.join(KINDS)}. "
+            f"Got {spec.kind!r}. {near_misses(spec.kind, KINDS)}"
+        )
+    kind = importlib.import_module(f"marble_eval.kinds.{spec.kind}")
+    unknown = [each for each in spec.metrics if each not in kind.METRICS]
+    if unknown:
+        raise SpecError(
+            f"{card}: unknown metric {unknown[0]!r}. {near_misses(unknown[0], kind.METRICS)}"
+        )
+    if spec.higher_is_better != kind.METRICS[spec.main_metric]:
+        raise SpecError(
+            f"{card}: 'higher_is_better' must be {kind.METRICS[spec.main_metric]} for "
+            f"{spec.main_metric}. Got {spec.higher_is_better}."
+        )
+    own = _own_functions(found.folder)
+    if not spec.data and not hasattr(own, "read_tracks"):
+        raise SpecError(f"{card}: 'data' must name a layout, or a task.py must have read_tracks.")
+    functions = {each: getattr(own, each, getattr(kind, each)) for each in _REPLACEABLE}
+    return Task(spec=spec, folder=found.folder, provider=found.provider, kind=kind, **functions)
+
+
+def read_card(path: Path) -> TaskSpec:
+    """Read a task card.
+
+    Parameters
+    ----------
+    path : Path
+        A ``task.yaml``.
+
+    Returns
+    -------
+    TaskSpec
+        The card.
+
+    Raises
+    ------
+    SpecError
+        If it is not YAML or breaks a rule.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: must be a readable YAML file. {error}") from None
+    return from_mapping(TaskSpec, read_yaml(text, str(path)), str(path))
+
+
+def _roots() -> Iterator[tuple[Path, str]]:
+    """Yield the folders that hold task folders, and which distribution brought them."""
+    built_in = Path(str(files("marble_eval.tasks") / "__init__.py")).parent
+    yield built_in, f"marble-eval {version('marble-eval')}"
+    for point in entry_points(group=_GROUP):
+        try:
+            spec = importlib.util.find_spec(point.value)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None or not spec.submodule_search_locations:
+            raise SpecError(
+                f"the entry point {point.name!r} in the group {_GROUP} must name a package "
+                f"of task folders. Got {point.value!r}. Uninstall or mend its distribution."
+            )
+        provider = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        for location in spec.submodule_search_locations:
+            yield Path(location), provider
+
+
+def _task_folder(name: str) -> TaskFolder:
+    if "/" in name or "\\" in name or name in (".", ".."):
+        card = Path(name).expanduser() / "task.yaml"
+        if not card.is_file():
+            raise SpecError(f"{card}: must exist, since the task is given as a folder.")
+        return TaskFolder(read_card(card), card.parent, "folder")
+    folders = task_folders()
+    by_name = {alias: each for each in folders.values() for alias in each.spec.aliases}
+    by_name.update(folders)
+    if name not in by_name:
+        raise SpecError(f"no task is called {name!r}. {near_misses(name, by_name)}")
+    return by_name[name]
+
+
+def _own_functions(folder: Path) -> ModuleType | None:
+    """Run a folder's ``task.py``, as it is now, as a module of a package of its own."""
+    if not (folder / "task.py").is_file():
+        return None
+    package = f"marble_eval_task_{digest_of(str(folder.resolve()))[:12]}"
+    for name in [each for each in sys.modules if each.partition(".")[0] == package]:
+        del sys.modules[name]  # the file may have been edited since
+    package_spec = ModuleSpec(package, None, is_package=True)
+    package_spec.submodule_search_locations = [str(folder)]
+    sys.modules[package] = importlib.util.module_from_spec(package_spec)
+    try:
+        return importlib.import_module(f"{package}.task")
+    except Exception as error:  # whatever somebody's file may raise
+        raise SpecError(
+            f"{folder / 'task.py'}: must load. Got {type(error).__name__}: {error}."
+        ) from error

@@ -1,0 +1,23 @@
+"""Run every benchmark and print what was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+import torch
+
+from tests.benchmarks.extraction import extraction_ratio
+from tests.benchmarks.grid import grid_ratio
+from tests.benchmarks.overhead import cached_overhead, help_ratio
+
+if __name__ == "__main__":
+    load = os.getloadavg()[0]
+    sys.stdout.write(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"torch {torch.__version__}, load {load:.2f} before the start\n"
+    )
+    for measure in (help_ratio, extraction_ratio, grid_ratio, cached_overhead):
+        sys.stdout.write(f"{measure()}\n")
+        sys.stdout.flush()

@@ -1,0 +1,71 @@
+"""What the user chooses for a run, and the seeds that follow from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from marble_eval.configuration import load_engine, load_probe, load_protocol, run_defaults
+from marble_eval.errors import SpecError
+from marble_eval.spec import Settings, from_mapping
+
+
+def settings(**changes: Any) -> Settings:
+    values = run_defaults()
+    del values["dry_run"]
+    values |= {
+        "root": None,
+        "splits": None,
+        "results": None,
+        "protocol": load_protocol("marble-v1"),
+        "probe": load_probe("mlp"),
+        "engine": load_engine("local"),
+    }
+    return from_mapping(Settings, values | changes, "marble-eval run")
+
+
+def test_the_seeds_follow_the_first() -> None:
+    assert settings(seed=7, seeds=3).seed_list == (7, 8, 9)
+
+
+def test_the_ends_of_a_range_are_taken() -> None:
+    assert settings(seed=0, seeds=1).seed_list == (0,)
+    assert settings(seed=2**31 - 1, seeds=1).seed_list == (2**31 - 1,)
+
+
+def test_a_probe_without_random_numbers_has_one_seed() -> None:
+    assert settings(seed=7, seeds=3, probe=load_probe("logreg")).seed_list == (7,)
+
+
+def test_the_default_is_marble_s_own_seed_and_all_layers() -> None:
+    default = settings()
+    assert default.seed == 1234  # pl.seed_everything in both of MARBLE's codes
+    assert default.layers == "all"
+    assert default.missing == "stop"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seeds": 0}, "marble-eval run: 'seeds' must be at least 1. Got 0."),
+        ({"seeds": "many"}, "marble-eval run: 'seeds' must be of type int. Got 'many'."),
+        ({"seed": -1}, "marble-eval run: 'seed' must lie in 0 to 2**31 - 1. Got -1."),
+        ({"seed": 2**31}, "marble-eval run: 'seed' must lie in 0 to 2**31 - 1. Got 2147483648."),
+        ({"missing": "skip"}, "'missing' must be one of stop, report. Got 'skip'."),
+        ({"features": "float61"}, "Got 'float61'. Did you mean 'float16'"),
+        ({"layers": "al"}, "'layers' must be 'all' or a list. Got 'al'."),
+        ({"layers": [True]}, "'layers'[0] must be of type int or of type str. Got True."),
+        ({"force": "yes"}, "'force' must be of type bool. Got 'yes'."),
+        ({"sed": 3}, "marble-eval run: unknown name 'sed'. Did you mean 'seed'"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        settings(**changes)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("layers", [[0], [5, "sum"], ["log-mel"]])
+def test_layers_are_numbers_or_names(layers: list[int | str]) -> None:
+    assert settings(layers=layers).layers == tuple(layers)
