@@ -24,6 +24,7 @@ from marble_eval.errors import MarbleError
 from marble_eval.features.batch import Clip, encode_batch
 from marble_eval.features.store import ClipName, FeatureStore
 from marble_eval.fingerprint import file_digest
+from marble_eval.matrix_products import fast_products
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -149,23 +150,18 @@ def extract(
         return encode_batch(encoder, batch, store, device)
 
     progress.begin("encode", expected_clips)
-    warm, clips_before = started, 0
+    forecast = _Forecast(expected_clips, progress)
     readers = ThreadPoolExecutor(engine.readers, thread_name_prefix="reader")
     encoders = ThreadPoolExecutor(workers, thread_name_prefix="encoder")
     try:
         tracks = _in_order(readers, read, jobs, ahead=2 * engine.readers + workers)
         batches = _batches(_clips(tracks, store, outcome), batch_clips)
-        encoded = _in_order(encoders, encode, batches, ahead=workers + 1)
-        for count, (batch, features) in enumerate(encoded, start=1):
-            _write(store, batch, features)
-            outcome.encoded += len(batch)
-            progress.advance(len(batch))
-            if count == 1:
-                # What is compiled or loaded on first use is no measure of the others.
-                warm, clips_before = time.perf_counter(), len(batch)
-            elif count == _FIRST_GUESS:
-                pace = (time.perf_counter() - warm) / (outcome.encoded - clips_before)
-                progress.say(f"about {pace * expected_clips / 60:.1f} min for all clips")
+        with fast_products(device):
+            for batch, features in _in_order(encoders, encode, batches, ahead=workers + 1):
+                _write(store, batch, features)
+                outcome.encoded += len(batch)
+                progress.advance(len(batch))
+                forecast.batch_done(len(batch))
     finally:
         # After an error or Ctrl-C what has not begun is dropped; what is written stays.
         readers.shutdown(wait=True, cancel_futures=True)
@@ -174,6 +170,26 @@ def extract(
         progress.end()
     outcome.seconds = time.perf_counter() - started
     return outcome
+
+
+class _Forecast:
+    """Say once, after a few batches, how long all clips will take."""
+
+    def __init__(self, expected_clips: int, progress: Progress) -> None:
+        self._expected, self._progress = expected_clips, progress
+        self._batches = self._clips = 0
+        self._began = 0.0
+
+    def batch_done(self, clips: int) -> None:
+        """Count a batch; the first is no measure, since things load on first use."""
+        self._batches += 1
+        if self._batches == 1:
+            self._began = time.perf_counter()
+            return
+        self._clips += clips
+        if self._batches == _FIRST_GUESS:
+            pace = (time.perf_counter() - self._began) / self._clips
+            self._progress.say(f"about {pace * self._expected / 60:.1f} min for all clips")
 
 
 def _is_unchanged(job: Job) -> bool:

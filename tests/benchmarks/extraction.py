@@ -1,7 +1,7 @@
 """Extraction from files against the bare encoder on ready clips.
 
 The bare encoder runs as it is fastest on a CPU, one process a core with one
-thread each, on clips that lie in memory. Ours starts from wav files and ends in
+thread each and oneDNN products, on clips that lie in memory. Ours starts from wav files and ends in
 the store: decoding, resampling, normalising, pooling, checksums and writing.
 """
 
@@ -25,6 +25,7 @@ from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.features.extraction import Job, extract
 from marble_eval.features.store import FeatureStore
 from marble_eval.fingerprint import file_digest
+from marble_eval.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_encoder, load_task
 
@@ -123,7 +124,7 @@ def _bare_seconds(clips: list[np.ndarray]) -> float:
 def _encode_all(clips: list[np.ndarray], start: Any, queue: Any) -> None:
     torch.set_num_threads(1)
     encoder = load_encoder("mert-random", size=_SIZE, device="cpu")
-    with torch.inference_mode():
+    with torch.inference_mode(), fast_products(torch.device("cpu")):
         encoder.hidden_states(torch.from_numpy(clips[0][:24000])[None])
         start.wait()
         for clip in clips:
