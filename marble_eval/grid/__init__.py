@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import torch
 
 from marble_eval.errors import MarbleError
-from marble_eval.grid.fitted import fit_grid
 from marble_eval.grid.layers import layer_choices
 from marble_eval.grid.outcome import GridOutcome, GridPlan, LayerOutcome, Trial
 from marble_eval.grid.trained import train_grid
@@ -54,7 +53,10 @@ def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) 
     """
     for split, each in data.items():
         _check_finite(split, each, plan)
-    run = fit_grid if plan.probe.name == "logreg" else train_grid
+    if plan.probe.name == "logreg":
+        from marble_eval.grid.fitted import fit_grid as run  # noqa: PLC0415 - scikit-learn: 1 s
+    else:
+        run = train_grid
     trials, outcomes, remarks = run(plan, data, progress)
     chosen = max(outcomes, key=lambda each: each.valid)  # of equals the first: the lower layer
     return GridOutcome(trials, outcomes, chosen, remarks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from marble_eval.progress import Progress
+
+# Members side by side on a CPU: three share the calls of a step, a third of its time, and
+# the layers a sum reads. More would gain little and leave cores idle at the end.
+_FEW = 3
 
 
 def train_grid(
@@ -146,15 +151,25 @@ def groups_of(members: Sequence[Member], size: int) -> list[list[Member]]:
     return sorted(groups, key=lambda group: -len(group[0].reads))
 
 
+class _Abandoned(Exception):
+    """The grid was given up; nobody asks for this probe any more."""
+
+
 def _train(
     members: Sequence[Member], plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
 ) -> list[TrainedMember]:
     """Train groups side by side: one for each of PyTorch's threads on a CPU, one on a GPU."""
     on_cpu = plan.device.type == "cpu"
-    size = plan.engine.group_members or (1 if on_cpu else max(1, len(members)))
+    size = plan.engine.group_members or (_FEW if on_cpu else max(1, len(members)))
     groups, rules = groups_of(members, size), training_rules(plan)
     monitor = validation_score(plan.task, data["valid"].targets.cpu().numpy())
-    threads_before = torch.get_num_threads()
+    threads_before, abandoned = torch.get_num_threads(), threading.Event()
+
+    def score(outputs: np.ndarray) -> float:
+        # Asked once an epoch: after Ctrl-C nobody waits for a probe to be finished.
+        if abandoned.is_set():
+            raise _Abandoned
+        return monitor(outputs)
 
     def train(group: list[Member]) -> list[TrainedMember]:
         if on_cpu:
@@ -164,7 +179,7 @@ def _train(
             rules,
             data["train"],
             data["valid"],
-            monitor=monitor,
+            monitor=score,
             device=plan.device,
         )
 
@@ -176,6 +191,7 @@ def _train(
                 found.update(zip(group, trained, strict=True))
                 progress.advance(len(group))
     finally:
+        abandoned.set()
         pool.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(threads_before)
     return [found[each] for each in members]

@@ -32,6 +32,20 @@ class Batch(NamedTuple):
     goals: torch.Tensor
 
 
+def _clips_in_order(
+    clips: torch.Tensor, order: torch.Tensor, tracks: int
+) -> tuple[torch.Tensor, torch.Tensor, list[int]]:
+    """Give the clips' rows, their tracks, and how many there are in each batch of tracks."""
+    counts_of_all, chosen = clips.cpu().numpy(), order.numpy()
+    counts = counts_of_all[chosen]
+    # From a clip's position in this order to its row: the same shift for a whole track.
+    starts = np.cumsum(counts_of_all) - counts_of_all
+    shifts = starts[chosen] - (np.cumsum(counts) - counts)
+    rows = np.arange(counts.sum()) + np.repeat(shifts, counts)
+    sizes = np.add.reduceat(counts, np.arange(0, len(chosen), tracks))
+    return torch.from_numpy(rows), torch.from_numpy(np.repeat(chosen, counts)), sizes.tolist()
+
+
 def batches(
     data: ProbeData, goals: torch.Tensor, reads: torch.Tensor, order: torch.Tensor, tracks: int
 ) -> Iterator[Batch]:
@@ -63,18 +77,11 @@ def batches(
     >>> [batch.features.flatten().tolist() for batch in ahead]
     [[9.0], [7.0, 8.0]]
     """
-    clips, chosen = data.clips.cpu().numpy(), order.numpy()
-    counts = clips[chosen]
-    # From a clip's position in this order to its row: the same shift for a whole track.
-    shifts = (np.cumsum(clips) - clips)[chosen] - (np.cumsum(counts) - counts)
-    rows = torch.from_numpy(np.arange(counts.sum()) + np.repeat(shifts, counts))
-    track_of_row = torch.from_numpy(np.repeat(chosen, counts))
-    sizes = np.add.reduceat(counts, np.arange(0, len(chosen), tracks)).tolist()
-
-    layers, all_rows, width = data.features.shape
+    device, (layers, all_rows, width) = goals.device, data.features.shape
+    rows, track_of_row, sizes = _clips_in_order(data.clips, order, tracks)
+    places = reads[:, None] * all_rows + rows.to(device)
+    in_order = goals[track_of_row.to(device)]
     of_layers = data.features.reshape(layers * all_rows, width)
-    places = reads[:, None] * all_rows + rows.to(reads.device)
-    in_order = goals[track_of_row.to(goals.device)]
     parts = zip(torch.split(places, sizes, dim=1), torch.split(in_order, sizes), strict=True)
     for place, goal in parts:
         features = of_layers.index_select(0, place.flatten()).float()

@@ -48,10 +48,10 @@ def standardise(features: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
     >>> standardise(torch.tensor([[9.0]]), torch.tensor([[-1.0], [1.0]])).tolist()
     [[5.0]]
     """
-    # In double precision the deviation of a constant is exactly 0.
-    deviation, mean = torch.std_mean(of.double(), dim=0, correction=0)
+    # Both in one pass: its running mean of a constant is that constant, to the last bit.
+    deviation, mean = torch.std_mean(of.float(), dim=0, correction=0)
     safe = torch.where(deviation > 0, deviation, torch.inf)
-    return ((features - mean) / safe).clamp_(-_CLIP, _CLIP).float()
+    return ((features.float() - mean) / safe).clamp_(-_CLIP, _CLIP)
 
 
 def logistic_outputs(

@@ -106,9 +106,7 @@ class Schedule:
 
     def _reduce_on_plateau(self, scores: np.ndarray) -> None:
         # mode "max", threshold_mode "rel": best * (1 + threshold), also for scores below 0.
-        with np.errstate(invalid="ignore"):
-            bar = self._plateau_best * (1 + _THRESHOLD)
-        better = self.active & (scores > np.where(np.isfinite(bar), bar, -np.inf))
+        better = self.active & (scores > self._plateau_best * (1 + _THRESHOLD))
         self._plateau_best[better] = scores[better]
         self._since_plateau[self.active] += 1
         self._since_plateau[better] = 0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
@@ -306,9 +309,10 @@ def test_a_layer_that_no_rate_can_train_is_left_out_and_told() -> None:
     outcome = run_grid(plan(layers=layers, rates=rates), data, Silence())
     assert [each.layer for each in outcome.layers] == ["1"]
     assert {each.layer for each in outcome.trials} == {"1"}
-    assert outcome.remarks[-1] == (
-        "layer 2 is left out: no probe of it kept finite outputs with every seed"
-    )
+    assert outcome.remarks == [  # and no other seed has been tried
+        "learning rate 1e+12, seed 0: outputs no longer finite at layer 2; it was the first epoch",
+        "layer 2 is left out: no probe of it kept finite outputs with every seed",
+    ]
     with pytest.raises(MarbleError, match=r"finite outputs\. Got none: learning rate 1e\+12, seed"):
         run_grid(plan(layers={"2": (2,)}, rates=rates), data, Silence())
 
@@ -318,3 +322,20 @@ def test_a_batch_larger_than_the_data_and_one_track_are_enough() -> None:
     outcome = run_grid(plan(), {**splits(), "train": one, "test": one}, Silence())
     assert outcome.chosen.test_outputs.shape == (2, 1, CLASSES)
     assert np.isfinite(outcome.chosen.test_outputs).all()
+
+
+class Interrupting(Silence):
+    """Press Ctrl-C while probes are in training."""
+
+    def begin(self, title: str, total: int) -> None:
+        main = threading.main_thread().ident
+        threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
+
+
+def test_ctrl_c_does_not_wait_for_probes_in_training() -> None:
+    endless = replace(plan().rules, max_epochs=10**9, plateau_patience=10**9, stop_patience=10**9)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run_grid(plan(rules=endless), splits(), Interrupting())
+    assert time.monotonic() - began < 30
+    assert not [each for each in threading.enumerate() if each.name.startswith("probe")]

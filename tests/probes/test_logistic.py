@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from marble_eval.probes import ProbeData
-from marble_eval.probes.logistic import logistic_outputs, standardise
+from marble_eval.probes.logistic import _all_classes, logistic_outputs, standardise
 
 WIDTH = 8
 
@@ -84,14 +84,12 @@ def test_a_fit_that_runs_out_of_iterations_says_so(monkeypatch: pytest.MonkeyPat
 
 
 def test_very_sure_clips_do_not_lose_the_order_of_the_classes() -> None:
-    # The probabilities of one clip's class underflow to 0 in the other's, and back.
-    features = torch.tensor([[[-1.0], [0.0], [1.0]] * 8]) * torch.ones(1)
-    train = ProbeData(features, torch.ones(24, dtype=torch.int64), torch.tensor([0, 1, 2] * 8))
-    both = ProbeData(torch.tensor([[[-1.0], [1.0], [1.0]]]), torch.tensor([3]), torch.tensor([2]))
-    ((_, _, (outputs,)),) = logistic_outputs(
-        train, [both], 0, [1e9], outputs=3, aggregation="mean-logits"
-    )
-    assert np.isfinite(outputs).all()
+    model = LogisticRegression()
+    model.classes_ = np.arange(3)
+    model.coef_, model.intercept_ = np.array([[1000.0], [0.0], [-1000.0]]), np.zeros(3)
+    found = _all_classes(model, np.array([[1.0], [-1.0], [-1.0]]), 3)
+    # exp(-2000) is 0 in double precision, its logarithm is not: -4000/3, -3000/3, -2000/3.
+    np.testing.assert_allclose(found.mean(0), [-4000 / 3, -1000, -2000 / 3])
 
 
 def test_features_beyond_five_deviations_are_cut_off() -> None:
