@@ -241,7 +241,7 @@ class EngineSpec:
     readers : int
         Threads that decode and resample ahead of the encoder.
     group_members : int
-        Probes trained side by side; 0 for one on a CPU and all on a GPU.
+        Probes trained side by side; 0 for three on a CPU and all on a GPU.
     """
 
     device: str
