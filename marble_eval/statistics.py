@@ -9,14 +9,12 @@ metric has no value is nan: it is counted in the interval, never dropped unseen.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Reals = npt.NDArray[np.float64]
-Metric = Callable[[Reals], npt.ArrayLike]
 
 
 class Interval(NamedTuple):
@@ -123,49 +121,6 @@ def percentile_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
     tail = 50 * (1 - level)
     low, high = np.percentile(defined, [tail, 100 - tail])
     return Interval(float(low), float(high), len(scores) - len(defined))
-
-
-def bootstrap_interval(
-    metric: Metric,
-    groups: npt.ArrayLike,
-    *,
-    resamples: int = 1000,
-    seed: int,
-    level: float = 0.95,
-) -> Interval:
-    """Give the interval of a metric under resampling of the items.
-
-    Parameters
-    ----------
-    metric : callable
-        From weights (resamples, n) to values (resamples,).
-    groups : array_like [shape=(n,)]
-        Group of each item, as `bootstrap_weights`.
-    resamples : int
-        Number of resamples.
-    seed : int
-        Seed of the draw.
-    level : float
-        Share inside the interval, in (0, 1).
-
-    Returns
-    -------
-    Interval
-        The percentile interval.
-
-    Raises
-    ------
-    ValueError
-        As `bootstrap_weights` and `percentile_interval`.
-
-    Examples
-    --------
-    >>> hit = np.array([1.0, 0.0, 1.0, 1.0])
-    >>> bootstrap_interval(lambda weights: weights @ hit / 4, range(4), seed=0)
-    Interval(low=0.25, high=1.0, undefined=0)
-    """
-    weights = bootstrap_weights(groups, resamples=resamples, seed=seed)
-    return percentile_interval(metric(weights), level)
 
 
 def paired_tie(first: npt.ArrayLike, second: npt.ArrayLike, level: float = 0.95) -> bool:
