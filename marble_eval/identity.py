@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from marble_eval.spec import ProbeSpec, ProtocolSpec, Settings, TaskRules, Track
 
 # Raised when training, choice or scoring changes in a way that can move a score.
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 
 
 def deviations_of(
@@ -131,7 +131,8 @@ def data_digests(tracks: Sequence[Track], surveyed: Survey) -> tuple[str, str]:
         Of ids, splits and groups of all tracks; the same on every machine.
     """
     used = sorted(
-        (each.id, each.split, each.label, surveyed.digests[each.id]) for each in surveyed.usable
+        (each.id, each.split, each.recording, surveyed.digests[each.id], each.label)
+        for each in surveyed.usable
     )
     return digest_of(used), digest_of(sorted((each.id, each.split, each.group) for each in tracks))
 

@@ -8,7 +8,6 @@ all unusable files in one list.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +24,7 @@ from marble_eval.home import home_folder
 from marble_eval.identity import data_digests, deviations_of, unit_of, variant_of
 from marble_eval.results import result_folder
 from marble_eval.spec import SPLITS
-from marble_eval.splits import published_lists
-from marble_eval.tracks import check_tracks
+from marble_eval.task_data import check_scorable, check_splits_differ, task_tracks
 
 if TYPE_CHECKING:
     from marble_eval.progress import Progress
@@ -114,9 +112,12 @@ class Preparation:
         gone = {each.track.id for each in self.survey.unusable}
         there = {each.id for each in self.tracks} - gone
         return [
-            f"{each.split} without {each.id}: {each.reason}"
-            for each in self.task.spec.may_lack
-            if each.id not in there
+            *(
+                f"{each.split} without {each.id}: {each.reason}"
+                for each in self.task.spec.may_lack
+                if each.id not in there
+            ),
+            *check_splits_differ(self.survey.usable, self.survey.digests, self.task),
         ]
 
     @property
@@ -170,20 +171,17 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
     ValidationError
         If the data does not follow the card.
     """
-    spec, protocol = task.spec, settings.protocol
-    if protocol.rules not in spec.protocols:
+    protocol = settings.protocol
+    rules = task.spec.rules(protocol.rules)
+    if rules is None:
         raise SpecError(
             f"{task.folder / 'task.yaml'}: 'protocols' must have a block {protocol.rules!r} for "
-            f"the protocol {protocol.name}. It has {', '.join(spec.protocols) or 'none'}."
+            f"the protocol {protocol.name}. It has {', '.join(task.spec.protocols)}."
         )
-    rules = spec.protocols[protocol.rules]
     windowing = protocol.windowing(rules)
     normalise = normalises(encoder, protocol.rules)
-    root = settings.root or default_root(task)
-    lists = partial(published_lists, spec, root, settings.splits)
     layers = layer_choices(encoder.layers, settings.layers, protocol)
-    tracks = [each for each in task.read_tracks(root, spec, lists) if not _is_excused(each, task)]
-    check_tracks(tracks, spec, root)
+    task, tracks = task_tracks(task, settings.root, settings.splits)
     about = {
         "encoder": encoder.fingerprint(),
         # Resampling is done here, so the rate counts whatever the encoder digests.
@@ -212,6 +210,8 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
         progress=progress,
     )
     _settle(surveyed, task, settings)
+    check_splits_differ(surveyed.usable, surveyed.digests, task)
+    check_scorable(surveyed.usable, task)
     return Preparation(
         task=task,
         encoder=encoder,
@@ -226,30 +226,6 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
         store=store,
         features=features,
     )
-
-
-def default_root(task: Task) -> Path:
-    """Say where a task's data is looked for when the user names no folder.
-
-    Parameters
-    ----------
-    task : Task
-        The task.
-
-    Returns
-    -------
-    Path
-        Beside the card of a task that was given as a folder; in the data home
-        otherwise.
-    """
-    if task.provider == "folder":
-        return task.folder
-    return home_folder() / "data" / task.spec.name
-
-
-def _is_excused(track: Track, task: Task) -> bool:
-    """Say whether a published variant of the data lacks this very file, as the user's does."""
-    return not track.path.exists() and any(each.id == track.id for each in task.spec.may_lack)
 
 
 def _settle(surveyed: Survey, task: Task, settings: Settings) -> None:

@@ -17,6 +17,7 @@ import torch
 from marble_eval.configuration import load_engine, load_probe, load_protocol, run_defaults
 from marble_eval.encoding import encode_tracks
 from marble_eval.errors import MarbleError, MissingError, ValidationError
+from marble_eval.examples import examples_of, target_scale, training_unit
 from marble_eval.grid import GridPlan, run_grid
 from marble_eval.preparation import Preparation, prepare
 from marble_eval.probes import ProbeData
@@ -211,7 +212,7 @@ def _run(prepared: Preparation, progress: Progress) -> Finished:
         progress.say(sentence)
     encoded = encode_tracks(prepared, progress)
     prepared = encoded.prepared
-    data, tracks = _probe_data(prepared, encoded.features)
+    data, items, scale = _probe_data(prepared, encoded.features)
     started = time.perf_counter()
     outcome = run_grid(
         GridPlan(
@@ -229,7 +230,8 @@ def _run(prepared: Preparation, progress: Progress) -> Finished:
         progress,
     )
     train_seconds = time.perf_counter() - started
-    scores = score_grid(prepared.task, outcome, tracks)
+    outcome = outcome.rescaled(*scale)
+    scores = score_grid(prepared.task, outcome, items, prepared.rules)
     clips = sum(each.features.shape[1] for each in data.values())
     cost = Cost(
         extract_seconds=encoded.seconds,
@@ -238,7 +240,7 @@ def _run(prepared: Preparation, progress: Progress) -> Finished:
         clips_cached=max(0, clips - encoded.clips_encoded),
         feature_bytes=clips * prepared.store.record_bytes,
     )
-    remarks = [*prepared.remarks, *outcome.remarks]
+    remarks = [*prepared.remarks, *outcome.remarks, *scores.remarks]
     result = make_result(prepared, scores, cost, clips, remarks)
     if prepared.folder is None:
         return Finished(result, None, was_there=False)
@@ -259,19 +261,26 @@ def _announcements(prepared: Preparation) -> list[str]:
 
 def _probe_data(
     prepared: Preparation, stored: Mapping[str, np.ndarray]
-) -> tuple[dict[str, ProbeData], dict[str, Sequence[Track]]]:
-    """Arrange the features of each split by layer, on the device."""
-    task, digests = prepared.task, prepared.survey.digests
+) -> tuple[dict[str, ProbeData], dict[str, Sequence[Track]], tuple[np.ndarray, np.ndarray]]:
+    """Arrange the examples of each split, on the device; targets standardised if need be."""
+    task, digests, rules = prepared.task, prepared.survey.digests, prepared.rules
     data: dict[str, ProbeData] = {}
-    tracks: dict[str, Sequence[Track]] = {}
-    for split in SPLITS:
+    items: dict[str, Sequence[Track]] = {}
+    mean, deviation = np.zeros(1), np.ones(1)
+    for split in SPLITS:  # training first: its targets give the scale
         of_split = [each for each in prepared.survey.usable if each.split == split]
-        features = [stored[digests[each.id]] for each in of_split]
-        stacked = np.concatenate(features).transpose(1, 0, 2)
+        features = {each.id: stored[digests[each.id]] for each in of_split}
+        unit = training_unit(rules) if split == "train" else rules.scored
+        examples = examples_of(of_split, features, unit)
+        targets = task.encode(examples.items, task.spec)
+        if task.kind.SCALED:
+            if split == "train":
+                mean, deviation = target_scale(targets, task.spec.labels)
+            targets = (targets - mean) / deviation
         data[split] = ProbeData(
-            features=torch.from_numpy(np.ascontiguousarray(stacked)).to(prepared.device),
-            clips=torch.tensor([len(each) for each in features], device=prepared.device),
-            targets=torch.from_numpy(task.encode(of_split, task.spec)).to(prepared.device),
+            features=torch.from_numpy(examples.features).to(prepared.device),
+            clips=torch.from_numpy(examples.clips).to(prepared.device),
+            targets=torch.from_numpy(targets).to(prepared.device),
         )
-        tracks[split] = of_split
-    return data, tracks
+        items[split] = examples.items
+    return data, items, (mean, deviation)

@@ -3,7 +3,8 @@
 The test split is scored as a whole. A score is the mean over the seeds of the
 chosen layer; its interval resamples the tracks (by group where they share one),
 the same resamples for every layer. A layer is tied with the chosen one if the
-two cannot be told apart on validation, where the choice was made.
+two cannot be told apart on validation, where the choice was made. What a score is,
+and what is said of each label, the task's kind knows.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from marble_eval.metrics.classification import confusion, per_label_f1
+from marble_eval.examples import larger_units
 from marble_eval.results import (
     Chosen,
     GridPoint,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from marble_eval.grid import GridOutcome, LayerOutcome
     from marble_eval.registry import Task
-    from marble_eval.spec import Track
+    from marble_eval.spec import TaskRules, Track
 
 LEVEL = 0.95
 _RESAMPLES = 1000
@@ -48,6 +49,8 @@ class Scores:
         As in `marble_eval.results.Result`.
     predictions : pandas.DataFrame
         Validation and test outputs of the chosen layer, every seed.
+    remarks : list of str
+        What a reader of the scores should know.
     """
 
     grid: tuple[GridPoint, ...]
@@ -57,9 +60,15 @@ class Scores:
     labels: tuple[LabelScore, ...]
     confusion: tuple[tuple[int, ...], ...]
     predictions: pd.DataFrame
+    remarks: list[str]
 
 
-def score_grid(task: Task, outcome: GridOutcome, tracks: Mapping[str, Sequence[Track]]) -> Scores:
+def score_grid(
+    task: Task,
+    outcome: GridOutcome,
+    items: Mapping[str, Sequence[Track]],
+    rules: TaskRules,
+) -> Scores:
     """Score what the grid gave.
 
     Parameters
@@ -68,15 +77,17 @@ def score_grid(task: Task, outcome: GridOutcome, tracks: Mapping[str, Sequence[T
         Metrics and labels.
     outcome : GridOutcome
         Outputs of every layer, and the choice.
-    tracks : mapping of str to sequence of Track
-        Tracks of "valid" and "test", in the order of the outputs.
+    items : mapping of str to sequence of Track
+        What was scored in "valid" and "test", in the order of the outputs.
+    rules : TaskRules
+        Says whether a larger unit is scored besides.
 
     Returns
     -------
     Scores
         Scores, intervals, ties and predictions.
     """
-    test, valid = (_Split(task, tracks[name]) for name in ("test", "valid"))
+    test, valid = (_Split(task, items[name]) for name in ("test", "valid"))
     chosen = outcome.chosen
     main = task.spec.main_metric
     resampled = {each.layer: valid.resampled(each.valid_outputs)[main] for each in outcome.layers}
@@ -91,6 +102,9 @@ def score_grid(task: Task, outcome: GridOutcome, tracks: Mapping[str, Sequence[T
         for each in outcome.layers
     )
     labels, table = _by_label(task, test, chosen)
+    metrics = _metrics(task, test, chosen.test_outputs)
+    if rules.also_scored:
+        metrics.update(_of_recordings(task, chosen.test_outputs, items["test"]))
     return Scores(
         grid=tuple(
             GridPoint(t.layer, t.setting, t.seed, t.epochs, t.best_epoch, t.valid)
@@ -98,10 +112,11 @@ def score_grid(task: Task, outcome: GridOutcome, tracks: Mapping[str, Sequence[T
         ),
         layers=layers,
         chosen=Chosen(chosen.layer, chosen.setting, chosen.seeds, chosen.sum_weights),
-        metrics=_metrics(task, test, chosen),
+        metrics=metrics,
         labels=labels,
         confusion=table,
-        predictions=_predictions(task, chosen, tracks),
+        predictions=_predictions(task, chosen, items),
+        remarks=_left_out(labels),
     )
 
 
@@ -141,8 +156,9 @@ def _range(split: _Split, outputs: np.ndarray, metric: str) -> ScoreRange:
     return ScoreRange(value, interval.low, interval.high)
 
 
-def _metrics(task: Task, test: _Split, chosen: LayerOutcome) -> dict[str, MetricScore]:
-    values, resampled = test.values(chosen.test_outputs), test.resampled(chosen.test_outputs)
+def _metrics(task: Task, test: _Split, outputs: np.ndarray) -> dict[str, MetricScore]:
+    values, resampled = test.values(outputs), test.resampled(outputs)
+    directions = task.kind.metrics_of(task.spec)
     scores = {}
     for name in task.spec.metrics:
         interval = percentile_interval(resampled[name], LEVEL)
@@ -151,7 +167,7 @@ def _metrics(task: Task, test: _Split, chosen: LayerOutcome) -> dict[str, Metric
             low=interval.low,
             high=interval.high,
             level=LEVEL,
-            higher_is_better=task.kind.METRICS[name],
+            higher_is_better=directions[name],
             n=len(test.reference),
             seed_values=tuple(values[name]),
             seed_spread=float(np.std(values[name], ddof=1)) if len(values[name]) > 1 else 0.0,
@@ -159,28 +175,59 @@ def _metrics(task: Task, test: _Split, chosen: LayerOutcome) -> dict[str, Metric
     return scores
 
 
+def _of_recordings(
+    task: Task, outputs: np.ndarray, items: Sequence[Track]
+) -> dict[str, MetricScore]:
+    """Score whole recordings by the mean of their items' outputs."""
+    recordings, of_item = larger_units(items)
+    belongs = of_item[None] == np.arange(len(recordings))[:, None]
+    means = (belongs @ outputs) / belongs.sum(axis=1)[:, None]
+    scores = _metrics(task, _Split(task, recordings), means)
+    return {f"{name}_by_recording": score for name, score in scores.items()}
+
+
 def _by_label(
     task: Task, test: _Split, chosen: LayerOutcome
 ) -> tuple[tuple[LabelScore, ...], tuple[tuple[int, ...], ...]]:
-    """Score each class, and count confusions, over all seeds."""
-    labels = task.spec.labels
+    """Score each label as the mean over the seeds, and count confusions over all seeds."""
+    kind, spec = task.kind, task.spec
     estimates = test.estimates(chosen.test_outputs)
-    by_seed = [per_label_f1(test.reference, each, labels=len(labels)) for each in estimates]
-    counts = np.bincount(test.reference, minlength=len(labels))
+    by_seed = [kind.label_scores(test.reference, each, spec) for each in estimates]
+    means = {name: np.mean([each[name] for each in by_seed], axis=0) for name in by_seed[0]}
+    counts = kind.label_counts(test.reference, spec)
     scores = tuple(
-        LabelScore(name, int(n), float(f1) if n else None)
-        for name, n, f1 in zip(labels, counts, np.mean(by_seed, axis=0), strict=True)
+        LabelScore(
+            label,
+            int(counts[at]),
+            {
+                name: None if np.isnan(values[at]) else float(values[at])
+                for name, values in means.items()
+            },
+        )
+        for at, label in enumerate(spec.labels)
     )
-    table = sum(confusion(test.reference, each, len(labels)) for each in estimates)
-    return scores, tuple(tuple(int(cell) for cell in row) for row in np.asarray(table))
+    tables = [kind.confusion_of(test.reference, each, spec) for each in estimates]
+    if tables[0] is None:
+        return scores, ()
+    table = np.sum(tables, axis=0)
+    return scores, tuple(tuple(int(cell) for cell in row) for row in table)
+
+
+def _left_out(labels: Sequence[LabelScore]) -> list[str]:
+    """Say which labels of the test split have no score, for want of a positive."""
+    without = [each.name for each in labels if None in each.scores.values()]
+    if not without:
+        return []
+    return [f"{len(without)} of {len(labels)} labels have no score on test: {', '.join(without)}"]
 
 
 def _predictions(
-    task: Task, chosen: LayerOutcome, tracks: Mapping[str, Sequence[Track]]
+    task: Task, chosen: LayerOutcome, items: Mapping[str, Sequence[Track]]
 ) -> pd.DataFrame:
-    parts = []
+    parts, spec = [], task.spec
     for split, outputs in (("valid", chosen.valid_outputs), ("test", chosen.test_outputs)):
-        of_split = tracks[split]
+        of_split = items[split]
+        reference = task.kind.texts(task.encode(of_split, spec), spec)
         names = output_columns(outputs.shape[2])
         for seed, of_seed in zip(chosen.seeds, outputs, strict=True):
             parts.append(
@@ -188,12 +235,11 @@ def _predictions(
                     {
                         "split": split,
                         "id": [each.id for each in of_split],
+                        "recording": [each.recording for each in of_split],
                         "group": [each.group for each in of_split],
                         "seed": seed,
-                        "reference": [each.label for each in of_split],
-                        "estimate": [
-                            task.spec.labels[at] for at in task.decode(of_seed, task.spec)
-                        ],
+                        "reference": reference,
+                        "estimate": task.kind.texts(task.decode(of_seed, spec), spec),
                         **dict(zip(names, of_seed.T.astype(np.float32), strict=True)),
                     }
                 )

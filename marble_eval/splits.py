@@ -16,7 +16,7 @@ import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from marble_eval.errors import MarbleError, MissingError, ValidationError
+from marble_eval.errors import MarbleError, MissingError, SpecError, ValidationError
 from marble_eval.home import home_folder, is_offline
 
 if TYPE_CHECKING:
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 _TIMEOUT = 30  # seconds
 
 
-def published_lists(
-    spec: TaskSpec, root: Path, given: Path | None = None
-) -> dict[str, tuple[str, ...]]:
-    """Return the ids of each split.
+def published_list(spec: TaskSpec, root: Path, given: Path | None, name: str) -> bytes:
+    """Return a published list, checked.
 
     Parameters
     ----------
@@ -36,17 +34,20 @@ def published_lists(
         The card, with the lists' digests and where they are published.
     root : Path
         The task's data, where the lists may lie too.
-    given : Path, optional
+    given : Path or None
         Folder in which the user keeps them.
+    name : str
+        Which of the card's ``split_lists``.
 
     Returns
     -------
-    dict of str to tuple of str
-        Ids without the file's extension, in the published order; empty if the
-        task's data carries its own split.
+    bytes
+        As published; of a text, also with the line ends of another system turned back.
 
     Raises
     ------
+    SpecError
+        If the card names no such list.
     MissingError
         If a list is nowhere and cannot be fetched.
     ValidationError
@@ -54,18 +55,12 @@ def published_lists(
     MarbleError
         If a list that was fetched cannot be written to the cache.
     """
-    return {
-        split: _ids(_published_bytes(spec, each, root, given))
-        for split, each in spec.split_lists.items()
-    }
-
-
-def _ids(content: bytes) -> tuple[str, ...]:
-    lines = (line.strip() for line in content.decode("utf-8").splitlines())
-    return tuple(str(PurePosixPath(line).with_suffix("")) for line in lines if line)
-
-
-def _published_bytes(spec: TaskSpec, wanted: SplitList, root: Path, given: Path | None) -> bytes:
+    if name not in spec.split_lists:
+        raise SpecError(
+            f"{spec.name}: 'split_lists' must have {name!r} for this layout. "
+            f"It has {', '.join(spec.split_lists) or 'none'}."
+        )
+    wanted = spec.split_lists[name]
     name, address = PurePosixPath(wanted.file).name, _address(spec, wanted)
     cached = home_folder() / "splits" / wanted.sha256[:16] / name
     if given is not None:
@@ -89,9 +84,11 @@ def _published_bytes(spec: TaskSpec, wanted: SplitList, root: Path, given: Path 
 
 
 def _checked(content: bytes, wanted: SplitList, where: Path | str, next_step: str) -> bytes:
+    if hashlib.sha256(content).hexdigest() == wanted.sha256:
+        return content  # packed lists hold any byte
     plain = content.replace(b"\r\n", b"\n")
     found = hashlib.sha256(plain).hexdigest()
-    if wanted.sha256 not in (found, hashlib.sha256(content).hexdigest()):
+    if wanted.sha256 != found:
         raise ValidationError(
             f"{where}: must be the published split list, SHA-256 {wanted.sha256}. "
             f"Got {found}. {next_step}."

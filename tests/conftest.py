@@ -20,7 +20,7 @@ kind: classification
 summary: Three instruments told by their overtones
 labels: [flute, clarinet, organ]
 data:
-  - {form: csv, folder: ., path: tracks.csv}
+  - {form: table, folder: ., path: tracks.csv}
 split_source: ""
 split_lists: {}
 sizes: {train: 24, valid: 12, test: 12}

@@ -18,10 +18,11 @@ from marble_eval.errors import MissingError, SpecError
 from marble_eval.features.store import ClipName, FeatureStore
 from marble_eval.features.survey import Unusable
 from marble_eval.fingerprint import weights_digest
-from marble_eval.preparation import Preparation, default_root, prepare
+from marble_eval.preparation import Preparation, prepare
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_task
 from marble_eval.spec import Excused, Settings, from_mapping
+from marble_eval.task_data import default_root
 from tests.conftest import write_small_task
 
 
@@ -235,7 +236,7 @@ def test_a_track_that_a_published_variant_lacks_is_excused(
     small_task: Path, fault: Callable[[Path], None]
 ) -> None:
     task = load_task(f"{small_task}/")
-    excused = Excused("train_flute_0", "train", "flute", "corrupt in one copy")
+    excused = Excused("train_flute_0", "train", "corrupt in one copy", "flute")
     task = dataclasses.replace(task, spec=dataclasses.replace(task.spec, may_lack=(excused,)))
     assert _prepared(small_task, task=task).remarks == []
     (small_task / "train_flute_0.wav").write_bytes(b"")

@@ -168,7 +168,8 @@ def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
         (
             "kind: classification",
             "kind: clasification",
-            "'kind' must be one of classification. Got 'clasification'. "
+            "'kind' must be one of classification, key, pitch, regression, tagging. "
+            "Got 'clasification'. "
             "Did you mean 'classification'?",
         ),
         ("macro_f1]", "makro_f1]", "unknown metric 'makro_f1'. Did you mean 'macro_f1'?"),
@@ -178,7 +179,7 @@ def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
             "'higher_is_better' must be True for accuracy. Got False.",
         ),
         (
-            "  - {form: csv, folder: ., path: tracks.csv}",
+            "  - {form: table, folder: ., path: tracks.csv}",
             "  []",
             "'data' must name a layout, or a task.py must have read_tracks.",
         ),
@@ -242,7 +243,7 @@ def test_a_task_py_is_read_as_it_is_now_and_folders_of_one_name_do_not_mix(
 
 
 def test_a_task_py_that_reads_the_tracks_needs_no_layout(tmp_path: Path) -> None:
-    text = SMALL_CARD.replace("  - {form: csv, folder: ., path: tracks.csv}", "  []")
+    text = SMALL_CARD.replace("  - {form: table, folder: ., path: tracks.csv}", "  []")
     code = "def read_tracks(root, spec, lists):\n    return []\n"
     assert load_task(str(own_task(tmp_path / "mine", code, text))).spec.data == ()
 

@@ -13,10 +13,11 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 from marble_eval.grid import GridOutcome, LayerOutcome, Trial
 from marble_eval.registry import load_task
 from marble_eval.scoring import Scores, score_grid
-from marble_eval.spec import Track
+from marble_eval.spec import TaskRules, Track
 
 TASK = load_task("GTZAN")
 LABELS = TASK.spec.labels
+RULES = TaskRules()
 TRACKS, SEEDS = {"valid": 60, "test": 90}, (0, 1, 2)
 
 
@@ -60,7 +61,7 @@ def outcome() -> GridOutcome:
 
 @pytest.fixture(scope="module")
 def scores() -> Scores:
-    return score_grid(TASK, outcome(), splits())
+    return score_grid(TASK, outcome(), splits(), RULES)
 
 
 def test_a_score_is_the_mean_over_the_seeds_and_the_spread_is_theirs(scores: Scores) -> None:
@@ -87,7 +88,7 @@ def test_one_seed_has_no_spread() -> None:
         valid_outputs=given.chosen.valid_outputs[:1],
         test_outputs=given.chosen.test_outputs[:1],
     )
-    found = score_grid(TASK, GridOutcome([], [lonely], lonely, []), splits())
+    found = score_grid(TASK, GridOutcome([], [lonely], lonely, []), splits(), RULES)
     assert found.metrics["accuracy"].seed_spread == 0
     assert len(found.metrics["accuracy"].seed_values) == 1
 
@@ -113,7 +114,7 @@ def test_tracks_of_one_group_widen_the_interval() -> None:
     widths = []
     for together in (1, 6):
         found = score_grid(
-            TASK, GridOutcome([], [chosen], chosen, []), splits(together=together)
+            TASK, GridOutcome([], [chosen], chosen, []), splits(together=together), RULES
         ).metrics["accuracy"]
         widths.append(found.high - found.low)
     assert widths[1] == pytest.approx(widths[0] * np.sqrt(6), rel=0.2)
@@ -135,7 +136,7 @@ def test_ties_are_told_on_validation_not_on_test() -> None:
     worse_on_test = replace(good, layer="3", test_outputs=bad.test_outputs)
     worse_on_valid = replace(good, layer="4", valid_outputs=bad.valid_outputs)
     found = score_grid(
-        TASK, GridOutcome([], [good, worse_on_test, worse_on_valid], good, []), splits()
+        TASK, GridOutcome([], [good, worse_on_test, worse_on_valid], good, []), splits(), RULES
     )
     assert [each.tied for each in found.layers] == [True, True, False]
 
@@ -145,7 +146,9 @@ def test_labels_and_confusions_are_scikit_learn_s(scores: Scores) -> None:
     each_f1 = [f1_score(reference, each.argmax(1), average=None) for each in outputs]
     assert [label.name for label in scores.labels] == list(LABELS)
     assert [label.n for label in scores.labels] == np.bincount(reference).tolist()
-    assert [label.f1 for label in scores.labels] == pytest.approx(np.mean(each_f1, axis=0))
+    assert [label.scores["f1"] for label in scores.labels] == pytest.approx(
+        np.mean(each_f1, axis=0)
+    )
     table = sum(confusion_matrix(reference, each.argmax(1), labels=range(10)) for each in outputs)
     assert np.array_equal(scores.confusion, table)
 
@@ -156,9 +159,13 @@ def test_a_label_without_test_tracks_has_no_score() -> None:
         replace(each, label="blues" if each.label == "rock" else each.label)
         for each in lacking["test"]
     ]
-    found = score_grid(TASK, outcome(), lacking)
-    assert (found.labels[-1].name, found.labels[-1].n, found.labels[-1].f1) == ("rock", 0, None)
-    assert all(label.f1 is not None for label in found.labels[:-1])
+    found = score_grid(TASK, outcome(), lacking, RULES)
+    assert (found.labels[-1].name, found.labels[-1].n, found.labels[-1].scores["f1"]) == (
+        "rock",
+        0,
+        None,
+    )
+    assert all(label.scores["f1"] is not None for label in found.labels[:-1])
 
 
 def test_the_predictions_re_score_to_the_same_values(scores: Scores) -> None:
@@ -194,6 +201,6 @@ def test_the_grid_and_the_choice_are_handed_on(scores: Scores) -> None:
 
 
 def test_the_same_outputs_give_the_same_intervals(scores: Scores) -> None:
-    again = score_grid(TASK, outcome(), splits())
+    again = score_grid(TASK, outcome(), splits(), RULES)
     assert again.metrics == scores.metrics
     assert again.layers == scores.layers

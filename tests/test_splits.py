@@ -25,8 +25,9 @@ import yaml
 
 from marble_eval import splits
 from marble_eval.errors import MarbleError, MissingError, ValidationError
+from marble_eval.layouts.folders import ids_of
 from marble_eval.spec import SplitList, TaskSpec, from_mapping
-from marble_eval.splits import published_lists
+from marble_eval.splits import published_list
 from tests.conftest import SMALL_CARD
 
 LISTS = {
@@ -108,6 +109,12 @@ def card(source: str, contents: dict[str, bytes] = LISTS) -> TaskSpec:
         for split, text in contents.items()
     }
     return dataclasses.replace(spec, split_source=source, split_lists=lists)
+
+
+def published_lists(
+    spec: TaskSpec, root: Path, given: Path | None = None
+) -> dict[str, tuple[str, ...]]:
+    return {name: ids_of(published_list(spec, root, given, name)) for name in spec.split_lists}
 
 
 def write_lists(folder: Path, **changes: bytes) -> Path:
@@ -367,8 +374,7 @@ def test_a_home_that_cannot_be_written_is_told(
 FETCH = """
 import sys
 from pathlib import Path
-from marble_eval.splits import published_lists
-from tests.test_splits import IDS, card
+from tests.test_splits import IDS, card, published_lists
 
 print("ready", flush=True)
 sys.stdin.readline()

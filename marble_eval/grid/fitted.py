@@ -49,6 +49,11 @@ def fit_grid(
         If all training tracks are of one class.
     """
     singles = {layer: reads[0] for layer, reads in plan.layers.items() if len(reads) == 1}
+    if plan.task.kind.LOSS != "cross-entropy":
+        raise SpecError(
+            f"probe=logreg solves tasks with one class a track. Got the kind "
+            f"{plan.task.spec.kind}. Take probe=linear or probe=mlp."
+        )
     if not singles:
         raise SpecError("probe=logreg reads single layers. Got only the learned sum in 'layers'.")
     splits = {name: _on_cpu(each) for name, each in data.items()}

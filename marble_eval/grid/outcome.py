@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -125,3 +125,27 @@ class GridOutcome:
     layers: list[LayerOutcome]
     chosen: LayerOutcome
     remarks: list[str]
+
+    def rescaled(self, mean: np.ndarray, deviation: np.ndarray) -> GridOutcome:
+        """Return the outputs of standardised targets in the targets' own unit.
+
+        Parameters
+        ----------
+        mean, deviation : np.ndarray [shape=(output,) or (1,)]
+            What the targets were standardised with; 0 and 1 to leave all as it is.
+
+        Returns
+        -------
+        GridOutcome
+            The same but for the outputs.
+        """
+        layers = [
+            replace(
+                each,
+                valid_outputs=each.valid_outputs * deviation + mean,
+                test_outputs=each.test_outputs * deviation + mean,
+            )
+            for each in self.layers
+        ]
+        at = [each.layer for each in layers].index(self.chosen.layer)
+        return replace(self, layers=layers, chosen=layers[at])

@@ -9,26 +9,78 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marble_eval.metrics.classification import accuracy, macro_f1
-from marble_eval.tracks import read_labelled_tracks
+from marble_eval.layouts import Reading, read_layouts
+from marble_eval.metrics.classification import accuracy, confusion, macro_f1, per_label_f1
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
+    from marble_eval.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
-    from marble_eval.tracks import Lists
 
 #: Name in `marble_eval.probes.losses`.
 LOSS = "cross-entropy"
 
-#: Every metric of the kind, and whether higher is better.
-METRICS = {"accuracy": True, "macro_f1": True}
+#: Whether targets are standardised for training.
+SCALED = False
+
+#: What a card may say of clips and tracks.
+AGGREGATIONS = ("mean-logits", "mean-probabilities")
+
+#: The labels that every card of the kind has; None for its own.
+LABELS = None
+
+
+def metrics_of(spec: TaskSpec) -> dict[str, bool]:
+    """Name every metric of the kind, and say whether higher is better."""
+    return {"accuracy": True, "macro_f1": True}
+
+
+def columns_of(spec: TaskSpec) -> tuple[str, ...]:
+    """Name the label columns of a table; none for the layout's own."""
+    return ()
 
 
 def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
-    """Read the tracks; see `marble_eval.tracks.read_labelled_tracks`."""
-    return read_labelled_tracks(root, spec, lists)
+    """Read the tracks; see `marble_eval.layouts.read_layouts`."""
+    return read_layouts(Reading(root, spec, lists, label_of))
+
+
+def label_of(row: Mapping[str, Any], field: str, spec: TaskSpec) -> str:
+    """Read a class.
+
+    Parameters
+    ----------
+    row : mapping of str to object
+        A row of a table, or of JSON.
+    field : str
+        Where the class stands.
+    spec : TaskSpec
+        The card.
+
+    Returns
+    -------
+    str
+        Name of the class.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or it is a list or a mapping.
+    """
+    value = row.get(field)
+    if value in (None, ""):
+        raise ValueError(f"{field!r} must not be empty.")
+    if not isinstance(value, str | int):
+        raise ValueError(f"{field!r} must be the name of a class. Got {value!r}.")
+    return str(value)
+
+
+def labels_of(tracks: Sequence[Track], spec: TaskSpec) -> tuple[str, ...]:
+    """Name the classes that occur, in alphabetical order."""
+    return tuple(sorted({str(each.label) for each in tracks}))
 
 
 def encode(tracks: Sequence[Track], spec: TaskSpec) -> np.ndarray:
@@ -47,7 +99,7 @@ def encode(tracks: Sequence[Track], spec: TaskSpec) -> np.ndarray:
         Class of each track.
     """
     index = {label: number for number, label in enumerate(spec.labels)}
-    return np.array([index[each.label] for each in tracks], dtype=np.int64)
+    return np.array([index[str(each.label)] for each in tracks], dtype=np.int64)
 
 
 def outputs(spec: TaskSpec) -> int:
@@ -124,3 +176,39 @@ def score(
         "macro_f1": lambda: macro_f1(reference, estimate, labels=len(spec.labels), weights=weights),
     }
     return {name: np.asarray(computed[name]()) for name in spec.metrics}
+
+
+def texts(values: np.ndarray, spec: TaskSpec) -> list[str]:
+    """Name the classes of targets or estimates."""
+    return [spec.labels[each] for each in values]
+
+
+def label_counts(reference: np.ndarray, spec: TaskSpec) -> np.ndarray:
+    """Count the items of each class."""
+    return np.bincount(reference, minlength=len(spec.labels))
+
+
+def label_scores(
+    reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec
+) -> dict[str, np.ndarray]:
+    """Score each class: its F1, nan where no item has it.
+
+    Parameters
+    ----------
+    reference, estimate : np.ndarray [shape=(track,)]
+        Classes.
+    spec : TaskSpec
+        The card.
+
+    Returns
+    -------
+    dict of str to np.ndarray [shape=(class,)]
+        ``f1``.
+    """
+    of_classes = np.asarray(per_label_f1(reference, estimate, labels=len(spec.labels)))
+    return {"f1": np.where(label_counts(reference, spec) > 0, of_classes, np.nan)}
+
+
+def confusion_of(reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec) -> np.ndarray:
+    """Count the items of each class (row) that were taken for each class (column)."""
+    return confusion(reference, estimate, len(spec.labels))

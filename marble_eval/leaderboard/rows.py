@@ -19,12 +19,11 @@ _SHARES = frozenset(
         "accuracy",
         "average_precision",
         "beat_f1",
+        "chroma_accuracy",
         "downbeat_f1",
         "macro_f1",
         "mirex_score",
         "r2",
-        "r2_arousal",
-        "r2_valence",
         "roc_auc",
         "weighted_score",
     }
@@ -118,7 +117,7 @@ def metric_unit(metric: str) -> str:
     >>> metric_unit("accuracy"), metric_unit("sdr_vocals"), metric_unit("tempo_error")
     ('percent', 'dB', '1')
     """
-    if metric in _SHARES:
+    if metric.removesuffix("_by_recording") in _SHARES or metric.startswith("r2_"):
         return "percent"
     return "dB" if metric.startswith("sdr_") else "1"
 

@@ -12,8 +12,9 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
+from marble_eval.metrics.item_weights import Reals, as_given, item_weights
+
 Classes = npt.NDArray[np.integer]
-Reals = npt.NDArray[np.float64]
 
 
 @overload
@@ -51,10 +52,10 @@ def accuracy(
     >>> accuracy(np.array([0, 1]), np.array([0, 0]), weights=[[1, 1], [2, 0]])
     array([0.5, 1. ])
     """
-    reference, estimate = _pair(reference, estimate)
-    counts = _multiplicities(weights, len(reference))
+    reference, estimate = paired_classes(reference, estimate)
+    counts = item_weights(weights, len(reference))
     found = counts @ (reference == estimate).astype(np.float64)
-    return _as_given(found / counts.sum(axis=-1), weights)
+    return as_given(found / counts.sum(axis=-1), weights)
 
 
 @overload
@@ -107,7 +108,7 @@ def macro_f1(
     """
     each = per_label_f1(reference, estimate, labels=labels, weights=weights)
     occurs = ~np.isnan(each)
-    return _as_given(np.where(occurs, each, 0.0).sum(axis=-1) / occurs.sum(axis=-1), weights)
+    return as_given(np.where(occurs, each, 0.0).sum(axis=-1) / occurs.sum(axis=-1), weights)
 
 
 def per_label_f1(
@@ -142,8 +143,8 @@ def per_label_f1(
     >>> per_label_f1(np.array([0, 0, 1]), np.array([0, 0, 0]), labels=3)
     array([0.8, 0. , nan])
     """
-    reference, estimate = _pair(reference, estimate, labels)
-    counts = _multiplicities(weights, len(reference))
+    reference, estimate = paired_classes(reference, estimate, labels)
+    counts = item_weights(weights, len(reference))
     is_reference = reference[:, None] == np.arange(labels)
     is_estimate = estimate[:, None] == np.arange(labels)
     # (..., n) x (n, 3 * labels): found, annotated and predicted in one product.
@@ -181,15 +182,39 @@ def confusion(reference: Classes, estimate: Classes, labels: int) -> npt.NDArray
     array([[1, 1],
            [0, 1]])
     """
-    reference, estimate = _pair(reference, estimate, labels)
+    reference, estimate = paired_classes(reference, estimate, labels)
     flat = reference.astype(np.int64) * labels + estimate.astype(np.int64)
     return np.bincount(flat, minlength=labels * labels).reshape(labels, labels).astype(np.int64)
 
 
-def _pair(
+def paired_classes(
     reference: npt.ArrayLike, estimate: npt.ArrayLike, labels: int | None = None
 ) -> tuple[Classes, Classes]:
-    """Check that reference and estimate are classes of the same items."""
+    """Check that reference and estimate are classes of the same items.
+
+    Parameters
+    ----------
+    reference, estimate : array_like [shape=(n,), int]
+        Class of each item.
+    labels : int, optional
+        Number of classes; None where any integer is one.
+
+    Returns
+    -------
+    tuple of two np.ndarray [shape=(n,), int]
+        Reference and estimate as arrays.
+
+    Raises
+    ------
+    ValueError
+        If there is no item, a class is no integer or out of range, or one has more
+        items than the other.
+
+    Examples
+    --------
+    >>> paired_classes([0, 2], [1, 2], labels=3)
+    (array([0, 2]), array([1, 2]))
+    """
     checked = []
     for name, given in (("reference", reference), ("estimate", estimate)):
         values = np.asarray(given)
@@ -210,21 +235,3 @@ def _pair(
             f"Got {len(checked[0])} and {len(checked[1])}."
         )
     return checked[0], checked[1]
-
-
-def _multiplicities(weights: npt.ArrayLike | None, items: int) -> Reals:
-    """Return weights as (..., items), each row with something to count."""
-    if weights is None:
-        return np.ones(items)
-    counts = np.asarray(weights, dtype=np.float64)
-    if counts.ndim == 0 or counts.shape[-1] != items:
-        raise ValueError(f"weights must have shape (..., {items}). Got {counts.shape}.")
-    if not np.isfinite(counts).all() or (counts < 0).any():
-        raise ValueError("weights must be finite and not negative.")
-    if not (counts.sum(axis=-1) > 0).all():
-        raise ValueError("weights must leave at least one item in each row. Got a row of zeros.")
-    return counts
-
-
-def _as_given(scores: Reals, weights: npt.ArrayLike | None) -> float | Reals:
-    return float(scores) if weights is None else np.asarray(scores)

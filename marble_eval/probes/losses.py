@@ -82,5 +82,73 @@ def cross_entropy_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.
     return torch.softmax(outputs, dim=2).sub_(goals).div_(len(goals))
 
 
+def as_they_are(targets: torch.Tensor, outputs: int) -> torch.Tensor:
+    """Return targets that have one number for each output.
+
+    Parameters
+    ----------
+    targets : torch.Tensor [shape=(track, output)]
+        0 or 1 for each tag, or a number for each dimension.
+    outputs : int
+        Number of outputs.
+
+    Returns
+    -------
+    torch.Tensor [shape=(track, output), float32]
+        The same.
+    """
+    return targets.float().reshape(len(targets), outputs)
+
+
+def binary_cross_entropy_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
+    """Compute the gradient of the mean binary cross-entropy for the logits.
+
+    Parameters
+    ----------
+    outputs : torch.Tensor [shape=(member, rows, tag)]
+        Logits.
+    goals : torch.Tensor [shape=(rows, tag)]
+        0 or 1.
+
+    Returns
+    -------
+    torch.Tensor [shape=(member, rows, tag)]
+        Sigmoid minus goal, over the number of rows and tags.
+
+    Examples
+    --------
+    >>> binary_cross_entropy_gradient(torch.zeros(1, 1, 2), torch.tensor([[0.0, 1.0]])).tolist()
+    [[[0.25, -0.25]]]
+    """
+    return torch.sigmoid(outputs).sub_(goals).div_(goals.numel())
+
+
+def squared_error_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
+    """Compute the gradient of the mean squared error.
+
+    Parameters
+    ----------
+    outputs : torch.Tensor [shape=(member, rows, dimension)]
+        Values.
+    goals : torch.Tensor [shape=(rows, dimension)]
+        What they should be.
+
+    Returns
+    -------
+    torch.Tensor [shape=(member, rows, dimension)]
+        Twice the difference, over the number of rows and dimensions.
+
+    Examples
+    --------
+    >>> squared_error_gradient(torch.ones(1, 1, 2), torch.tensor([[0.0, 1.0]])).tolist()
+    [[[1.0, 0.0]]]
+    """
+    return (outputs - goals).mul_(2 / goals.numel())
+
+
 #: By the name that a kind's ``LOSS`` gives.
-LOSSES = {"cross-entropy": Loss(one_hot, cross_entropy_gradient)}
+LOSSES = {
+    "binary-cross-entropy": Loss(as_they_are, binary_cross_entropy_gradient),
+    "cross-entropy": Loss(one_hot, cross_entropy_gradient),
+    "squared-error": Loss(as_they_are, squared_error_gradient),
+}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points, version
 from importlib.resources import files
@@ -45,7 +45,7 @@ class Task:
     provider : str
         Distribution and version that brought it.
     kind : module
-        Facts of the kind: ``LOSS``, ``METRICS``, ``outputs``, ``monitor``, ….
+        Facts of the kind: ``LOSS``, ``metrics_of``, ``outputs``, ``monitor``, ….
     read_tracks, encode, decode, score : callable
         The kind's functions, or the folder's own.
     """
@@ -145,21 +145,44 @@ def load_task(name: str) -> Task:
             f"Got {spec.kind!r}. {near_misses(spec.kind, KINDS)}"
         )
     kind = importlib.import_module(f"marble_eval.kinds.{spec.kind}")
-    unknown = [each for each in spec.metrics if each not in kind.METRICS]
-    if unknown:
-        raise SpecError(
-            f"{card}: unknown metric {unknown[0]!r}. {near_misses(unknown[0], kind.METRICS)}"
-        )
-    if spec.higher_is_better != kind.METRICS[spec.main_metric]:
-        raise SpecError(
-            f"{card}: 'higher_is_better' must be {kind.METRICS[spec.main_metric]} for "
-            f"{spec.main_metric}. Got {spec.higher_is_better}."
-        )
+    spec = _completed(spec, kind, card)
     own = _own_functions(found.folder)
     if not spec.data and not hasattr(own, "read_tracks"):
         raise SpecError(f"{card}: 'data' must name a layout, or a task.py must have read_tracks.")
     functions = {each: getattr(own, each, getattr(kind, each)) for each in _REPLACEABLE}
     return Task(spec=spec, folder=found.folder, provider=found.provider, kind=kind, **functions)
+
+
+def _completed(spec: TaskSpec, kind: Any, card: Path) -> TaskSpec:
+    """Fill in what the kind knows, and hold the card against the kind."""
+    if kind.LABELS is not None:
+        if spec.labels not in ((), kind.LABELS):
+            raise SpecError(
+                f"{card}: 'labels' must be those of the kind {spec.kind}, {kind.LABELS[0]} to "
+                f"{kind.LABELS[-1]}, or be left out. Got {spec.labels!r}."
+            )
+        spec = replace(spec, labels=kind.LABELS)
+    if spec.kind == "regression" and not spec.labels:
+        raise SpecError(f"{card}: 'labels' must name the dimensions, which are columns. Add them.")
+    if spec.kind == "classification" and len(spec.labels) == 1:
+        raise SpecError(f"{card}: 'labels' must be two or more. Got {spec.labels!r}.")
+    known = kind.metrics_of(spec)
+    unknown = [each for each in spec.metrics if each not in known]
+    if unknown:
+        raise SpecError(f"{card}: unknown metric {unknown[0]!r}. {near_misses(unknown[0], known)}")
+    spec = replace(spec, metrics=spec.metrics or tuple(known))
+    if spec.higher_is_better != known[spec.main_metric]:
+        raise SpecError(
+            f"{card}: 'higher_is_better' must be {known[spec.main_metric]} for "
+            f"{spec.main_metric}. Got {spec.higher_is_better}."
+        )
+    for name, rules in spec.protocols.items():
+        if rules.aggregation not in kind.AGGREGATIONS:
+            raise SpecError(
+                f"{card}: 'aggregation' of {name} must be {' or '.join(kind.AGGREGATIONS)} for "
+                f"the kind {spec.kind}. Got {rules.aggregation!r}."
+            )
+    return spec
 
 
 def read_card(path: Path) -> TaskSpec:

@@ -1,8 +1,9 @@
 """The table of predictions: one row for each item of a split and each seed.
 
-Columns: `split`, `id`, `group`, `seed`, `reference`, `estimate`, then the probe's
-outputs `output_0`, `output_1`, … as float32, before any softmax. From it any
-metric can be computed anew, and intervals drawn with the same groups.
+Columns: `split`, `id`, `recording`, `group`, `seed`, `reference`, `estimate`, then the
+probe's outputs `output_0`, `output_1`, … as float32, before any softmax. From it any
+metric can be computed anew, and intervals drawn with the same groups. `recording` is
+empty for an item that is a whole one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 FILE = "predictions.parquet"
-COLUMNS = ("split", "id", "group", "seed", "reference", "estimate")
+COLUMNS = ("split", "id", "recording", "group", "seed", "reference", "estimate")
 
 
 def output_columns(outputs: int) -> tuple[str, ...]:
@@ -56,7 +57,7 @@ def check_predictions(predictions: pd.DataFrame) -> None:
     >>> check_predictions(pd.DataFrame({"split": ["test"], "id": ["a"]}))
     Traceback (most recent call last):
     ...
-    ValueError: columns must be split, id, group, seed, reference, estimate, output_0, …. \
+    ValueError: columns must be split, id, recording, group, seed, reference, estimate, output_0, …. \
 Got ['split', 'id'].
     """
     names = [str(each) for each in predictions.columns]

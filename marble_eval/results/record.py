@@ -21,7 +21,7 @@ from marble_eval.results.scores import (
 )
 from marble_eval.spec import Windowing
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

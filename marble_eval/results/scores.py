@@ -92,8 +92,8 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class LabelScore:
-    """One label on test; `f1` is None where no track has the label."""
+    """One label on test: a class, tag or dimension; a score is None where it has no value."""
 
     name: str
     n: int
-    f1: float | None
+    scores: Mapping[str, float | None]

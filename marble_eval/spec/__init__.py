@@ -1,10 +1,12 @@
 """Frozen descriptions of what is to be done: tasks, windows, protocols, runs.
 
-Each is a dataclass without defaults: the values live once, in the YAML of a
-task card or a config, and `from_mapping` builds the dataclass from it, refusing
-unknown names, missing ones and wrong types.
+The values live once, in the YAML of a task card or a config, and `from_mapping`
+builds the dataclass from it, refusing unknown names, missing ones and wrong types.
+Only a task card may leave things out, so that a card of one's own data can be short.
 """
 
+from marble_eval.spec.download import Download
+from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.mapping import from_mapping
 from marble_eval.spec.protocol import (
     Aggregation,
@@ -14,17 +16,26 @@ from marble_eval.spec.protocol import (
     ProtocolSpec,
     Resampler,
     TaskRules,
+    Unit,
     Windowing,
 )
 from marble_eval.spec.settings import Settings
-from marble_eval.spec.task import SPLITS, Excused, Layout, Source, SplitList, TaskSpec, Track
+from marble_eval.spec.task import (
+    Excused,
+    Label,
+    Source,
+    TaskSpec,
+    Track,
+)
 
 __all__ = [
     "SPLITS",
     "Aggregation",
     "Channels",
+    "Download",
     "EngineSpec",
     "Excused",
+    "Label",
     "Layout",
     "ProbeSpec",
     "ProtocolSpec",
@@ -35,6 +46,7 @@ __all__ = [
     "TaskRules",
     "TaskSpec",
     "Track",
+    "Unit",
     "Windowing",
     "from_mapping",
 ]

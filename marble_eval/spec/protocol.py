@@ -16,6 +16,7 @@ Resampler = Literal["torchaudio-sinc", "soxr-hq"]
 Scope = Literal["track", "clip"]
 Tail = Literal["keep", "pad", "drop"]
 Aggregation = Literal["mean-logits", "mean-probabilities"]
+Unit = Literal["clip", "track", "recording"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +75,30 @@ class TaskRules:
         reduced and before training stops.
     plateau_factor : float
         What the learning rate is multiplied with, in (0, 1).
+    batch_of : {"tracks", "clips"}
+        What a batch of training counts; a track's clips stay together, or go their
+        own ways.
+    scored : {"clip", "track", "recording"}
+        What has one estimate: each clip by itself, each track, or the tracks cut from
+        one recording together. Validation and test alike.
+    also_scored : {"", "recording"}
+        A larger unit whose scores on test are given besides, as ``accuracy_by_recording``.
     """
 
-    crop_seconds: float | None
-    clip_seconds: float | None
-    hop_seconds: float | None
-    tail: Tail
-    tail_seconds: float
-    aggregation: Aggregation
-    learning_rates: tuple[float, ...] | None
-    max_epochs: int
-    plateau_patience: int
-    plateau_factor: float
-    stop_patience: int
+    crop_seconds: float | None = None
+    clip_seconds: float | None = None
+    hop_seconds: float | None = None
+    tail: Tail = "keep"
+    tail_seconds: float = 1.0
+    aggregation: Aggregation = "mean-logits"
+    learning_rates: tuple[float, ...] | None = None
+    max_epochs: int = 100
+    plateau_patience: int = 5
+    plateau_factor: float = 0.5
+    stop_patience: int = 20
+    batch_of: Literal["tracks", "clips"] = "tracks"
+    scored: Unit = "track"
+    also_scored: Literal["", "recording"] = ""
 
     def __post_init__(self) -> None:
         _check_seconds(self)
@@ -102,6 +114,11 @@ class TaskRules:
         if not 0 < self.plateau_factor < 1:
             raise ValueError(
                 f"'plateau_factor' must lie between 0 and 1. Got {self.plateau_factor!r}."
+            )
+        if self.also_scored == self.scored:
+            raise ValueError(
+                f"'also_scored' must be larger than 'scored'. "
+                f"Got {self.also_scored!r} and {self.scored!r}."
             )
 
 

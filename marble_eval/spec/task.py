@@ -2,21 +2,24 @@
 
 A card holds facts only: labels in class order, where the data lies, how it is
 split, how a protocol cuts it, what is measured, and where all of that comes
-from. Its `version` is raised whenever a score can move.
+from. Its `version` is raised whenever a score can move. A card of one's own data
+needs a name and a kind; what it leaves out has the defaults given here.
 """
 
 from __future__ import annotations
 
 import re
-import string
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
+from marble_eval.spec.download import Download
+from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.protocol import TaskRules
 
-SPLITS = ("train", "valid", "test")
+#: A class name, tags, or one number for each dimension.
+Label = str | tuple[str, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,94 +34,22 @@ class Track:
         The audio file.
     split : str
         "train", "valid" or "test".
-    label : str
-        Class name, one of the card's labels.
+    label : str, tuple of str or tuple of float
+        What its kind of task asks for: a class, a key or a pitch by its name, tags
+        in the order of the card's labels, or one number for each dimension.
     group : str
         What must stay on one side of a split (artist, song); the id if nothing.
+    recording : str
+        The recording it was cut from, where pieces of one are tracks of their own;
+        empty for a whole recording.
     """
 
     id: str
     path: Path
     split: str
-    label: str
+    label: Label
     group: str
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """One way in which the data lies on disk.
-
-    Attributes
-    ----------
-    form : {"folders", "jsonl", "csv"}
-        Audio at paths made from the split list's ids; one JSON object a line for
-        each split; or one CSV for all.
-    folder : str
-        Where it starts, below the task's root; "." for the root itself.
-    path : str
-        "folders": pattern of the audio file, with ``{id}`` (an id of the split
-        list) and ``{extension}``. "csv": the file's name.
-    extensions : tuple of str
-        "folders": tried in this order.
-    files : mapping of str to str
-        "jsonl": file of each split.
-    """
-
-    form: Literal["folders", "jsonl", "csv"]
-    folder: str
-    path: str = ""
-    extensions: tuple[str, ...] = ()
-    files: Mapping[str, str] | None = None
-
-    def __post_init__(self) -> None:
-        if PurePosixPath(self.folder).is_absolute():
-            raise ValueError(f"'folder' must lie below the task's root. Got {self.folder!r}.")
-        if self.form == "jsonl":
-            if set(self.files or ()) != set(SPLITS):
-                raise ValueError(
-                    f"'files' must name a file for each of {', '.join(SPLITS)}. Got {self.files!r}."
-                )
-            return
-        if not self.path:
-            raise ValueError(f"'path' must be given for the form {self.form!r}. Add it.")
-        if self.form == "folders":
-            _check_pattern(self.path)
-            if not self.extensions:
-                raise ValueError("'extensions' must be given for the form 'folders'. Add them.")
-
-
-def _check_pattern(pattern: str) -> None:
-    try:
-        names = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
-    except ValueError:  # a brace without its partner
-        names = set()
-    if "id" not in names or names - {"id", "extension"}:
-        raise ValueError(
-            f"'path' must hold {{id}}, and nothing else in braces but {{extension}}. "
-            f"Got {pattern!r}."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class SplitList:
-    """A published list of the ids in one split.
-
-    Attributes
-    ----------
-    file : str
-        Path below the source's address.
-    sha256 : str
-        Digest of the published bytes, 64 hexadecimal digits in lower case.
-    """
-
-    file: str
-    sha256: str
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
-            raise ValueError(
-                f"'sha256' must be 64 hexadecimal digits in lower case. Got {self.sha256!r}."
-            )
+    recording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +74,21 @@ class Excused:
 
     Attributes
     ----------
-    id, split, label : str
+    id, split : str
         Which track.
     reason : str
         Why it may be absent or unreadable.
+    label : str
+        Its class, where the card counts classes.
     """
 
     id: str
     split: Literal["train", "valid", "test"]
-    label: str
     reason: str
+    label: str = ""
+
+
+_TABLES = (Layout("table", path="tracks.csv"), Layout("table", path="tracks.jsonl"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,34 +99,45 @@ class TaskSpec:
     ----------
     name : str
         "GTZAN".
+    kind : str
+        Which of `marble_eval.kinds` reads, encodes, decodes and scores it.
     aliases : tuple of str
         Other names by which it is known.
     version : int
         Raised when scores can move.
-    kind : str
-        Which of `marble_eval.kinds` reads, encodes, decodes and scores it.
     summary : str
         One line for the task list.
     labels : tuple of str
-        Class names; the position is the class index.
+        Names of classes, tags or dimensions; the position is the index. Empty to
+        take them from the data, in the order that the kind gives them.
+    dataset : str
+        Name of the data set; tasks of one share a folder in the data home. Empty
+        for the task's own name.
     data : tuple of Layout
-        The layouts understood, in the order they are looked for; empty where the
-        folder's ``task.py`` reads the tracks.
+        The layouts understood, in the order they are looked for; a folder's
+        ``task.py`` may read others.
     split_source : str
         Address below which the split lists are published; empty if the data
         carries its own split.
     split_lists : mapping of str to SplitList
-        One list for each split, or none.
+        By split, or by another name that the layout asks for.
+    counted : {"track", "recording"}
+        What ``sizes`` and ``label_counts`` count; recordings where layouts differ in
+        whether they come whole or in pieces.
     sizes : mapping of str to int
-        Tracks in each split.
+        How many there are in each split; empty if that is not published.
     label_counts : mapping of str to tuple of int
-        Tracks of each label in each split, in label order; may be empty.
+        How many of each label in each split, in label order; may be empty.
     may_lack : tuple of Excused
         Tracks whose absence is part of a published variant.
+    length_seconds : tuple of float
+        Shortest and longest file expected, for `data verify`; may be empty.
+    hours : float or None
+        Audio in all; None where it is not published.
     protocols : mapping of str to TaskRules
-        What each protocol fixes for this task.
+        What each protocol fixes for this task; empty for the rules' defaults.
     metrics : tuple of str
-        The metrics computed, main metric first.
+        The metrics computed, main metric first; empty for those of the kind.
     higher_is_better : bool
         Direction of the main metric.
     embedded : bool
@@ -203,28 +150,38 @@ class TaskSpec:
         BibTeX.
     sources : tuple of Source
         Where the data is to be had.
+    downloads : tuple of Download
+        What `data download` fetches; empty where only a person can get it.
+    instructions : str
+        How to get the data by hand.
     """
 
     name: str
-    aliases: tuple[str, ...]
-    version: int
     kind: str
-    summary: str
-    labels: tuple[str, ...]
-    data: tuple[Layout, ...]
-    split_source: str
-    split_lists: Mapping[str, SplitList]
-    sizes: Mapping[str, int]
-    label_counts: Mapping[str, tuple[int, ...]]
-    may_lack: tuple[Excused, ...]
-    protocols: Mapping[str, TaskRules]
-    metrics: tuple[str, ...]
-    higher_is_better: bool
-    embedded: bool
-    column: str
-    licence: str
-    citation: str
-    sources: tuple[Source, ...]
+    aliases: tuple[str, ...] = ()
+    version: int = 1
+    summary: str = ""
+    labels: tuple[str, ...] = ()
+    dataset: str = ""
+    data: tuple[Layout, ...] = _TABLES
+    split_source: str = ""
+    split_lists: Mapping[str, SplitList] = field(default_factory=dict)
+    counted: Literal["track", "recording"] = "track"
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    label_counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    may_lack: tuple[Excused, ...] = ()
+    length_seconds: tuple[float, ...] = ()
+    hours: float | None = None
+    protocols: Mapping[str, TaskRules] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    higher_is_better: bool = True
+    embedded: bool = False
+    column: str = ""
+    licence: str = "not stated"
+    citation: str = ""
+    sources: tuple[Source, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    instructions: str = ""
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.aliases):
@@ -235,17 +192,17 @@ class TaskSpec:
                 )
         if self.version < 1:
             raise ValueError(f"'version' must be at least 1. Got {self.version!r}.")
-        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
-            raise ValueError(f"'labels' must be two or more different names. Got {self.labels!r}.")
-        if not self.metrics or len(set(self.metrics)) != len(self.metrics):
-            raise ValueError(
-                f"'metrics' must be one or more different names, the main one first. "
-                f"Got {self.metrics!r}."
-            )
+        for name in ("labels", "metrics"):
+            if len(set(getattr(self, name))) != len(getattr(self, name)):
+                raise ValueError(f"{name!r} must be different names. Got {getattr(self, name)!r}.")
+        if self.length_seconds and not 0 <= self.length_seconds[0] <= self.length_seconds[-1]:
+            raise ValueError(f"'length_seconds' must rise. Got {self.length_seconds!r}.")
+        if len(self.length_seconds) not in (0, 2):
+            raise ValueError(f"'length_seconds' must be two numbers. Got {self.length_seconds!r}.")
         self._check_splits()
 
     def _check_splits(self) -> None:
-        for name in ("sizes", "split_lists", "label_counts"):
+        for name in ("sizes", "label_counts"):
             table = getattr(self, name)
             if table and set(table) != set(SPLITS):
                 raise ValueError(f"{name!r} must name {', '.join(SPLITS)}. Got {list(table)!r}.")
@@ -253,13 +210,15 @@ class TaskSpec:
             if size < 1:
                 raise ValueError(f"'sizes' of {split!r} must be at least 1. Got {size!r}.")
         for split, counts in self.label_counts.items():
-            if len(counts) != len(self.labels) or sum(counts) != self.sizes.get(split):
+            # Tags may share a track, so their counts have no sum to keep.
+            right_sum = self.kind == "tagging" or sum(counts) == self.sizes.get(split)
+            if len(counts) != len(self.labels) or not right_sum:
                 raise ValueError(
                     f"'label_counts' of {split!r} must have one number a label, with the sum "
                     f"{self.sizes.get(split)}. Got {counts!r}."
                 )
         for each in self.may_lack:
-            if each.label not in self.labels:
+            if each.label and each.label not in self.labels:
                 raise ValueError(
                     f"'may_lack' must have labels of the card. Got {each.label!r} for {each.id!r}."
                 )
@@ -268,3 +227,10 @@ class TaskSpec:
     def main_metric(self) -> str:
         """Return the metric that ranks encoders and chooses among probes."""
         return self.metrics[0]
+
+    def rules(self, name: str) -> TaskRules | None:
+        """Return what a protocol fixes for this task; None if it has no block for it.
+
+        A card without any block has the defaults of `TaskRules` under every protocol.
+        """
+        return self.protocols.get(name) if self.protocols else TaskRules()

@@ -30,7 +30,7 @@ from marble_eval.preparation import Preparation, prepare
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_task
 from marble_eval.spec import SPLITS, Settings, SplitList, Track, from_mapping
-from marble_eval.splits import published_lists
+from marble_eval.splits import published_list
 from marble_eval.tracks import check_tracks
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def read(genres: Genres, root: Path) -> list[Track]:
     """Read and check the tracks, as a run does."""
     spec = genres.task.spec
     tracks: list[Track] = genres.task.read_tracks(
-        root, spec, partial(published_lists, spec, root, genres.lists)
+        root, spec, partial(published_list, spec, root, genres.lists)
     )
     check_tracks(tracks, spec, root)
     return tracks
@@ -388,7 +388,7 @@ def test_a_wrong_root_is_told_and_the_network_left_alone(
         (root / "genres" / "notes.txt").write_text("nothing to hear")
     spec = genres.task.spec
     with pytest.raises(MissingError) as caught:  # no folder of lists: they would be fetched
-        genres.task.read_tracks(root, spec, partial(published_lists, spec, root))
+        genres.task.read_tracks(root, spec, partial(published_list, spec, root, None))
     told = str(caught.value)
     assert told.startswith(f"{root}: must ")
     assert "task.root" in told and "https://www.kaggle.com/datasets/" in told

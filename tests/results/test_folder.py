@@ -34,6 +34,7 @@ def _predictions() -> pd.DataFrame:
         {
             "split": ["valid", "test"],
             "id": ["blues.00001", "rock.00002"],
+            "recording": ["", ""],
             "group": ["B. B. King", "Queen"],
             "seed": [1234, 1234],
             "reference": [0, 1],

@@ -18,6 +18,7 @@ def _table() -> pd.DataFrame:
         {
             "split": ["test"] * 4,
             "id": ["a", "b", "a", "b"],
+            "recording": [""] * 4,
             "group": ["x", "x", "x", "x"],
             "seed": [1, 1, 2, 2],
             "reference": [0, 1, 0, 1],
@@ -46,7 +47,7 @@ def test_a_metric_can_be_computed_anew_from_the_file() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (lambda table: table.drop(columns="group"), "columns must be split, id, group"),
+        (lambda table: table.drop(columns="group"), "columns must be split, id, recording, group"),
         (lambda table: table.drop(columns=["output_0", "output_1"]), "columns must be"),
         (lambda table: table.rename(columns={"output_1": "output_2"}), "columns must be"),
         (lambda table: table[[*table.columns[::-1]]], "columns must be"),

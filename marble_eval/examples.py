@@ -1,0 +1,165 @@
+"""What a probe is trained on and what is scored: clips, tracks or whole recordings.
+
+Training takes tracks with all their clips, or lets each clip go its own way. An
+estimate is made for each clip, for each track, or for all tracks cut from one
+recording; the outputs of what belongs together are averaged. The task's card says
+which, under each protocol (`marble_eval.spec.TaskRules`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from marble_eval.errors import ValidationError
+from marble_eval.spec import TaskRules, Track, Unit
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples of one split.
+
+    Attributes
+    ----------
+    items : list of Track
+        What has a target: a track; a clip or a recording stands as one with an id
+        of its own.
+    features : np.ndarray [shape=(layer, clip, width)]
+        The clips of an item lie together.
+    clips : np.ndarray [shape=(item,), int64]
+        Number of clips of each item.
+    """
+
+    items: list[Track]
+    features: np.ndarray
+    clips: np.ndarray
+
+
+def examples_of(
+    tracks: Sequence[Track], features: Mapping[str, np.ndarray], unit: Unit
+) -> Examples:
+    """Arrange the features of a split.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        The split's tracks.
+    features : mapping of str to np.ndarray [shape=(clip, layer, width)]
+        By the track's id.
+    unit : {"clip", "track", "recording"}
+        What is one example.
+
+    Returns
+    -------
+    Examples
+        In the order of the tracks; a recording stands where its first track does.
+
+    Raises
+    ------
+    ValidationError
+        If tracks of one recording differ in label or group.
+    """
+    together = [tracks[at] for places in _units(tracks, unit) for at in places]
+    of_tracks = [features[each.id] for each in together]
+    if unit == "clip":
+        items = [
+            replace(each, id=f"{each.id}#{number}", recording=each.recording or each.id)
+            for each, clips in zip(together, of_tracks, strict=True)
+            for number in range(len(clips))
+        ]
+        counts = [1] * len(items)
+    elif unit == "track":
+        items, counts = list(tracks), [len(each) for each in of_tracks]
+    else:
+        items, counts = [], []
+        for places in _units(tracks, unit):
+            items.append(_joined([tracks[at] for at in places]))
+            counts.append(sum(len(features[tracks[at].id]) for at in places))
+    stacked = np.concatenate(of_tracks).transpose(1, 0, 2)
+    return Examples(items, np.ascontiguousarray(stacked), np.array(counts, dtype=np.int64))
+
+
+def larger_units(items: Sequence[Track]) -> tuple[list[Track], np.ndarray]:
+    """Group examples by the recording they come from.
+
+    Parameters
+    ----------
+    items : sequence of Track
+        Examples; one without a recording stands for itself.
+
+    Returns
+    -------
+    recordings : list of Track
+        One for each recording, with its name as id.
+    of_item : np.ndarray [shape=(item,), int64]
+        Position of each example's recording.
+    """
+    units = _units(items, "recording")
+    of_item = np.empty(len(items), dtype=np.int64)
+    for number, places in enumerate(units):
+        of_item[places] = number
+    return [_joined([items[at] for at in places]) for places in units], of_item
+
+
+def target_scale(targets: np.ndarray, dimensions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Measure the training targets of a regression.
+
+    Parameters
+    ----------
+    targets : np.ndarray [shape=(item, dimension)]
+        Of the training split.
+    dimensions : sequence of str
+        Their names.
+
+    Returns
+    -------
+    mean, deviation : np.ndarray [shape=(dimension,)]
+        What targets are standardised with.
+
+    Raises
+    ------
+    ValidationError
+        If a dimension never varies.
+
+    Examples
+    --------
+    >>> target_scale(np.array([[1.0], [3.0]]), ["valence"])
+    (array([2.]), array([1.]))
+    """
+    mean, deviation = targets.mean(axis=0), targets.std(axis=0)
+    still = [name for name, each in zip(dimensions, deviation, strict=True) if not each > 0]
+    if still:
+        raise ValidationError(
+            f"every dimension must vary in training. {', '.join(still)} does not. "
+            f"Take it out of the card's labels."
+        )
+    return mean, deviation
+
+
+def training_unit(rules: TaskRules) -> Unit:
+    """Say what is one example in training."""
+    return "clip" if rules.batch_of == "clips" else "track"
+
+
+def _units(tracks: Sequence[Track], unit: Unit) -> list[list[int]]:
+    """Say which tracks belong together."""
+    units: dict[str, list[int]] = {}
+    for at, each in enumerate(tracks):
+        name = (each.recording or each.id) if unit == "recording" else each.id
+        units.setdefault(name, []).append(at)
+    return list(units.values())
+
+
+def _joined(pieces: Sequence[Track]) -> Track:
+    first = pieces[0]
+    for each in pieces:
+        for what in ("label", "group"):
+            if getattr(each, what) != getattr(first, what):
+                raise ValidationError(
+                    f"the tracks of recording {first.recording!r} must share their {what}, since "
+                    f"they are scored together. Got {getattr(first, what)!r} for {first.id} and "
+                    f"{getattr(each, what)!r} for {each.id}."
+                )
+    return first if not first.recording else replace(first, id=first.recording)

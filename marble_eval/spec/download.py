@@ -1,0 +1,80 @@
+"""What a task card says of a download: where it is, what it must be, where it goes.
+
+A file over HTTP is always pinned by its digest. A data set repository on the
+Hugging Face hub is pinned by a commit, and its files carry digests of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+_HUB = r"hf://datasets/[\w.-]+/[\w.-]+"
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One file, or one repository of the hub.
+
+    Attributes
+    ----------
+    address : str
+        Web address, or ``hf://datasets/<owner>/<name>``.
+    file : str
+        Name below the task's root; empty for a repository, which goes to the root.
+    bytes : int or None
+        Size, for the forecast; None where unknown.
+    digest : str
+        ``sha256:`` or ``md5:`` and hexadecimal digits; empty for a repository.
+    unpack : {"", "zip", "tar"}
+        What kind of archive it is.
+    into : str
+        Folder below the root in which it is unpacked; "." for the root.
+    revision : str
+        Of a repository: the commit; empty for the newest.
+    patterns : tuple of str
+        Of a repository: which files; empty for all.
+    """
+
+    address: str
+    file: str = ""
+    bytes: int | None = None
+    digest: str = ""
+    unpack: Literal["", "zip", "tar"] = ""
+    into: str = "."
+    revision: str = ""
+    patterns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("file", "into"):
+            path = PurePosixPath(getattr(self, name))
+            if path.is_absolute() or ".." in path.parts:
+                raise ValueError(f"{name!r} must lie below the task's root. Got {str(path)!r}.")
+        if self.is_repository:
+            if self.digest or self.file or self.unpack:
+                raise ValueError(
+                    f"'digest', 'file' and 'unpack' must be empty for {self.address!r}: the "
+                    f"files of a repository have their own. Leave them out."
+                )
+            return
+        if not re.match(r"https?://", self.address):
+            raise ValueError(
+                f"'address' must begin with https://, http:// or hf://datasets/. "
+                f"Got {self.address!r}."
+            )
+        if not re.fullmatch(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", self.digest):
+            raise ValueError(
+                f"'digest' must be sha256: or md5: and the digits, since {self.address} is "
+                f"fetched only if it can be checked. Got {self.digest!r}."
+            )
+        if not self.file:
+            raise ValueError(f"'file' must be given for {self.address!r}. Add it.")
+        if self.revision or self.patterns:
+            raise ValueError("'revision' and 'patterns' belong to repositories of the hub.")
+
+    @property
+    def is_repository(self) -> bool:
+        """Return whether it is a repository of the hub."""
+        return re.fullmatch(_HUB, self.address) is not None

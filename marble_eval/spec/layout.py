@@ -1,0 +1,98 @@
+"""How data lies on disk, and the published lists that say how it is split."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+SPLITS = ("train", "valid", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One way in which the data lies on disk; `marble_eval.layouts` has a reader for each.
+
+    Attributes
+    ----------
+    form : {"folders", "jsonl", "table", "jamendo", "nsynth", "vocalset"}
+        Audio at paths made from the split list's ids; one JSON Lines file for each
+        split, as MARBLE v2 has them; one table (CSV or JSON Lines) for all; or the
+        data set's own release.
+    folder : str
+        Where it starts, below the task's root; "." for the root itself.
+    path : str
+        "folders": pattern of the audio file, with ``{id}`` (an id of the split
+        list) and ``{extension}``. "table": the file's name. The others say in
+        their module what it is.
+    extensions : tuple of str
+        "folders": tried in this order.
+    files : mapping of str to str
+        "jsonl": file of each split.
+    label : str
+        "jsonl", "table": the field that holds the label.
+    group, recording : str
+        "jsonl": the fields that hold them; empty if there is none.
+    """
+
+    form: Literal["folders", "jsonl", "table", "jamendo", "nsynth", "vocalset"]
+    folder: str = "."
+    path: str = ""
+    extensions: tuple[str, ...] = ()
+    files: Mapping[str, str] | None = None
+    label: str = "label"
+    group: str = ""
+    recording: str = ""
+
+    def __post_init__(self) -> None:
+        if PurePosixPath(self.folder).is_absolute():
+            raise ValueError(f"'folder' must lie below the task's root. Got {self.folder!r}.")
+        if self.form == "jsonl":
+            if set(self.files or ()) != set(SPLITS):
+                raise ValueError(
+                    f"'files' must name a file for each of {', '.join(SPLITS)}. Got {self.files!r}."
+                )
+            return
+        if not self.path and self.form in ("folders", "table"):
+            raise ValueError(f"'path' must be given for the form {self.form!r}. Add it.")
+        if self.form == "folders":
+            _check_pattern(self.path)
+            if not self.extensions:
+                raise ValueError("'extensions' must be given for the form 'folders'. Add them.")
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        names = {name for _, name, _, _ in string.Formatter().parse(pattern) if name is not None}
+    except ValueError:  # a brace without its partner
+        names = set()
+    if "id" not in names or names - {"id", "extension"}:
+        raise ValueError(
+            f"'path' must hold {{id}}, and nothing else in braces but {{extension}}. "
+            f"Got {pattern!r}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SplitList:
+    """A published list: the ids of a split, or a table of splits and labels.
+
+    Attributes
+    ----------
+    file : str
+        Path below the source's address.
+    sha256 : str
+        Digest of the published bytes, 64 hexadecimal digits in lower case.
+    """
+
+    file: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise ValueError(
+                f"'sha256' must be 64 hexadecimal digits in lower case. Got {self.sha256!r}."
+            )

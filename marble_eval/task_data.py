@@ -1,0 +1,154 @@
+"""The data of a task: where it is looked for, its tracks, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marble_eval.errors import ValidationError
+from marble_eval.home import home_folder
+from marble_eval.splits import published_list
+from marble_eval.tracks import check_tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from marble_eval.registry import Task
+    from marble_eval.spec import Track
+
+_LISTED = 20  # pairs named in a message; the others are counted
+
+
+def default_root(task: Task) -> Path:
+    """Say where a task's data is looked for when the user names no folder.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+
+    Returns
+    -------
+    Path
+        Beside the card of a task that was given as a folder; in the data home
+        otherwise, where tasks of one data set share a folder.
+    """
+    if task.provider == "folder":
+        return task.folder
+    return home_folder() / "data" / (task.spec.dataset or task.spec.name)
+
+
+def task_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Task, list[Track]]:
+    """Read a task's tracks and hold them against its card.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    root : Path or None
+        The user's copy of the data; None for the folder in which it is looked for.
+    splits : Path or None
+        Folder with the published lists; None to look for them.
+
+    Returns
+    -------
+    task : Task
+        With label names, where they come from the data.
+    tracks : list of Track
+        Without those that a published variant lacks and the user's copy does too.
+
+    Raises
+    ------
+    MissingError
+        If data or published lists are missing.
+    ValidationError
+        If the data does not follow the card.
+    """
+    spec, root = task.spec, root or default_root(task)
+    lists = partial(published_list, spec, root, splits)
+    tracks = [each for each in task.read_tracks(root, spec, lists) if not _is_excused(each, task)]
+    if not spec.labels:
+        labels = task.kind.labels_of(tracks, spec)
+        if len(labels) < 2 and spec.kind == "classification":
+            raise ValidationError(
+                f"{root}: {spec.name} must have two or more classes. Got {', '.join(labels)}."
+            )
+        spec = replace(spec, labels=labels)
+        task = replace(task, spec=spec)
+    check_tracks(tracks, spec, root)
+    return task, tracks
+
+
+def check_splits_differ(
+    tracks: Sequence[Track], digests: Mapping[str, str], task: Task
+) -> list[str]:
+    """Find audio that is in two splits under two names.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Tracks with usable audio.
+    digests : mapping of str to str
+        Digest of the audio, by the track's id.
+    task : Task
+        The task.
+
+    Returns
+    -------
+    list of str
+        What is to be said of published data, which is used as it was published.
+
+    Raises
+    ------
+    ValidationError
+        If the task is a folder of the user's own.
+    """
+    first: dict[str, Track] = {}
+    shared = []
+    for each in tracks:
+        other = first.setdefault(digests[each.id], each)
+        if other.split != each.split:
+            shared.append(f"{other.id} ({other.split}) and {each.id} ({each.split})")
+    if not shared:
+        return []
+    if task.provider == "folder":
+        listed = "\n".join(f"  {each}" for each in shared[:_LISTED])
+        raise ValidationError(
+            f"{task.spec.name}: the same audio must not be in two splits. Got {len(shared)} "
+            f"pairs:\n{listed}\nGive them one split, or take one of each out of the table."
+        )
+    return [f"the same audio in two splits: {len(shared)} pairs, the first {shared[0]}"]
+
+
+def check_scorable(tracks: Sequence[Track], task: Task) -> None:
+    """Refuse a split from which no score can be computed, before anything is encoded.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Tracks with usable audio.
+    task : Task
+        The task, with its labels.
+
+    Raises
+    ------
+    ValidationError
+        If a metric has no value on validation or test even for a perfect estimate.
+    """
+    for split in ("valid", "test"):
+        of_split = [each for each in tracks if each.split == split]
+        reference = task.encode(of_split, task.spec)
+        try:
+            task.score(reference, reference, task.spec)
+        except ValueError as error:
+            raise ValidationError(
+                f"{task.spec.name}: the {split} split, {len(of_split)} tracks, cannot be scored: "
+                f"{error}"
+            ) from None
+
+
+def _is_excused(track: Track, task: Task) -> bool:
+    """Say whether a published variant of the data lacks this very file, as the user's does."""
+    return not track.path.exists() and any(each.id == track.id for each in task.spec.may_lack)
