@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from marble_eval.registry import Task
-    from marble_eval.spec import Track
+    from marble_eval.spec import TaskSpec, Track
 
 _LISTED = 20  # pairs named in a message; the others are counted
 
@@ -35,9 +35,12 @@ def default_root(task: Task) -> Path:
         Beside the card of a task that was given as a folder; in the data home
         otherwise, where tasks of one data set share a folder.
     """
-    if task.provider == "folder":
-        return task.folder
-    return home_folder() / "data" / (task.spec.dataset or task.spec.name)
+    return task.folder if task.provider == "folder" else data_folder(task.spec)
+
+
+def data_folder(spec: TaskSpec) -> Path:
+    """Say where in the data home a task's data belongs: tasks of one data set share it."""
+    return home_folder() / "data" / (spec.dataset or spec.name)
 
 
 def task_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Task, list[Track]]:
@@ -66,9 +69,36 @@ def task_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Tas
     ValidationError
         If the data does not follow the card.
     """
+    task, tracks = labelled_tracks(task, root, splits)
+    tracks = [each for each in tracks if not _is_excused(each, task)]
+    check_tracks(tracks, task.spec, root or default_root(task))
+    return task, tracks
+
+
+def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Task, list[Track]]:
+    """Read a task's tracks as they are.
+
+    Parameters
+    ----------
+    task, root, splits
+        As for `task_tracks`.
+
+    Returns
+    -------
+    task : Task
+        With label names, where they come from the data.
+    tracks : list of Track
+        All of them, unchecked.
+
+    Raises
+    ------
+    MissingError
+        If data or published lists are missing.
+    ValidationError
+        If a row cannot be read, or a single class is all there is.
+    """
     spec, root = task.spec, root or default_root(task)
-    lists = partial(published_list, spec, root, splits)
-    tracks = [each for each in task.read_tracks(root, spec, lists) if not _is_excused(each, task)]
+    tracks = task.read_tracks(root, spec, partial(published_list, spec, root, splits))
     if not spec.labels:
         labels = task.kind.labels_of(tracks, spec)
         if len(labels) < 2 and spec.kind == "classification":
@@ -77,7 +107,6 @@ def task_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Tas
             )
         spec = replace(spec, labels=labels)
         task = replace(task, spec=spec)
-    check_tracks(tracks, spec, root)
     return task, tracks
 
 
@@ -105,12 +134,7 @@ def check_splits_differ(
     ValidationError
         If the task is a folder of the user's own.
     """
-    first: dict[str, Track] = {}
-    shared = []
-    for each in tracks:
-        other = first.setdefault(digests[each.id], each)
-        if other.split != each.split:
-            shared.append(f"{other.id} ({other.split}) and {each.id} ({each.split})")
+    shared = shared_audio(tracks, digests)
     if not shared:
         return []
     if task.provider == "folder":
@@ -120,6 +144,30 @@ def check_splits_differ(
             f"pairs:\n{listed}\nGive them one split, or take one of each out of the table."
         )
     return [f"the same audio in two splits: {len(shared)} pairs, the first {shared[0]}"]
+
+
+def shared_audio(tracks: Sequence[Track], digests: Mapping[str, str]) -> list[str]:
+    """Name the tracks that are one audio under two names, in two splits.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Tracks with usable audio.
+    digests : mapping of str to str
+        Digest of the audio, by the track's id.
+
+    Returns
+    -------
+    list of str
+        One pair each.
+    """
+    first: dict[str, Track] = {}
+    shared = []
+    for each in tracks:
+        other = first.setdefault(digests[each.id], each)
+        if other.split != each.split:
+            shared.append(f"{other.id} ({other.split}) and {each.id} ({each.split})")
+    return shared
 
 
 def check_scorable(tracks: Sequence[Track], task: Task) -> None:

@@ -32,30 +32,7 @@ def check_tracks(tracks: Sequence[Track], spec: TaskSpec, root: Path) -> None:
     ValidationError
         With every fault in one list.
     """
-    faults = []
-    twice = [name for name, count in Counter(each.id for each in tracks).items() if count > 1]
-    if twice:
-        faults.append(f"ids must be unique; twice or more: {_some(twice)}")
-    unknown = sorted({name for each in tracks for name in _names(each)} - set(spec.labels))
-    for label in unknown[:_NAMED]:
-        there = [each.id for each in tracks if label in _names(each)]
-        faults.append(
-            f"unknown label {label!r} of {_some(there)}. {near_misses(label, spec.labels)}"
-        )
-    if len(unknown) > _NAMED:
-        faults.append(f"and {len(unknown) - _NAMED} more unknown labels")
-    sides: dict[str, set[str]] = {}
-    for each in tracks:
-        sides.setdefault(each.group, set()).add(each.split)
-    astride = [group for group, splits in sides.items() if len(splits) > 1]
-    if astride:
-        faults.append(f"a group must stay in one split; astride: {_some(astride)}")
-    strange = sorted({each.split for each in tracks} - set(SPLITS))
-    if strange:
-        faults.append(f"'split' must be one of {', '.join(SPLITS)}. Got {', '.join(strange)}.")
-    for split in SPLITS:
-        of_split = [each for each in tracks if each.split == split]
-        faults += _count_faults(_counted(of_split, spec), split, spec)
+    faults = track_faults(tracks, spec)
     if faults:
         absent = [str(each.path) for each in tracks if not each.path.exists()]
         if absent:
@@ -65,8 +42,79 @@ def check_tracks(tracks: Sequence[Track], spec: TaskSpec, root: Path) -> None:
         )
 
 
-def _counted(tracks: Sequence[Track], spec: TaskSpec) -> list[Track]:
-    """Return what the card counts: every track, or the first of each recording."""
+def track_faults(tracks: Sequence[Track], spec: TaskSpec) -> list[str]:
+    """Say how tracks break the rules of their card.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        As for `check_tracks`.
+    spec : TaskSpec
+        The card.
+
+    Returns
+    -------
+    list of str
+        One sentence a fault; empty if there is none.
+    """
+    faults = []
+    twice = [name for name, count in Counter(each.id for each in tracks).items() if count > 1]
+    if twice:
+        faults.append(f"ids must be unique; twice or more: {_some(twice)}")
+    unknown = sorted({name for each in tracks for name in label_names(each)} - set(spec.labels))
+    for label in unknown[:_NAMED]:
+        there = [each.id for each in tracks if label in label_names(each)]
+        faults.append(
+            f"unknown label {label!r} of {_some(there)}. {near_misses(label, spec.labels)}"
+        )
+    if len(unknown) > _NAMED:
+        faults.append(f"and {len(unknown) - _NAMED} more unknown labels")
+    astride = groups_astride(tracks)
+    if astride:
+        faults.append(f"a group must stay in one split; astride: {_some(astride)}")
+    strange = sorted({each.split for each in tracks} - set(SPLITS))
+    if strange:
+        faults.append(f"'split' must be one of {', '.join(SPLITS)}. Got {', '.join(strange)}.")
+    for split in SPLITS:
+        of_split = [each for each in tracks if each.split == split]
+        faults += _count_faults(counted_tracks(of_split, spec), split, spec)
+    return faults
+
+
+def groups_astride(tracks: Sequence[Track]) -> list[str]:
+    """Name the groups that are in more than one split.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Any tracks.
+
+    Returns
+    -------
+    list of str
+        Artists, songs or whatever the groups are, in the order of the tracks.
+    """
+    sides: dict[str, set[str]] = {}
+    for each in tracks:
+        sides.setdefault(each.group, set()).add(each.split)
+    return [group for group, splits in sides.items() if len(splits) > 1]
+
+
+def counted_tracks(tracks: Sequence[Track], spec: TaskSpec) -> list[Track]:
+    """Return what the card counts: every track, or the first of each recording.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Any tracks of the task.
+    spec : TaskSpec
+        The card.
+
+    Returns
+    -------
+    list of Track
+        As many as the card's ``sizes`` count.
+    """
     if spec.counted == "track":
         return list(tracks)
     return list({each.recording or each.id: each for each in reversed(tracks)}.values())
@@ -84,7 +132,7 @@ def _count_faults(tracks: Sequence[Track], split: str, spec: TaskSpec) -> list[s
     if len(tracks) not in (expected, expected - len(lacking)):
         without = f", or {expected - len(lacking)} without {_ids(lacking)}" if lacking else ""
         faults.append(f"{split} must have {expected} {spec.counted}s{without}. Got {len(tracks)}.")
-    counts = Counter(name for each in tracks for name in _names(each))
+    counts = Counter(name for each in tracks for name in label_names(each))
     for label, number in zip(spec.labels, spec.label_counts.get(split, ()), strict=False):
         absent = [each for each in lacking if each.label == label]
         if counts[label] not in (number, number - len(absent)):
@@ -97,8 +145,8 @@ def _ids(tracks: Sequence[Excused]) -> str:
     return ", ".join(each.id for each in tracks)
 
 
-def _names(track: Track) -> tuple[str, ...]:
-    """Return the names of labels that a track has; none where it has numbers."""
+def label_names(track: Track) -> tuple[str, ...]:
+    """Return the names of the labels that a track has; none where it has numbers."""
     if isinstance(track.label, str):
         return (track.label,)
     return tuple(each for each in track.label if isinstance(each, str))

@@ -14,9 +14,11 @@ marble-eval: layer-wise evaluation of frozen music encoders (MARBLE, arXiv 2306.
 
 usage: marble-eval VERB ...        marble-eval VERB --help
 
-  run          evaluate an encoder on a task: layer sweep, score with interval, result file
+  run          evaluate an encoder on a task or a suite: layer sweep, score with interval, result
   demo         the whole job on embedded music, offline, on a CPU
-  tasks        the tasks, with kind, metric, size and licence
+  tasks        the tasks, with kind, metric, size, licence, and what is missing here
+  data         list, find, download or verify the data of a task
+  init         write a task folder of your own, ready to run
   encoders     the encoders, with licence and how to get the weights
   cache        list, verify or prune cached features
   leaderboard  collect results into CSV tables, published rows beside them
@@ -25,14 +27,16 @@ usage: marble-eval VERB ...        marble-eval VERB --help
 examples:
   marble-eval demo
   marble-eval run task=GTZAN task.root=/data/gtzan encoder=mert-v1-95m
-  marble-eval run -m task=GTZAN encoder=mert-v1-95m,mel
+  marble-eval run suite=marble-v1 suite.root=/data encoder=mert-v1-95m
+  marble-eval data verify task=MTT task.root=/data/mtt
+  marble-eval init task my-dataset && marble-eval run task=./my-dataset encoder=mel
   marble-eval leaderboard --csv leaderboard.csv
 
 Files are kept below MARBLE_EVAL_HOME (default: marble_eval below XDG_CACHE_HOME or ~/.cache).
 exit codes: 0 ok, 1 failed, 2 usage, 3 data or weights missing, 4 validation failed, 130 Ctrl-C
 """
 
-VERBS = ("run", "demo", "tasks", "encoders", "cache", "leaderboard", "doctor")
+VERBS = ("run", "demo", "tasks", "data", "init", "encoders", "cache", "leaderboard", "doctor")
 
 
 def main(argv: list[str] | None = None) -> int:

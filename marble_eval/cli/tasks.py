@@ -7,14 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.cli.arguments import Arguments
-from marble_eval.home import home_folder
+from marble_eval.cli.table import brief, table
 from marble_eval.registry import task_folders
+from marble_eval.task_data import data_folder
 
 if TYPE_CHECKING:
     from marble_eval.registry import TaskFolder
+    from marble_eval.spec import TaskSpec
 
 HELP = """\
-marble-eval tasks: the tasks, with kind, metric, size and licence
+marble-eval tasks: the tasks, with kind, metric, size, licence, and what is missing here
 
 usage: marble-eval tasks [NAME ...] [--json]
 
@@ -52,7 +54,6 @@ def main(argv: list[str]) -> int:
 
 def _facts(task: TaskFolder) -> dict[str, Any]:
     spec = task.spec
-    root = home_folder() / "data" / spec.name
     return {
         "name": spec.name,
         "aliases": list(spec.aliases),
@@ -60,41 +61,47 @@ def _facts(task: TaskFolder) -> dict[str, Any]:
         "kind": spec.kind,
         "metrics": list(spec.metrics),
         "labels": list(spec.labels),
+        "counted": spec.counted,
         "tracks": dict(spec.sizes),
+        "hours": spec.hours,
+        "data set": spec.dataset or spec.name,
         "protocols": list(spec.protocols),
         "embedded": spec.embedded,
         "licence": spec.licence,
         "sources": [{"what": each.what, "address": each.address} for each in spec.sources],
         "provider": task.provider,
         "folder": str(task.folder),
-        "data": "made by marble-eval demo" if spec.embedded else _data(root.is_dir()),
+        "data": _data(spec),
     }
 
 
-def _data(there: bool) -> str:
-    return "here" if there else "give task.root"
+def _data(spec: TaskSpec) -> str:
+    """Say whether the task can be run here, or what to do."""
+    if data_folder(spec).is_dir():
+        return "here"
+    if spec.embedded:
+        return "made by demo"
+    return "data download, or task.root" if spec.downloads else "by hand, then task.root"
 
 
 def _table(tasks: list[TaskFolder]) -> str:
-    rows = [("task", "kind", "metric", "train/valid/test", "data", "summary")]
+    rows = [("task", "kind", "metric", "train/valid/test", "hours", "data", "licence", "summary")]
     for each in tasks:
-        facts = _facts(each)
-        sizes = "/".join(str(facts["tracks"].get(name, "?")) for name in ("train", "valid", "test"))
+        spec = each.spec
+        sizes = "/".join(str(spec.sizes.get(name, "?")) for name in ("train", "valid", "test"))
         rows.append(
             (
-                facts["name"],
-                facts["kind"],
-                facts["metrics"][0],
+                spec.name,
+                spec.kind,
+                next(iter(spec.metrics), ""),
                 sizes,
-                facts["data"],
-                each.spec.summary,
+                "?" if spec.hours is None else f"{spec.hours:g}",
+                _data(spec),
+                brief(spec.licence),
+                spec.summary,
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
+    return table(rows)
 
 
 def _page(task: TaskFolder) -> str:
@@ -102,7 +109,17 @@ def _page(task: TaskFolder) -> str:
     lines = [f"{facts['name']}@{facts['version']}: {task.spec.summary}"]
     lines += [
         f"  {name}: {facts[name]}"
-        for name in ("kind", "metrics", "labels", "tracks", "protocols", "licence", "data")
+        for name in (
+            "kind",
+            "metrics",
+            "labels",
+            "tracks",
+            "hours",
+            "data set",
+            "protocols",
+            "licence",
+            "data",
+        )
     ]
     lines += [f"  {each['what']}: {each['address']}" for each in facts["sources"]]
     lines += [f"  README: {task.folder / 'README.md'}", f"  from: {facts['provider']}", ""]

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.audio import UnusableAudio, cheap_to_read, clip_bounds, inspect, read
-from marble_eval.fingerprint import file_digest
+from marble_eval.features.digests import DigestMemory
+from marble_eval.home import home_folder
 from marble_eval.units import samples_to_seconds, seconds_to_samples
 
 if TYPE_CHECKING:
@@ -106,10 +107,11 @@ def survey(
     Survey
         Usable and unusable tracks, digests and counts.
     """
+    memory = DigestMemory(home_folder() / "digests.jsonl")
 
     def look(track: Track) -> tuple[str, int, int] | Unusable:
         try:
-            digest = file_digest(track.path)
+            digest = memory.digest(track.path)
         except OSError as error:
             return Unusable(track, _why_not_opened(error))
         stored = store.stored_clips(digest)
@@ -140,6 +142,7 @@ def survey(
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         progress.end()
+        memory.keep()
     return Survey(usable, digests, unusable, cached, new)
 
 

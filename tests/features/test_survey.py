@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from marble_eval.features import digests
 from marble_eval.features import survey as module
 from marble_eval.features.store import ClipName, FeatureStore
 from marble_eval.features.survey import Survey, Unusable, survey
@@ -116,7 +117,7 @@ def test_a_file_that_must_not_be_read_is_no_missing_file(
     def refused(path: Path) -> str:
         raise OSError(fault, os.strerror(fault), path)
 
-    monkeypatch.setattr(module, "file_digest", refused)
+    monkeypatch.setattr(digests, "file_digest", refused)
     # The folder around it may be closed too: then even exists() is an error.
     monkeypatch.setattr(Path, "stat", refused)
     found = _survey([_track(tmp_path / "a.wav")], tmp_path)
@@ -236,10 +237,12 @@ def test_an_interrupt_ends_the_readers(tmp_path: Path, monkeypatch: pytest.Monke
         time.sleep(0.002)
         return "0" * 32
 
-    monkeypatch.setattr(module, "file_digest", interrupted)
+    monkeypatch.setattr(digests, "file_digest", interrupted)
     monkeypatch.setattr(module, "_clips_of", lambda *arguments: 1)
     notes = _Notes()
     tracks = [_track(tmp_path / f"{at}.wav") for at in range(500)]
+    for each in tracks:
+        each.path.touch()
     with pytest.raises(KeyboardInterrupt):
         _survey(tracks, tmp_path, progress=notes)
     assert not any(each.name.startswith("survey") for each in threading.enumerate())

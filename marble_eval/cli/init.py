@@ -1,0 +1,94 @@
+"""`marble-eval init`: a task folder to start from."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marble_eval.cli.arguments import Arguments
+from marble_eval.errors import SpecError, near_misses
+from marble_eval.kinds import KINDS
+
+if TYPE_CHECKING:
+    from marble_eval.spec import TaskSpec
+
+HELP = """\
+marble-eval init: write a task folder that runs as it is, to put your own data in
+
+usage: marble-eval init task FOLDER [--kind KIND]
+
+Writes a commented task.yaml, a tracks.csv, a README, and 84 short synthesised tracks
+(below 1.5 MB). No Python is needed for a task of your own.
+
+  FOLDER   a new folder, or an empty one; the task is called like it
+  --kind   classification (a class a track; the default), tagging, regression, key, pitch
+
+examples:
+  marble-eval init task my-dataset
+  marble-eval init task my-tags --kind tagging
+  marble-eval run task=./my-dataset encoder=mel
+"""
+
+_ACTIONS = ("task",)
+
+
+def main(argv: list[str]) -> int:
+    """Write a task folder and say what to do with it."""
+    action = argv[0] if argv else ""
+    if action not in _ACTIONS:
+        raise SpecError(
+            f"marble-eval init: no such action {action!r}. {near_misses(action, _ACTIONS)}"
+        )
+    parser = Arguments("init task")
+    parser.add_argument("folder")
+    parser.add_argument("--kind", default="classification")
+    options = parser.parse_args(argv[1:])
+    if options.kind not in KINDS:
+        raise SpecError(
+            f"marble-eval init: no kind is called {options.kind!r}. "
+            f"{near_misses(options.kind, KINDS)}"
+        )
+    if "," in options.folder:
+        raise SpecError(
+            f"marble-eval init: a task's folder must have no comma in its path, since task=a,b are "
+            f"two tasks. Got {options.folder!r}. Choose another name."
+        )
+    return _init_task(Path(options.folder), options.kind)
+
+
+def _init_task(folder: Path, kind: str) -> int:
+    from marble_eval.registry import task_folders
+    from marble_eval.scaffold import task_name, write_task_folder
+
+    name = task_name(folder)
+    taken = {each: task.provider for task in task_folders().values() for each in _names(task.spec)}
+    if name in taken:
+        raise SpecError(
+            f"{folder}: a task's folder must not be called like a known task, since results are "
+            f"filed by name. Got {name!r}, which {taken[name]} brings. Choose another name."
+        )
+    written = write_task_folder(folder, kind, name)
+    megabytes = sum(each.stat().st_size for each in written) / 1e6
+    place = shlex.quote(_behind_task(folder))
+    sys.stdout.write(
+        f"{name}: a {kind} task in {folder}: task.yaml, tracks.csv, README.md and "
+        f"{sum(each.suffix == '.wav' for each in written)} tracks, {megabytes:.1f} MB\n\n"
+        f"next:\n"
+        f"  marble-eval run task={place} encoder=mel --dry-run   # check the data\n"
+        f"  marble-eval run task={place} encoder=mel             # scores, in some seconds\n"
+        f"then put your own audio and rows in; {folder / 'README.md'} says how\n"
+    )
+    return 0
+
+
+def _names(spec: TaskSpec) -> tuple[str, ...]:
+    return (spec.name, *spec.aliases)
+
+
+def _behind_task(folder: Path) -> str:
+    """Write a folder so that it is not taken for the name of a task."""
+    text = str(folder)
+    return text if os.sep in text or text in (".", "..") else f".{os.sep}{text}"
