@@ -53,7 +53,7 @@ def examples_of(
 
     Returns
     -------
-    Examples
+    `Examples`
         In the order of the tracks; a recording stands where its first track does.
 
     Raises

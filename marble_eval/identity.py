@@ -59,9 +59,9 @@ def deviations_of(
             each for each in unusable if each.track.split == split and each.track.id not in excused
         ]
         if lost:
-            found.append(
-                f"{len(lost)} of {task.spec.sizes.get(split, '?')} {split} tracks left out"
-            )
+            size = task.spec.sizes.get(split) if task.spec.counted == "track" else None
+            of_all = "" if size is None else f" of {size}"
+            found.append(f"{len(lost)}{of_all} {split} tracks left out")
     return tuple(found)
 
 

@@ -24,7 +24,12 @@ from marble_eval.home import home_folder
 from marble_eval.identity import data_digests, deviations_of, unit_of, variant_of
 from marble_eval.results import result_folder
 from marble_eval.spec import SPLITS
-from marble_eval.task_data import check_scorable, check_splits_differ, task_tracks
+from marble_eval.task_data import (
+    check_scorable,
+    check_splits_differ,
+    reader_remarks,
+    task_tracks,
+)
 
 if TYPE_CHECKING:
     from marble_eval.progress import Progress
@@ -60,6 +65,8 @@ class Preparation:
         Where the features are.
     features : str
         Feature fingerprint.
+    said : tuple of str
+        What the task's own code says of this copy of the data.
     """
 
     task: Task
@@ -74,6 +81,7 @@ class Preparation:
     survey: Survey
     store: FeatureStore
     features: str
+    said: tuple[str, ...]
 
     @property
     def device(self) -> torch.device:
@@ -112,6 +120,7 @@ class Preparation:
         gone = {each.track.id for each in self.survey.unusable}
         there = {each.id for each in self.tracks} - gone
         return [
+            *self.said,
             *(
                 f"{each.split} without {each.id}: {each.reason}"
                 for each in self.task.spec.may_lack
@@ -225,6 +234,7 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
         survey=surveyed,
         store=store,
         features=features,
+        said=tuple(reader_remarks(task, settings.root, settings.splits)),
     )
 
 

@@ -34,28 +34,29 @@ def summary(result: Result, path: Path | None = None) -> str:
         where there is one, deviations, and the path.
     """
     task, encoder, protocol = result.task, result.encoder, result.protocol
+    width = max(12, *(len(each) + 1 for each in result.metrics))
     lines = [
         f"{task.name}@{task.version}   {encoder.name} ({encoder.revision})   {protocol.name}, "
         f"{protocol.track}, probe {result.probe.name}"
         + ("   embedded data" if task.embedded else ""),
         "",
-        f"  {'metric':<12}{'value':>8}   {'95 % interval':<16}{'n':>6}   {'seeds ± sd':<14}"
+        f"  {'metric':<{width}}{'value':>8}   {'95 % interval':<16}{'n':>6}   {'seeds ± sd':<14}"
         "published",
     ]
     for name, score in result.metrics.items():
-        lines.append(f"  {_metric_line(result, name, score)}")
+        lines.append(f"  {name:<{width}}{_metric_cells(result, name, score)}")
     lines += ["", *_choice_lines(result), *_caveats(result)]
     if path is not None:
         lines += [f"  result    {path}", f"  items     {path.with_name('predictions.parquet')}"]
     return "\n".join(lines)
 
 
-def _metric_line(result: Result, name: str, score: MetricScore) -> str:
+def _metric_cells(result: Result, name: str, score: MetricScore) -> str:
     published = published_value(result.encoder.name, result.task.column, name)
     said = f"{published.value:.1f}  {published.source}" if published else "-"
     spread = f"{len(score.seed_values)} ± {100 * score.seed_spread:.2f}"
     interval = f"[{100 * score.low:.1f}, {100 * score.high:.1f}]"
-    return f"{name:<12}{100 * score.value:>8.1f}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
+    return f"{100 * score.value:>8.1f}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
 
 
 def _choice_lines(result: Result) -> list[str]:

@@ -9,7 +9,7 @@ and what is said of each label, the task's kind knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,7 +90,9 @@ def score_grid(
     test, valid = (_Split(task, items[name]) for name in ("test", "valid"))
     chosen = outcome.chosen
     main = task.spec.main_metric
-    resampled = {each.layer: valid.resampled(each.valid_outputs)[main] for each in outcome.layers}
+    resampled = {
+        each.layer: valid.resampled(each.valid_outputs, main)[main] for each in outcome.layers
+    }
     layers = tuple(
         LayerScore(
             layer=each.layer,
@@ -133,31 +135,31 @@ class _Split:
         """Decode the outputs (seed, track, output) of each seed."""
         return [self._task.decode(each, self._task.spec) for each in outputs]
 
-    def values(self, outputs: np.ndarray) -> dict[str, list[float]]:
-        """Score each seed."""
-        scored = [
-            self._task.score(self.reference, each, self._task.spec)
-            for each in self.estimates(outputs)
-        ]
+    def values(self, outputs: np.ndarray, *metrics: str) -> dict[str, list[float]]:
+        """Score each seed by these metrics."""
+        spec = replace(self._task.spec, metrics=metrics)
+        scored = [self._task.score(self.reference, each, spec) for each in self.estimates(outputs)]
         return {name: [float(each[name]) for each in scored] for name in scored[0]}
 
-    def resampled(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Score each resample, as the mean over the seeds."""
+    def resampled(self, outputs: np.ndarray, *metrics: str) -> dict[str, np.ndarray]:
+        """Score each resample by these metrics, as the mean over the seeds."""
+        spec = replace(self._task.spec, metrics=metrics)
         scored = [
-            self._task.score(self.reference, each, self._task.spec, weights=self._weights)
+            self._task.score(self.reference, each, spec, weights=self._weights)
             for each in self.estimates(outputs)
         ]
         return {name: np.mean([each[name] for each in scored], axis=0) for name in scored[0]}
 
 
 def _range(split: _Split, outputs: np.ndarray, metric: str) -> ScoreRange:
-    interval = percentile_interval(split.resampled(outputs)[metric], LEVEL)
-    value = float(np.mean(split.values(outputs)[metric]))
+    interval = percentile_interval(split.resampled(outputs, metric)[metric], LEVEL)
+    value = float(np.mean(split.values(outputs, metric)[metric]))
     return ScoreRange(value, interval.low, interval.high)
 
 
 def _metrics(task: Task, test: _Split, outputs: np.ndarray) -> dict[str, MetricScore]:
-    values, resampled = test.values(outputs), test.resampled(outputs)
+    metrics = task.spec.metrics
+    values, resampled = test.values(outputs, *metrics), test.resampled(outputs, *metrics)
     directions = task.kind.metrics_of(task.spec)
     scores = {}
     for name in task.spec.metrics:

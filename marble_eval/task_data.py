@@ -110,6 +110,23 @@ def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple
     return task, tracks
 
 
+def reader_remarks(task: Task, root: Path | None, splits: Path | None) -> list[str]:
+    """Return what the task's own code has to say of a copy of the data.
+
+    Parameters
+    ----------
+    task, root, splits
+        As for `task_tracks`.
+
+    Returns
+    -------
+    list of str
+        One sentence a remark, for the result.
+    """
+    root = root or default_root(task)
+    return list(task.remarks(root, task.spec, partial(published_list, task.spec, root, splits)))
+
+
 def check_splits_differ(
     tracks: Sequence[Track], digests: Mapping[str, str], task: Task
 ) -> list[str]:

@@ -100,6 +100,28 @@ def groups_astride(tracks: Sequence[Track]) -> list[str]:
     return [group for group, splits in sides.items() if len(splits) > 1]
 
 
+def on_one_side(tracks: Sequence[Track]) -> list[Track]:
+    """Keep the tracks of each group in the last split that has any of them.
+
+    For data that was published with a group in two splits: test stays as it is, and
+    nothing that is tested is trained on.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        As published.
+
+    Returns
+    -------
+    list of Track
+        In the same order, without those that a later split has the group of.
+    """
+    last: dict[str, int] = {}
+    for each in tracks:
+        last[each.group] = max(SPLITS.index(each.split), last.get(each.group, 0))
+    return [each for each in tracks if SPLITS.index(each.split) == last[each.group]]
+
+
 def counted_tracks(tracks: Sequence[Track], spec: TaskSpec) -> list[Track]:
     """Return what the card counts: every track, or the first of each recording.
 

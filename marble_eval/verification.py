@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from marble_eval.audio import UnusableAudio, cheap_to_read, inspect, read
 from marble_eval.fingerprint import file_digest
 from marble_eval.spec import SPLITS
-from marble_eval.task_data import default_root, labelled_tracks, shared_audio
+from marble_eval.task_data import default_root, labelled_tracks, reader_remarks, shared_audio
 from marble_eval.tracks import counted_tracks, groups_astride, label_names, track_faults
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Verification:
         The same audio in two splits.
     faults : tuple of str
         Every rule of the card that is broken, in words.
+    remarks : tuple of str
+        What the task's own code says of this copy.
     hours : float
         Audio that can be used.
     decoded : bool
@@ -86,6 +88,7 @@ class Verification:
     astride: tuple[str, ...]
     shared: tuple[str, ...]
     faults: tuple[str, ...]
+    remarks: tuple[str, ...]
     hours: float
     decoded: bool
 
@@ -175,6 +178,7 @@ def verify(
         astride=tuple(groups_astride(tracks)),
         shared=shared,
         faults=(*track_faults(kept, task.spec), *own),
+        remarks=tuple(reader_remarks(task, root, splits)),
         hours=sum(looked[each.id].seconds for each in there) / 3600,
         decoded=decode,
     )

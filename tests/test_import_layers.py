@@ -23,13 +23,14 @@ PACKAGE = ROOT / "marble_eval"
 LAYERS = (
     ("errors", "home", "progress", "spec", "units"),
     ("audio", "matrix_products", "metrics", "statistics"),
-    ("configuration", "encoders", "fingerprint", "kinds", "pooling", "tracks"),
+    ("configuration", "encoders", "fingerprint", "kinds", "layouts", "pooling", "tracks"),
     (
-        "embedded", "features", "identity", "probes", "registry", "results", "splits",
+        "downloads", "embedded", "features", "identity", "probes", "registry", "results", "splits",
         "undisturbed",
     ),
     (
-        "encoding", "grid", "leaderboard", "preparation", "record", "report", "run", "scoring",
+        "encoding", "examples", "grid", "leaderboard", "preparation", "record", "report", "run", "scoring",
+        "task_data", "verification",
     ),
     ("__main__", "cli"),
 )  # fmt: skip

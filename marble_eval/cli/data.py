@@ -198,6 +198,7 @@ def _report(found: Verification) -> str:
     ):
         lines += _faulty_lines(what, tracks)
     for what, names in (
+        ("to know", found.remarks),
         ("rule broken", found.faults),
         ("artists or groups in two splits", found.astride),
         ("same audio in two splits", found.shared),

@@ -12,23 +12,36 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from marble_eval.cli.overrides import (
+    check_overrides,
+    is_override,
+    named,
+    store_groups,
+    task_choices,
+)
 from marble_eval.configuration import config_names
 from marble_eval.errors import MarbleError, SpecError, near_misses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
+    from marble_eval.encoders import Encoder
     from marble_eval.registry import Task
     from marble_eval.spec import Settings
+    from marble_eval.suites import Suite
 
 HELP = """\
-marble-eval run: evaluate an encoder on a task
+marble-eval run: evaluate an encoder on a task, or on a suite of tasks
 
 usage: marble-eval run task=NAME [encoder=NAME] [key=value ...] [--force] [--dry-run] [-m]
+       marble-eval run suite=NAME [suite.root=FOLDER] [encoder=NAME] [key=value ...] ...
 
   task=GTZAN                what to solve; `marble-eval tasks` lists them; ./folder with a task.yaml
   task.root=/data/gtzan     your copy of its data
   task.splits=/data/lists   folder with the published split lists, if they cannot be fetched
+  suite=marble-v1           every task of a list whose data is here: marble-v1, marble-v2, embedded,
+                            or ./mine.yaml with "tasks: [GTZAN, ./my-task]"
+  suite.root=/data          folder that holds one folder for each data set: /data/MTT, /data/GTZAN
   encoder=mert-v1-95m       what to evaluate; `marble-eval encoders` lists them
   encoder.path=/models/...  a released folder instead of the hub; encoder.revision pins a commit
   encoder.target=pkg:make   any other encoder; its options are encoder.NAME=VALUE
@@ -50,11 +63,11 @@ examples:
   marble-eval run task=GTZAN task.root=/data/gtzan encoder=mert-v1-95m
   marble-eval run task=GTZAN encoder=mert-v1-95m encoder.path=/models/MERT-v1-95M \\
                   layers=[5,6,7] probe=linear
+  marble-eval run suite=marble-v1 suite.root=/data encoder=mert-v1-95m
   marble-eval run -m task=GTZAN encoder=mert-v1-95m,mel
   marble-eval run task=GTZAN task.root=/data/gtzan --dry-run
 """
 
-_GROUPS = ("task", "encoder", "probe", "protocol", "engine")
 _FLAGS = {
     "--force": "force=true",
     "--dry-run": "dry_run=true",
@@ -79,127 +92,16 @@ def main(argv: list[str]) -> int:
     from marble_eval.registry import encoder_names, task_folders
 
     arguments = [_FLAGS.get(each, each) for each in argv]
-    tasks = _task_choices(arguments, task_folders())
+    tasks = task_choices(arguments, task_folders())
     choices: dict[str, Any] = {
         "task": tasks,
         "encoder": list(encoder_names()),
         **{group: list(config_names(group)) for group in ("probe", "protocol", "engine")},
     }
-    arguments = _named(arguments, tasks)
-    _store_groups(choices)
-    _check_overrides([each for each in arguments if _is_override(each)], choices)
+    arguments = named(arguments, tasks)
+    store_groups(choices)
+    check_overrides([each for each in arguments if is_override(each)], choices)
     return _hydra(arguments)
-
-
-def _is_override(argument: str) -> bool:
-    return "=" in argument and not argument.startswith("-")
-
-
-def _task_choices(arguments: Iterable[str], folders: Any) -> dict[str, str]:
-    """Map what may stand behind ``task=`` to what the registry takes."""
-    names = {name: name for name in folders}
-    for each in folders.values():
-        names.update(dict.fromkeys(each.spec.aliases, each.spec.name))
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key == "task":
-            for path in value.split(","):
-                if "/" in path or path in (".", ".."):
-                    names[path] = f"{Path(path).expanduser()}/"
-    return names
-
-
-def _named(arguments: list[str], tasks: dict[str, str]) -> list[str]:
-    """Rewrite paths behind ``task=`` into names that Hydra's groups can have."""
-    safe = {name: _option_name(name) for name in tasks}
-    rewritten = []
-    for argument in arguments:
-        key, _, value = argument.partition("=")
-        if key == "task" and not value.startswith(("[", "{", "'", '"')):
-            value = ",".join(safe.get(each, each) for each in value.split(","))
-            argument = f"task={value}"  # noqa: PLW2901
-        rewritten.append(argument)
-    custom = any(each.startswith("encoder.target=") for each in arguments)
-    if custom and not any(each.startswith("encoder=") for each in arguments):
-        # Another package's encoder: none of the default's options must reach it.
-        rewritten = ["encoder=custom", *(_added(each) for each in rewritten)]
-    return rewritten
-
-
-def _option_name(name: str) -> str:
-    return "".join(each if each.isalnum() or each in "_-" else "_" for each in name)
-
-
-def _added(argument: str) -> str:
-    is_option = argument.startswith("encoder.") and not argument.startswith("encoder.target=")
-    return f"+{argument}" if is_option else argument
-
-
-def _store_groups(choices: dict[str, Any]) -> None:
-    """Give Hydra the options that are not files: tasks, and other packages' encoders."""
-    from hydra.core.config_store import ConfigStore
-
-    store = ConfigStore.instance()
-    for name, known_as in choices["task"].items():
-        node = {"name": known_as, "root": None, "splits": None}
-        store.store(group="task", name=_option_name(name), node=node)
-    for name in set(choices["encoder"]) - set(config_names("encoder")):
-        store.store(group="encoder", name=name, node={"plugin": name})
-    store.store(group="encoder", name="custom", node={"target": "???"})
-
-
-def _check_overrides(overrides: list[str], choices: dict[str, Any]) -> None:
-    """Refuse unknown groups, options and keys, with near misses."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    parser, parsed = OverridesParser.create(), []
-    for written in overrides:
-        try:
-            parsed.append(parser.parse_override(written))
-        except HydraException as error:
-            raise SpecError(
-                f"marble-eval run: {written!r} must be key=value in Hydra's grammar. "
-                f"{str(error).splitlines()[0]}. Quote lists and texts with special signs."
-            ) from None
-    known = {**choices, "task": [_option_name(each) for each in choices["task"]]}
-    known["encoder"] = [*choices["encoder"], "custom"]
-    first = []
-    for each in parsed:
-        if each.key_or_group in _GROUPS:
-            values = (
-                [str(value) for value in each.sweep_iterator()]
-                if each.is_sweep_override()
-                else [str(each.value())]
-            )
-            for value in values:
-                if value not in known[each.key_or_group]:
-                    raise SpecError(
-                        f"no {each.key_or_group} is called {value!r}. "
-                        f"{near_misses(value, choices[each.key_or_group])}"
-                    )
-            first.append(f"{each.key_or_group}={values[0]}")
-    _check_keys([each for each in parsed if each.key_or_group not in _GROUPS], first)
-
-
-def _check_keys(parsed: list[Any], groups: list[str]) -> None:
-    from hydra import compose, initialize_config_module
-    from omegaconf import OmegaConf
-
-    with initialize_config_module("marble_eval.configs", version_base="1.3"):
-        base = OmegaConf.to_container(compose("run", overrides=groups))
-    for each in parsed:
-        if each.is_add() or each.is_delete() or each.key_or_group.startswith("hydra."):
-            continue
-        here: Any = base
-        for part in each.key_or_group.split("."):
-            if not isinstance(here, dict) or part not in here:
-                known = here if isinstance(here, dict) else ()
-                raise SpecError(
-                    f"unknown key {each.key_or_group!r}: no {part!r} there. "
-                    f"{near_misses(part, (str(name) for name in known))}"
-                )
-            here = here[part]
 
 
 def _hydra(arguments: list[str]) -> int:
@@ -212,8 +114,7 @@ def _hydra(arguments: list[str]) -> int:
     def job(config: Any) -> None:
         try:
             values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-            _job(dict(values))  # type: ignore[arg-type]
-            codes.append(0)
+            codes.append(_job(dict(values)))  # type: ignore[arg-type]
         except MarbleError as error:
             for line in (f"marble-eval: error: {error}", *getattr(error, "__notes__", ())):
                 sys.stderr.write(f"{line}\n")
@@ -231,37 +132,57 @@ def _hydra(arguments: list[str]) -> int:
     return max(codes, default=0)
 
 
-def _job(config: dict[str, Any]) -> None:
-    """Turn a composed config into a run."""
-    from marble_eval.registry import load_task, task_names
+def _job(config: dict[str, Any]) -> int:
+    """Turn a composed config into a run; return its exit code."""
+    from marble_eval.registry import load_encoder, load_task, task_names
     from marble_eval.spec import Settings, from_mapping
+    from marble_eval.suites import Suite, load_suite
 
-    chosen = config.pop("task", None)
-    if chosen is None:
-        raise SpecError(f"marble-eval run: name a task, task=NAME. {near_misses('', task_names())}")
-    task = load_task(chosen["name"])
-    encoder, dry = config.pop("encoder"), config.pop("dry_run")
-    for name in ("root", "splits"):
-        config[name] = None if chosen[name] is None else Path(str(chosen[name])).expanduser()
-    config["results"] = Path(str(config["results"])).expanduser()
+    chosen, suite = config.pop("task", None), config.pop("suite")
+    if (chosen is None) == (suite["name"] is None):
+        raise SpecError(
+            f"marble-eval run: name a task, task=NAME, or a suite, suite=NAME, not both. "
+            f"{near_misses('', task_names())}"
+        )
+    work = load_suite(str(suite["name"])) if chosen is None else load_task(chosen["name"])
+    places = suite if chosen is None else chosen
+    root, config["splits"] = _folder(places["root"]), _folder(places["splits"])
+    config["root"] = root
+    options, dry = config.pop("encoder"), config.pop("dry_run")
+    config["results"] = _folder(config["results"])
     settings = from_mapping(Settings, config, "marble-eval run")
-    _run(task, encoder, settings, dry=dry)
+    encoder = load_encoder(options.pop("plugin", None), device=settings.engine.device, **options)
+    if isinstance(work, Suite):
+        return _run_suite(work, encoder, settings, dry=dry)
+    return _run(work, encoder, settings, dry=dry)
 
 
-def _run(task: Task, encoder: dict[str, Any], settings: Settings, *, dry: bool) -> None:
+def _folder(name: Any) -> Path | None:
+    return None if name is None else Path(str(name)).expanduser()
+
+
+def _run(task: Task, encoder: Encoder, settings: Settings, *, dry: bool) -> int:
     from marble_eval.cli.progress import shown
-    from marble_eval.registry import load_encoder
     from marble_eval.report import layer_curve, summary
     from marble_eval.run import forecast, run
 
     progress = shown()
-    plugin = encoder.pop("plugin", None)
-    loaded = load_encoder(plugin, device=settings.engine.device, **encoder)
     if dry:
-        sys.stdout.write(forecast(task, loaded, settings, progress) + "\n")
-        return
-    finished = run(task, loaded, settings, progress)
+        sys.stdout.write(forecast(task, encoder, settings, progress) + "\n")
+        return 0
+    finished = run(task, encoder, settings, progress)
     if finished.was_there:
         progress.say("this run is finished already; --force runs it again")
     sys.stdout.write(summary(finished.result, finished.path) + "\n\n")
     sys.stdout.write(layer_curve(finished.result) + "\n")
+    return 0
+
+
+def _run_suite(suite: Suite, encoder: Encoder, settings: Settings, *, dry: bool) -> int:
+    from marble_eval.cli.progress import shown
+    from marble_eval.suites import exit_code, run_suite, summary_table
+
+    outcomes = run_suite(suite, encoder, settings, shown(), root=settings.root, dry_run=dry)
+    sys.stdout.write(f"{suite.name}   {encoder.name}   {settings.protocol.name}\n\n")
+    sys.stdout.write(summary_table(outcomes) + "\n")
+    return exit_code(outcomes)

@@ -108,12 +108,13 @@ def check_root(root: Path, spec: TaskSpec) -> None:
 
 
 def where_to_get(spec: TaskSpec) -> str:
-    """Say where a task's data is published, as the end of a sentence."""
-    places = "; ".join(f"{each.what}: {each.address}" for each in spec.sources)
-    return f"; the task's README says where to get it ({places})" if places else ""
+    """Name the command that says where a task's data is published; empty for one's own."""
+    if not (spec.sources or spec.downloads or spec.instructions):
+        return ""
+    return f". Where to get it: marble-eval data download task={spec.name} --dry-run"
 
 
 def _describe(layout: Layout) -> str:
-    if layout.form == "jsonl":
+    if layout.files:
         return f"{layout.folder}/{next(iter((layout.files or {}).values()), '')} and its siblings"
     return f"{layout.folder}/{layout.path}" if layout.path else f"{layout.form} in {layout.folder}"

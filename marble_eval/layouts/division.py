@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +26,8 @@ from marble_eval.spec import SPLITS, Track
 
 _SEED = 1234
 _FOLDS = {"test": (0,), "valid": (1,), "train": (2, 3, 4)}
+_FOLD_COUNT = 5
+_GROUPS = 2 * _FOLD_COUNT
 
 
 def divided(tracks: Sequence[Track], table: Path) -> list[Track]:
@@ -47,8 +48,7 @@ def divided(tracks: Sequence[Track], table: Path) -> list[Track]:
     Raises
     ------
     ValidationError
-        If the tracks have fewer than five groups, or the kept division is of other
-        tracks.
+        If the tracks have too few groups, or the kept division is of other tracks.
     MarbleError
         If it cannot be kept.
     """
@@ -80,26 +80,34 @@ def stratified(tracks: Sequence[Track], table: Path) -> dict[str, str]:
     Raises
     ------
     ValidationError
-        If there are fewer than five groups.
+        If validation and test do not get two groups each, which an interval needs.
     """
     ordered = sorted(tracks, key=lambda each: each.id)
     groups = [each.group for each in ordered]
-    if len(set(groups)) < 5:
+    if len(set(groups)) < _GROUPS:
         raise ValidationError(
-            f"{table}: must have five or more groups to be divided. Got {len(set(groups))}. "
+            f"{table}: must have {_GROUPS} or more groups to be divided. Got {len(set(groups))}. "
             f"Add a 'split' column with {', '.join(SPLITS)}."
         )
-    folds = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=_SEED)
+    folds = StratifiedGroupKFold(n_splits=_FOLD_COUNT, shuffle=True, random_state=_SEED)
     fold_of = np.empty(len(ordered), dtype=int)
     strata = _strata(ordered)
     for number, (_, held_out) in enumerate(folds.split(np.zeros(len(ordered)), strata, groups)):
         fold_of[held_out] = number
     split_of = {fold: split for split, numbers in _FOLDS.items() for fold in numbers}
-    return {each.id: split_of[fold] for each, fold in zip(ordered, fold_of.tolist(), strict=True)}
+    splits = [split_of[fold] for fold in fold_of.tolist()]
+    for split in ("valid", "test"):
+        held = {group for group, each in zip(groups, splits, strict=True) if each == split}
+        if len(held) < 2:
+            raise ValidationError(
+                f"{table}: cannot be divided by rule, since {split} would have one group alone: "
+                f"{', '.join(held) or 'none'}. Add a 'split' column with {', '.join(SPLITS)}."
+            )
+    return {each.id: split for each, split in zip(ordered, splits, strict=True)}
 
 
 def _strata(tracks: Sequence[Track]) -> list[str]:
-    """Name what is to be spread evenly; a stratum too small for five folds joins the rest."""
+    """Name what is to be spread evenly; strata too small for five folds are put together."""
     labels = [each.label for each in tracks]
     if any(isinstance(value, float) for label in labels for value in label):
         means = np.array([np.mean(label) for label in labels])  # type: ignore[arg-type]
@@ -114,7 +122,10 @@ def _strata(tracks: Sequence[Track]) -> list[str]:
             for label in labels
         ]
     counts = Counter(strata)
-    return [each if counts[each] >= 5 else "rare" for each in strata]
+    rare = {each for each, count in counts.items() if count < _FOLD_COUNT}
+    enough = sum(counts[each] for each in rare) >= _FOLD_COUNT
+    together = "rare" if enough else counts.most_common(1)[0][0]
+    return [together if each in rare else each for each in strata]
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -124,7 +135,13 @@ def _read(path: Path) -> dict[str, str]:
             f"{path}: must have the columns id, split. Got {reader.fieldnames}. "
             f"Delete it, and the table is divided anew."
         )
-    splits = {row["id"]: row["split"] for row in reader}
+    rows = list(reader)
+    splits = {row["id"]: row["split"] for row in rows}
+    if len(splits) < len(rows):
+        raise ValidationError(
+            f"{path}: an id must be there once. Got {len(rows)} lines for {len(splits)} ids. "
+            f"Take one of each out."
+        )
     strange = sorted({str(each) for each in splits.values()} - set(SPLITS))
     if strange:
         raise ValidationError(
@@ -152,7 +169,7 @@ def _keep(splits: dict[str, str], path: Path) -> None:
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         part.write_text(stream.getvalue(), encoding="utf-8")
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise MarbleError(
             f"{path}: the division of the table must be kept beside it. Got {error.strerror}. "

@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from marble_eval.errors import ValidationError
 from marble_eval.layouts import Reading
+from marble_eval.layouts.conflicts import Fault, Row, audio_faults, conflicts
 from marble_eval.layouts.division import divided
 from marble_eval.layouts.jsonl import json_row
 from marble_eval.layouts.rows import refuse, text_of
@@ -52,56 +54,90 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
     path = reading.root / layout.folder / layout.path
     if not path.exists():
         return []
-    columns = ("path", *(reading.columns or (layout.label,)))
-    rows = _json_rows if path.suffix == ".jsonl" else _csv_rows
-    tracks, faults = [], []
+    is_json = path.suffix == ".jsonl"
+    rows: list[Row] = []
+    faults: list[Fault] = []
     has_split = True
-    for line, row in rows(path, columns):
-        has_split = "split" in row
+    for line, given in _json_rows(path) if is_json else _csv_rows(path, reading, layout):
+        if isinstance(given, str):
+            faults.append(Fault(line, given))
+            continue
+        has_split = "split" in given
         try:
-            tracks.append(_track(row, path.parent, reading, layout))
+            rows.append(Row(line, _track(given, path.parent, reading, layout)))
         except ValueError as error:
-            faults.append(f"line {line}: {error}")
-    refuse(faults, path)
+            faults.append(Fault(line, str(error)))
+    if not rows and not faults:
+        raise ValidationError(f"{path}: must have a row for each track. Got none.")
+    faults += conflicts(rows, reading.spec)
+    if faults:
+        faults += audio_faults(rows)
+    refuse([f"line {each.line}: {each.sentence}" for each in sorted(faults)], path)
+    tracks = [each.track for each in rows]
     return tracks if has_split else divided(tracks, path)
 
 
-def _csv_rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(io.StringIO(text_of(path), newline=""), strict=True)
+def _csv_rows(
+    path: Path, reading: Reading, layout: Layout
+) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield each row with its line; in place of a row, what is wrong with it."""
+    reader = csv.reader(io.StringIO(text_of(path), newline=""), strict=True)
     try:
-        columns = reader.fieldnames or ()
-        absent = [each for each in needed if each not in columns]
-        if absent:
-            raise ValidationError(
-                f"{path}: must have the columns {', '.join(needed)}, separated by commas, and "
-                f"may have {', '.join(OPTIONAL)}. Got {', '.join(columns) or 'none'}. "
-                f"Missing: {', '.join(absent)}."
-            )
-        for row in reader:
-            # A cell beyond the header's last column has no name; a short row has no value.
-            yield reader.line_num, {name: (row[name] or "").strip() for name in columns}
+        header = next((cells for cells in reader if any(each.strip() for each in cells)), [])
+        columns = [each.strip() for each in header]
+        _check_header(columns, ("path", *(reading.columns or (layout.label,))), path)
+        for cells in reader:
+            values = [each.strip() for each in cells]
+            if not any(values):
+                continue  # spreadsheets leave lines of commas behind
+            if any(values[len(columns) :]):
+                yield (
+                    reader.line_num,
+                    f"must have {len(columns)} cells like the first line. Got {len(values)}. "
+                    f"Quote a cell that holds a comma.",
+                )
+            else:
+                # A cell that a short row lacks is None, not a label without text.
+                yield reader.line_num, dict(zip_longest(columns, values[: len(columns)]))
     except csv.Error as error:
         raise ValidationError(
             f"{path}: must be comma-separated values. Got {error} after line {reader.line_num}."
         ) from None
 
 
-def _json_rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any]]]:
-    faults, rows = [], []
+def _check_header(columns: Sequence[str], needed: Sequence[str], path: Path) -> None:
+    twice = sorted({each for each in columns if columns.count(each) > 1 and each})
+    if twice:
+        raise ValidationError(f"{path}: a column must be there once. Got {twice[0]!r} twice.")
+    absent = [each for each in needed if each not in columns]
+    if not absent:
+        return
+    other = next(
+        (each for each in (";", "\t", "|") if len(columns) == 1 and each in columns[0]), ""
+    )
+    hint = f" It is separated by {other!r}: save it with commas." if other else ""
+    raise ValidationError(
+        f"{path}: must have the columns {', '.join(needed)}, separated by commas, and may have "
+        f"{', '.join(OPTIONAL)}. Got {', '.join(columns) or 'none'}. Missing: {', '.join(absent)}."
+        f"{hint}"
+    )
+
+
+def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any] | str]]:
+    """Yield each row with its line; in place of a row, what is wrong with it."""
+    rows: list[tuple[int, dict[str, Any] | str]] = []
     for number, line in enumerate(text_of(path).split("\n"), start=1):
         if line.strip():
             try:
-                rows.append((number, json_row(line, needed)))
+                rows.append((number, json_row(line, ("path",))))
             except ValueError as error:
-                faults.append(f"line {number}: {error}")
-    refuse(faults, path)
-    with_split = sum("split" in row for _, row in rows)
-    if 0 < with_split < len(rows):
-        raise ValidationError(
-            f"{path}: 'split' must be given in every row or in none. "
-            f"Got it in {with_split} of {len(rows)}."
-        )
-    yield from rows
+                rows.append((number, str(error)))
+    with_split = sum(isinstance(row, dict) and "split" in row for _, row in rows)
+    for number, row in rows:
+        if isinstance(row, dict) and with_split and "split" not in row:
+            yield number, "'split' must be given in every row or in none."
+        else:
+            yield number, row
 
 
 def _track(row: dict[str, Any], folder: Path, reading: Reading, layout: Layout) -> Track:
@@ -118,8 +154,8 @@ def _track(row: dict[str, Any], folder: Path, reading: Reading, layout: Layout) 
         path=folder / audio,  # an absolute path stays as it is
         split=split,
         label=label,
-        group=str(row.get("group") or name),
-        recording=str(row.get("recording") or ""),
+        group=_optional(row, "group") or name,
+        recording=_optional(row, "recording"),
     )
 
 
@@ -127,3 +163,8 @@ def _text(row: dict[str, Any], name: str) -> str:
     if row[name] in (None, ""):
         raise ValueError(f"{name!r} must not be empty.")
     return str(row[name])
+
+
+def _optional(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    return "" if value is None else str(value)  # 0 is a name

@@ -48,6 +48,9 @@ class Task:
         Facts of the kind: ``LOSS``, ``metrics_of``, ``outputs``, ``monitor``, ….
     read_tracks, encode, decode, score : callable
         The kind's functions, or the folder's own.
+    remarks : callable
+        What the folder's ``task.py`` has to say of a copy of the data, such as rows
+        it leaves out, from the arguments of ``read_tracks``; nothing without one.
     """
 
     spec: TaskSpec
@@ -58,6 +61,7 @@ class Task:
     encode: Callable[..., Any]
     decode: Callable[..., Any]
     score: Callable[..., Any]
+    remarks: Callable[..., list[str]] = lambda *_: []
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,9 @@ def load_task(name: str) -> Task:
     if not spec.data and not hasattr(own, "read_tracks"):
         raise SpecError(f"{card}: 'data' must name a layout, or a task.py must have read_tracks.")
     functions = {each: getattr(own, each, getattr(kind, each)) for each in _REPLACEABLE}
+    own_remarks = getattr(own, "remarks", None)
+    if own_remarks is not None:
+        functions["remarks"] = own_remarks
     return Task(spec=spec, folder=found.folder, provider=found.provider, kind=kind, **functions)
 
 

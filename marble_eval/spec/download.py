@@ -24,6 +24,7 @@ class Download:
         Web address, or ``hf://datasets/<owner>/<name>``.
     file : str
         Name below the task's root; empty for a repository, which goes to the root.
+        Files that end in .001, .002, … are the parts of one archive.
     bytes : int or None
         Size, for the forecast; None where unknown.
     digest : str
@@ -31,7 +32,7 @@ class Download:
     unpack : {"", "zip", "tar"}
         What kind of archive it is.
     into : str
-        Folder below the root in which it is unpacked; "." for the root.
+        Folder below the root in which an archive is unpacked; "." for the root.
     revision : str
         Of a repository: the commit; empty for the newest.
     patterns : tuple of str
@@ -52,24 +53,37 @@ class Download:
             path = PurePosixPath(getattr(self, name))
             if path.is_absolute() or ".." in path.parts:
                 raise ValueError(f"{name!r} must lie below the task's root. Got {str(path)!r}.")
+        if self.bytes is not None and self.bytes < 0:
+            raise ValueError(f"'bytes' must not be negative. Got {self.bytes!r}.")
+        if self.into != "." and not self.unpack:
+            raise ValueError(
+                f"'into' must be left out for what is not unpacked. Got {self.into!r}."
+            )
         if self.is_repository:
             if self.digest or self.file or self.unpack:
                 raise ValueError(
                     f"'digest', 'file' and 'unpack' must be empty for {self.address!r}: the "
                     f"files of a repository have their own. Leave them out."
                 )
+            if not re.fullmatch(r"([0-9a-f]{40})?", self.revision):
+                raise ValueError(
+                    f"'revision' must be a commit, 40 hexadecimal digits, since a branch moves. "
+                    f"Got {self.revision!r}."
+                )
+            if not all(self.patterns):
+                raise ValueError(f"'patterns' must not be empty. Got {self.patterns!r}.")
             return
-        if not re.match(r"https?://", self.address):
+        if not re.fullmatch(r"https?://[!-~]+", self.address):
             raise ValueError(
-                f"'address' must begin with https://, http:// or hf://datasets/. "
-                f"Got {self.address!r}."
+                f"'address' must be https://… or http://… without blanks, or "
+                f"hf://datasets/<owner>/<name>. Got {self.address!r}."
             )
         if not re.fullmatch(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", self.digest):
             raise ValueError(
                 f"'digest' must be sha256: or md5: and the digits, since {self.address} is "
                 f"fetched only if it can be checked. Got {self.digest!r}."
             )
-        if not self.file:
+        if not PurePosixPath(self.file).name:
             raise ValueError(f"'file' must be given for {self.address!r}. Add it.")
         if self.revision or self.patterns:
             raise ValueError("'revision' and 'patterns' belong to repositories of the hub.")

@@ -391,7 +391,7 @@ def test_a_wrong_root_is_told_and_the_network_left_alone(
         genres.task.read_tracks(root, spec, partial(published_list, spec, root, None))
     told = str(caught.value)
     assert told.startswith(f"{root}: must ")
-    assert "task.root" in told and "https://www.kaggle.com/datasets/" in told
+    assert "task.root" in told and "data download task=GTZAN --dry-run" in told
 
 
 def test_a_folder_too_deep_is_told(genres: Genres, audio: Path) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
 from marble_eval.kinds import classification
 from marble_eval.registry import load_task
-from marble_eval.spec import Track
+from marble_eval.spec import TaskSpec, Track
 
 SPEC = load_task("GTZAN").spec
 RNG = np.random.default_rng(0)
@@ -66,12 +66,11 @@ def test_weights_count_a_track_as_often_as_it_was_drawn() -> None:
 
 
 def test_every_metric_of_the_kind_can_be_scored_and_is_better_when_higher() -> None:
-    spec = replace(SPEC, metrics=tuple(classification.METRICS))
+    known = classification.metrics_of(SPEC)
+    spec = replace(SPEC, metrics=tuple(known))
     perfect = classification.score(REFERENCE, REFERENCE, spec)
-    assert {name: float(each) for name, each in perfect.items()} == dict.fromkeys(
-        classification.METRICS, 1.0
-    )
-    assert all(classification.METRICS.values())
+    assert {name: float(each) for name, each in perfect.items()} == dict.fromkeys(known, 1.0)
+    assert all(known.values())
 
 
 def test_a_split_without_a_class_is_scored_over_the_others() -> None:
@@ -79,3 +78,55 @@ def test_a_split_without_a_class_is_scored_over_the_others() -> None:
     estimate = np.array([0, 0, 1, 1])
     scores = classification.score(reference, estimate, SPEC)
     assert (float(scores["accuracy"]), float(scores["macro_f1"])) == (1.0, 1.0)
+
+
+def test_labels_that_the_card_does_not_give_are_those_of_the_tracks() -> None:
+    tracks = [
+        Track(id=label, path=Path(label), split="test", label=label, group=label)
+        for label in ("rock", "Jazz", "10", "2", "rock")
+    ]
+    assert classification.labels_of(tracks, SPEC) == ("10", "2", "Jazz", "rock")
+
+
+@pytest.mark.parametrize(
+    ("value", "label"), [("rock", "rock"), ("01", "01"), (1, "1"), (0, "0"), ("größe", "größe")]
+)
+def test_a_label_may_be_text_or_a_whole_number(value: object, label: str) -> None:
+    spec = TaskSpec(name="Mine", kind="classification")
+    assert classification.label_of({"genre": value}, "genre", spec) == label
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({}, "'genre' must not be empty."),
+        ({"genre": ""}, "'genre' must not be empty."),
+        ({"genre": None}, "'genre' must not be empty."),
+        ({"genre": ["rock"]}, "'genre' must be the name of a class. Got ['rock']."),
+        ({"genre": {"a": 1}}, "'genre' must be the name of a class. Got {'a': 1}."),
+        ({"genre": 1.5}, "'genre' must be the name of a class. Got 1.5."),
+    ],
+)
+def test_what_is_no_label_is_told(row: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        classification.label_of(row, "genre", SPEC)
+    assert str(caught.value) == message
+
+
+def test_classes_are_counted_scored_and_confused_like_scikit_learn_does() -> None:
+    estimate = OUTPUTS.argmax(1)
+    absent = REFERENCE != 4
+    reference, estimate = REFERENCE[absent], estimate[absent]
+    counts = classification.label_counts(reference, SPEC)
+    assert counts.tolist() == [int((reference == each).sum()) for each in range(10)]
+    f1 = classification.label_scores(reference, estimate, SPEC)["f1"]
+    official = f1_score(reference, estimate, average=None, labels=range(10), zero_division=0)
+    assert np.isnan(f1[4]) and np.allclose(np.delete(f1, 4), np.delete(official, 4))
+    confused = classification.confusion_of(reference, estimate, SPEC)
+    assert confused.tolist() == confusion_matrix(reference, estimate, labels=range(10)).tolist()
+
+
+def test_classes_are_written_by_name() -> None:
+    assert classification.texts(np.array([9, 0]), SPEC) == ["rock", "blues"]
+    assert classification.columns_of(SPEC) == ()
+    assert classification.LABELS is None and not classification.SCALED

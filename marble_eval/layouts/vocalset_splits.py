@@ -1,0 +1,227 @@
+"""How the recordings of VocalSet are divided, where no list says so.
+
+Technique: a singer stays in one split. The five test singers are the data set's own
+(``test_singers_technique.txt`` in the archive). Of the fifteen others MARBLE's paper has
+nine for training and six for validation and names none; here the three women and three
+men whose names have the smallest SHA-256 are for validation. Singer: every singer must
+be in every split, so what stays together is one exercise of one singer. And MARBLE's own
+rule, which groups recordings by their position in the folder of their technique.
+Sources: Wilkins et al., ISMIR 2018; MARBLE, arXiv 2306.10548, and its first code's
+``benchmark/tasks/VocalSet/preprocess.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from sklearn.model_selection import GroupShuffleSplit
+
+SINGERS = {
+    "train": ("f1", "f4", "f6", "f9", "m2", "m6", "m7", "m8", "m9"),
+    "valid": ("f3", "f5", "f7", "m1", "m4", "m11"),
+    "test": ("f2", "f8", "m3", "m5", "m10"),
+}
+
+#: The techniques that are classes of the task.
+TECHNIQUES = (
+    "belt", "breathy", "inhaled", "lip_trill", "spoken", "straight", "trill", "trillo", "vibrato",
+    "vocal_fry",
+)  # fmt: skip
+
+# What each singer was asked for: scales and arpeggios in ten ways, tones in seven, three songs.
+_RUNS = (
+    "belt", "breathy", "fast_forte", "fast_piano", "lip_trill", "slow_forte", "slow_piano",
+    "straight", "vibrato", "vocal_fry",
+)  # fmt: skip
+_TONES = ("forte", "inhaled", "messa", "pp", "straight", "trill", "trillo")
+_SONGS = ("caro", "dona", "row")
+_EXERCISES = (
+    *(f"{run}/{way}" for run in ("arpeggios", "scales") for way in _RUNS),
+    *(f"long/{way}" for way in _TONES),
+    *_SONGS,
+)
+_HELD_OUT = {"test": range(6), "valid": range(6, 16)}  # of the 30, close to MARBLE's 5 : 8 : 12
+
+_SEED = 42617  # MARBLE's; the one generator draws for the techniques, then for the singers
+_GROUPS = (340, 397)  # in the two divisions of all of VocalSet 1.1
+
+
+def singer_split(singer: str) -> str:
+    """Say in which split a singer is for technique classification.
+
+    Parameters
+    ----------
+    singer : str
+        "f1" to "f9" or "m1" to "m11".
+
+    Returns
+    -------
+    str
+        "train", "valid" or "test".
+
+    Raises
+    ------
+    ValueError
+        If there is no such singer.
+
+    Examples
+    --------
+    >>> singer_split("m10")
+    'test'
+    """
+    for split, singers in SINGERS.items():
+        if singer in singers:
+            return split
+    known = ", ".join(name for names in SINGERS.values() for name in names)
+    raise ValueError(f"the singer must be one of {known}. Got {singer!r}.")
+
+
+def exercise_of(technique: str, name: str) -> str:
+    """Name the exercise that a recording belongs to, whatever its vowel and key.
+
+    Parameters
+    ----------
+    technique : str
+        "belt", "slow_forte", ….
+    name : str
+        Name of the file, without its extension.
+
+    Returns
+    -------
+    str
+        "scales/belt", "long/trill", …; a song by its name alone, since its words and
+        melody are the same in every technique. "other" if the name does not say.
+
+    Examples
+    --------
+    >>> exercise_of("slow_forte", "f4_arepggios_c_slow_forte_a")
+    'arpeggios/slow_forte'
+    >>> exercise_of("spoken", "m4_ row_spoken")
+    'row'
+    """
+    # "arps" and "arepggios" occur; "long" and "row" may follow a blank.
+    found = re.search(r"scales|ar(?:p|ep)|long|caro|dona|row", name)
+    if not found:
+        return "other"
+    word = "arpeggios" if found.group().startswith("ar") else found.group()
+    return word if word in _SONGS else f"{word}/{technique}"
+
+
+def exercise_split(singer: str, exercise: str) -> str:
+    """Say in which split a singer's exercise is for singer classification.
+
+    Parameters
+    ----------
+    singer : str
+        "f1" to "f9" or "m1" to "m11".
+    exercise : str
+        As `exercise_of` names it.
+
+    Returns
+    -------
+    str
+        "train", "valid" or "test". Of each singer's 30 exercises, in the order of the
+        SHA-256 of ``<singer>/<exercise>``, the first 6 are for test, the next 10 for
+        validation and the others for training, and so is what is none of the 30.
+        What else is there does not matter, so that a copy with fewer files is divided
+        in the same way.
+
+    Examples
+    --------
+    >>> [exercise_split("f1", each) for each in ("long/trill", "scales/straight", "scales/belt")]
+    ['test', 'valid', 'train']
+    """
+    if exercise not in _EXERCISES:
+        return "train"
+    ranked = sorted(_EXERCISES, key=lambda each: _digest(f"{singer}/{each}"))
+    rank = ranked.index(exercise)
+    return next((split for split, ranks in _HELD_OUT.items() if rank in ranks), "train")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def marble_splits(recordings: Iterable[str], task: str) -> dict[str, str]:
+    """Divide recordings by the rule of MARBLE's first code.
+
+    Parameters
+    ----------
+    recordings : iterable of str
+        All of the data set, also of techniques that the task does not ask for:
+        ``<technique>/<name>``, the name as MARBLE completes it.
+    task : {"technique", "singer"}
+        For which task.
+
+    Returns
+    -------
+    dict of str to str
+        Split by recording. For "technique" the test singers are the published ones and
+        two fifths of the other groups are for validation; for "singer" a fifth of the
+        groups is for test and two fifths of the rest for validation. A group is all
+        files at the same position in the sorted folders of their techniques.
+
+    Raises
+    ------
+    ValueError
+        If the number of groups is not that of the whole data set: with a file more or
+        less, all others change places.
+
+    Notes
+    -----
+    Of the whole of version 1.1 it gives the lists that MARBLE's first author published
+    (nicolaus625/CMI-bench, commit 0a83837, ``data/VocalSet``).
+    """
+    positions = _positions(recordings)
+    generator = np.random.RandomState(_SEED)
+    by_singer = {
+        each: singer_split(_singer(each))
+        for each in positions
+        if each.partition("/")[0] in TECHNIQUES
+    }
+    others = {positions[each] for each, split in by_singer.items() if split != "test"}
+    everyone = set(positions.values())
+    if (len(others), len(everyone)) != _GROUPS:
+        raise ValueError(
+            f"there must be all recordings, which fall into {_GROUPS[0]} groups of techniques and "
+            f"{_GROUPS[1]} of singers. Got {len(others)} and {len(everyone)}."
+        )
+    valid = _held_out(others, 0.4, generator)
+    if task == "technique":
+        return {
+            each: "test" if split == "test" else "valid" if positions[each] in valid else "train"
+            for each, split in by_singer.items()
+        }
+    test = _held_out(everyone, 0.2, generator)
+    valid = _held_out(everyone - test, 0.4, generator)
+    return {
+        each: "test" if position in test else "valid" if position in valid else "train"
+        for each, position in positions.items()
+    }
+
+
+def _positions(recordings: Iterable[str]) -> dict[str, int]:
+    """Give each file its position in the folder of its technique."""
+    folders: dict[str, set[str]] = {}
+    for each in recordings:
+        folders.setdefault(each.partition("/")[0], set()).add(each)
+    return {
+        each: position
+        for folder in sorted(folders)
+        # With the extension: a name and the same with "(1)" change places without it.
+        for position, each in enumerate(sorted(folders[folder], key=lambda name: f"{name}.wav"))
+    }
+
+
+def _singer(recording: str) -> str:
+    return recording.partition("/")[2].partition("_")[0]
+
+
+def _held_out(positions: set[int], share: float, generator: np.random.RandomState) -> set[int]:
+    groups = np.array(sorted(positions))
+    splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=generator)
+    _, held_out = next(splitter.split(groups, groups=groups))
+    return set(groups[held_out].tolist())
