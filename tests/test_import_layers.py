@@ -25,12 +25,12 @@ LAYERS = (
     ("audio", "matrix_products", "metrics", "statistics"),
     ("configuration", "encoders", "fingerprint", "kinds", "layouts", "pooling", "tracks"),
     (
-        "downloads", "embedded", "features", "identity", "probes", "registry", "results", "splits",
-        "undisturbed",
+        "downloads", "embedded", "features", "identity", "probes", "registry", "results",
+        "scaffold", "splits", "undisturbed",
     ),
     (
-        "encoding", "examples", "grid", "leaderboard", "preparation", "record", "report", "run", "scoring",
-        "task_data", "verification",
+        "encoding", "examples", "grid", "leaderboard", "preparation", "record", "report", "run",
+        "scoring", "suites", "task_data", "verification",
     ),
     ("__main__", "cli"),
 )  # fmt: skip

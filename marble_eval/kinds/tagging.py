@@ -106,11 +106,11 @@ def encode(tracks: Sequence[Track], spec: TaskSpec) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray [shape=(track, tag), float32]
+    np.ndarray [shape=(track, tag), int64]
         1 where a track has the tag.
     """
     index = {label: number for number, label in enumerate(spec.labels)}
-    targets = np.zeros((len(tracks), len(index)), dtype=np.float32)
+    targets = np.zeros((len(tracks), len(index)), dtype=np.int64)
     for row, each in zip(targets, tracks, strict=True):
         row[[index[str(tag)] for tag in each.label]] = 1
     return targets
@@ -173,8 +173,9 @@ def score(
         Value of each metric, in [0, 1]; higher is better.
     """
     known = {"roc_auc": roc_auc, "average_precision": average_precision}
+    ranks = np.asarray(estimate, dtype=np.float64)
     return {
-        name: np.asarray(known[name](reference, estimate, weights=weights)) for name in spec.metrics
+        name: np.asarray(known[name](reference, ranks, weights=weights)) for name in spec.metrics
     }
 
 
@@ -208,9 +209,10 @@ def label_scores(
     dict of str to np.ndarray [shape=(tag,)]
         ``roc_auc`` and ``average_precision``.
     """
+    ranks = np.asarray(estimate, dtype=np.float64)
     return {
-        "roc_auc": np.asarray(per_tag_roc_auc(reference, estimate)),
-        "average_precision": np.asarray(per_tag_average_precision(reference, estimate)),
+        "roc_auc": np.asarray(per_tag_roc_auc(reference, ranks)),
+        "average_precision": np.asarray(per_tag_average_precision(reference, ranks)),
     }
 
 

@@ -57,8 +57,8 @@ def check_predictions(predictions: pd.DataFrame) -> None:
     >>> check_predictions(pd.DataFrame({"split": ["test"], "id": ["a"]}))
     Traceback (most recent call last):
     ...
-    ValueError: columns must be split, id, recording, group, seed, reference, estimate, output_0, …. \
-Got ['split', 'id'].
+    ValueError: columns must be split, id, recording, group, seed, reference, estimate, \
+output_0, …. Got ['split', 'id'].
     """
     names = [str(each) for each in predictions.columns]
     outputs = output_columns(len(names) - len(COLUMNS))

@@ -59,7 +59,7 @@ lists the others. Add `--dry-run` to check the data and encode nothing.
    {columns}
    - `split`: `train`, `valid` or `test`. Without this column the tracks are divided once, three
      fifths, one fifth, one fifth, with the labels spread evenly, and the division is kept in
-     `tracks.split.csv`.
+     `tracks.split.csv`; there must be ten groups or more.
    - `group`: what must not be in two splits, because an encoder could know it again: the artist,
      the player, the song. Without this column every track is its own group. Validation and test
      need two or more groups each, and better twenty: the interval of a score is drawn from them.

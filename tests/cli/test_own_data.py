@@ -99,12 +99,9 @@ def typed(cwd: Path, *words: str) -> subprocess.CompletedProcess[str]:
 # --- every kind ---
 
 
-@pytest.mark.parametrize("lines", [False, True], ids=["csv", "jsonl"])
 @pytest.mark.parametrize("kind", LABELS)
-def test_a_card_of_two_lines_and_a_table_make_a_task(
-    tmp_path: Path, kind: str, lines: bool
-) -> None:
-    rows = write_data(tmp_path / "mine", kind, lines=lines)
+def test_a_card_of_two_lines_and_a_table_make_a_task(tmp_path: Path, kind: str) -> None:
+    rows = write_data(tmp_path / "mine", kind, lines=True)
     results = tmp_path / "results"
     result = evaluate(tmp_path / "mine", results=results)
     assert result.task.kind == kind
@@ -119,7 +116,7 @@ def test_a_card_of_two_lines_and_a_table_make_a_task(
 
 
 @pytest.mark.parametrize("kind", LABELS)
-def test_the_command_takes_every_kind(
+def test_the_command_takes_a_csv_of_every_kind(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_data(tmp_path / "mine", kind, split=kind != "key")
@@ -139,11 +136,34 @@ def test_a_tone_s_pitch_is_told(tmp_path: Path) -> None:
         ("classification", "accuracy", 0.7),
         ("tagging", "roc_auc", 0.7),
         ("pitch", "accuracy", 0.6),
-        ("regression", "r2", 0.5),
+        ("regression", "r2", 0.0),
     ):
         write_data(tmp_path / kind, kind)
         result = evaluate(tmp_path / kind, protocol="marble-v1")
         assert result.metrics[metric].low > floor, kind
+
+
+def test_own_tasks_make_a_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("pitch", "tagging"):
+        write_data(tmp_path / kind, kind)
+        card = tmp_path / kind / "task.yaml"
+        card.write_text(card.read_text().replace("name: mine", f"name: my-{kind}"))
+    (tmp_path / "mine.yaml").write_text("tasks: [./pitch, ./tagging, GTZAN]\n")
+    monkeypatch.chdir(tmp_path)
+    job = ["run", "suite=./mine.yaml", "encoder=mel", "protocol=quick", "seeds=1"]
+    assert main([*job, "--dry-run"]) == 0
+    assert not (tmp_path / "results").exists()
+    capsys.readouterr()
+    assert main(job) == 0
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[:2] for line in told if line and line[0].startswith("my-")] == [
+        ["my-pitch", "accuracy"],
+        ["my-tagging", "roc_auc"],
+    ]
+    assert ["missing:", "1", "of", "3", "tasks"] in told
+    assert len(list((tmp_path / "results").rglob("result.json"))) == 2
 
 
 # --- splits ---

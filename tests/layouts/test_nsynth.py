@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from marble_eval.errors import MissingError, ValidationError
 from marble_eval.kinds import classification, pitch
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.layouts.nsynth import read
-from marble_eval.registry import load_task
+from marble_eval.registry import Task
+from marble_eval.registry import load_task as read_task
 from marble_eval.spec import Layout, TaskSpec, Track
 from marble_eval.tracks import check_tracks
 from tests.layouts.conftest import no_lists
@@ -25,6 +27,12 @@ NOTES = {
     "test": ("organ_electronic_001-060-127", "keyboard_acoustic_004-060-025"),
 }
 LAYOUT = Layout("nsynth", label="pitch")
+
+
+@cache
+def load_task(name: str) -> Task:
+    """Read every card once in this module, not once a test."""
+    return read_task(name)
 
 
 def note(name: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from marble_eval.errors import MissingError, SpecError, ValidationError
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.layouts.vocalset import LEFT_OUT, TECHNIQUES
-from marble_eval.registry import load_task
+from marble_eval.registry import Task
+from marble_eval.registry import load_task as read_task
 from marble_eval.spec import Layout, TaskSpec, Track
 from marble_eval.tracks import check_tracks
 from tests.layouts.conftest import no_lists, reading, refusal, touch
@@ -46,6 +48,12 @@ NOT_READ = (
     "__MACOSX/FULL/female1/arpeggios/belt/._f1_arpeggios_belt_c_a.wav",
 )
 CLASSES = "belt breathy inhaled lip_trill spoken straight trill trillo vibrato vocal_fry".split()
+
+
+@cache
+def load_task(name: str) -> Task:
+    """Read every card once in this module, not once a test."""
+    return read_task(name)
 
 
 def release(root: Path, below: str = "FULL") -> Path:
@@ -213,11 +221,12 @@ def test_one_list_alone_is_refused(tmp_path: Path) -> None:
     )
 
 
-def test_pieces_without_their_lists_are_refused_and_the_lists_address_told(tmp_path: Path) -> None:
+def test_pieces_without_their_lists_are_refused_and_told_where_lists_are(tmp_path: Path) -> None:
     spec = load_task("VocalSetSv1").spec
     told = refusal(MissingError, reading(pieces(tmp_path), spec))
     assert "must hold train_s.txt, valid_s.txt, test_s.txt beside the pieces" in told
-    assert "nicolaus625/CMI-bench" in told
+    assert "data download task=VocalSetSv1 --dry-run" in told
+    assert "https://github.com/nicolaus625/CMI-bench/tree/0a83837" in spec.instructions
 
 
 def test_a_release_that_is_not_whole_is_refused_where_the_rule_needs_it(tmp_path: Path) -> None:
@@ -234,11 +243,11 @@ def test_files_that_are_no_pieces_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["VocalSetT", "VocalSetS", "VocalSetTv1", "VocalSetSv1"])
-def test_another_folder_is_no_vocalset_and_the_sources_are_told(name: str, tmp_path: Path) -> None:
+def test_another_folder_is_no_vocalset(name: str, tmp_path: Path) -> None:
     touch(tmp_path, "audio/notes.txt", "FULL/readme-anon.txt", "genres/jazz/jazz.00000.wav")
     told = refusal(MissingError, reading(tmp_path, load_task(name).spec))
-    assert "Looked for ./audio; ./FULL; ./." in told
-    assert "data download task=VocalSet" in told
+    assert f"must hold {name} in a known layout" in told
+    assert f"data download task={name} --dry-run" in told
 
 
 @pytest.mark.parametrize(

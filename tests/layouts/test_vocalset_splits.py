@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from marble_eval.layouts.vocalset_splits import (
     marble_splits,
     singer_split,
 )
-from marble_eval.registry import load_task
+from marble_eval.registry import Task
+from marble_eval.registry import load_task as read_task
 from marble_eval.tracks import check_tracks
 from tests.layouts.conftest import no_lists, touch
 
@@ -65,6 +67,12 @@ BELT_VALID = {
     "m2": "aio -", "m3": "o ao", "m4": "aei ae", "m5": "o eu", "m6": "ae -", "m7": "ai i",
     "m8": "iu e", "m9": "aei o",
 }  # fmt: skip
+
+
+@cache
+def load_task(name: str) -> Task:
+    """Read every card once in this module, not once a test."""
+    return read_task(name)
 
 
 def straight(singer: str) -> list[str]:
