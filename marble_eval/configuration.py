@@ -15,22 +15,26 @@ import yaml
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec, from_mapping
 
-_GROUPS = ("encoder", "engine", "probe", "protocol")
+_GROUPS = ("encoder", "engine", "probe", "protocol", "suite")
+_NOT_OF_A_RUN = ("defaults", "hydra", "suite")
 
 
-class _Reader(yaml.SafeLoader):
+#: libyaml's parser where PyYAML was built with it: a listing of the tasks reads every card.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Reader(_Loader):  # type: ignore[misc]
     """YAML's plain values, every name in a mapping once."""
 
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node = super().compose_mapping_node(anchor)
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         names = set()
-        for name, _ in node.value:
+        for name, _ in node.value:  # before "<<" brings in names that may be given anew
             if name.value in names:
                 raise yaml.MarkedYAMLError(
                     problem=f"{name.value!r} is given twice", problem_mark=name.start_mark
                 )
             names.add(name.value)
-        return node
+        return super().construct_mapping(node, deep)
 
 
 def read_yaml(text: str, subject: str) -> Any:
@@ -70,7 +74,7 @@ def config_names(group: str) -> tuple[str, ...]:
     Parameters
     ----------
     group : str
-        "encoder", "probe", "protocol" or "engine".
+        "encoder", "engine", "probe", "protocol" or "suite".
 
     Returns
     -------
@@ -124,7 +128,7 @@ def read_config(group: str, name: str) -> dict[str, Any]:
 
 
 def run_defaults() -> dict[str, Any]:
-    """Read the defaults of a run: `configs/run.yaml` without what is Hydra's.
+    """Read the defaults of one run: `configs/run.yaml` without what is Hydra's or a suite's.
 
     Returns
     -------
@@ -138,7 +142,7 @@ def run_defaults() -> dict[str, Any]:
     """
     text = (files("marble_eval.configs") / "run.yaml").read_text(encoding="utf-8")
     values = read_yaml(text, "run.yaml")
-    return {name: each for name, each in values.items() if name not in ("defaults", "hydra")}
+    return {name: each for name, each in values.items() if name not in _NOT_OF_A_RUN}
 
 
 def load_protocol(name: str) -> ProtocolSpec:

@@ -76,10 +76,10 @@ def test_every_key_of_a_run_is_a_setting_or_the_command_line_s() -> None:
     groups = {name for each in values["defaults"] if isinstance(each, dict) for name in each}
     groups = {each for each in groups if not each.startswith("override ")}
     settings = {field.name for field in dataclasses.fields(Settings)}
-    command_line = {"defaults", "hydra", "dry_run"}
+    command_line = {"defaults", "hydra", "dry_run", "suite"}
     assert set(values) - command_line == settings - groups - {"root", "splits"}
     assert groups - settings == {"task", "encoder"}  # root and splits stand below task
-    assert set(run_defaults()) == set(values) - {"defaults", "hydra"}
+    assert set(run_defaults()) == set(values) - {"defaults", "hydra", "suite"}
 
 
 def test_evaluate_has_the_defaults_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:

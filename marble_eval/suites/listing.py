@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 
-from marble_eval.configuration import read_yaml
+from marble_eval.configuration import config_names, read_yaml
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.registry import task_folders
 from marble_eval.spec import from_mapping
@@ -42,8 +42,7 @@ def suite_names() -> tuple[str, ...]:
     >>> "marble-v1" in suite_names()
     True
     """
-    folder = files("marble_eval.configs") / "suite"
-    return tuple(sorted(each.name[:-5] for each in folder.iterdir() if each.name.endswith(".yaml")))
+    return config_names("suite")
 
 
 def load_suite(name: str) -> Suite:
