@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from marble_eval.configuration import load_engine, load_probe, load_protocol, run_defaults
+from marble_eval.configuration import settings_of
 from marble_eval.encoding import encode_tracks
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.examples import examples_of, target_scale, training_unit
@@ -27,7 +27,7 @@ from marble_eval.registry import Task, check_encoder, load_encoder, load_task
 from marble_eval.results import Cost, Result, read_result, write_result
 from marble_eval.results.folder import FILE
 from marble_eval.scoring import score_grid
-from marble_eval.spec import SPLITS, Settings, from_mapping
+from marble_eval.spec import SPLITS, Settings
 from marble_eval.undisturbed import undisturbed
 
 if TYPE_CHECKING:
@@ -107,21 +107,8 @@ def evaluate(
     >>> import marble_eval
     >>> marble_eval.evaluate("mel", task="GTZAN", root="/data/gtzan")  # doctest: +SKIP
     """
-    defaults = run_defaults()
-    known = ("layers", "seeds", "seed", "missing", "features", "force")
-    values: dict[str, Any] = {name: defaults[name] for name in known} | {"splits": None} | choices
-    settings = from_mapping(
-        Settings,
-        values
-        | {
-            "root": None if root is None else Path(root),
-            "splits": None if values["splits"] is None else Path(values["splits"]),
-            "protocol": load_protocol(protocol) if isinstance(protocol, str) else protocol,
-            "probe": load_probe(probe) if isinstance(probe, str) else probe,
-            "engine": load_engine(engine) if isinstance(engine, str) else engine,
-            "results": None if results is None else Path(results),
-        },
-        "evaluate",
+    settings = settings_of(
+        root=root, protocol=protocol, probe=probe, engine=engine, results=results, **choices
     )
     loaded = load_task(task) if isinstance(task, str) else task
     if isinstance(encoder, str):

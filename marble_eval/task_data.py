@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval.errors import ValidationError
+from marble_eval.examples import target_scale
 from marble_eval.home import home_folder
 from marble_eval.splits import published_list
 from marble_eval.tracks import check_tracks
@@ -97,7 +98,7 @@ def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple
     ValidationError
         If a row cannot be read, or a single class is all there is.
     """
-    spec, root = task.spec, root or default_root(task)
+    spec, root = task.spec, root or _own_root(task)
     tracks = task.read_tracks(root, spec, partial(published_list, spec, root, splits))
     if not spec.labels:
         labels = task.kind.labels_of(tracks, spec)
@@ -125,6 +126,16 @@ def reader_remarks(task: Task, root: Path | None, splits: Path | None) -> list[s
     """
     root = root or default_root(task)
     return list(task.remarks(root, task.spec, partial(published_list, task.spec, root, splits)))
+
+
+def _own_root(task: Task) -> Path:
+    """Return where a task's data is looked for; embedded music is made there if it is not."""
+    root = default_root(task)
+    if task.spec.embedded and task.provider.startswith("marble-eval "):
+        from marble_eval.embedded import EMBEDDED  # noqa: PLC0415 - it loads a synthesiser
+
+        return EMBEDDED[task.spec.name](root)
+    return root
 
 
 def check_splits_differ(
@@ -188,7 +199,7 @@ def shared_audio(tracks: Sequence[Track], digests: Mapping[str, str]) -> list[st
 
 
 def check_scorable(tracks: Sequence[Track], task: Task) -> None:
-    """Refuse a split from which no score can be computed, before anything is encoded.
+    """Refuse data from which nothing can be learnt or scored, before anything is encoded.
 
     Parameters
     ----------
@@ -200,8 +211,17 @@ def check_scorable(tracks: Sequence[Track], task: Task) -> None:
     Raises
     ------
     ValidationError
-        If a metric has no value on validation or test even for a perfect estimate.
+        If all tracks are of one class, a dimension does not vary in training, or a
+        metric has no value on validation or test even for a perfect estimate.
     """
+    if task.kind.LOSS == "cross-entropy" and len({each.label for each in tracks}) < 2:
+        raise ValidationError(
+            f"{task.spec.name}: the tracks must be of two or more classes. "
+            f"Got {tracks[0].label!r} alone."
+        )
+    if task.kind.SCALED:
+        trained = [each for each in tracks if each.split == "train"]
+        target_scale(task.encode(trained, task.spec), task.spec.labels)
     for split in ("valid", "test"):
         of_split = [each for each in tracks if each.split == split]
         reference = task.encode(of_split, task.spec)

@@ -60,13 +60,17 @@ def copy_checkout(target: Path) -> Path:
 
 
 def shipped(source: Path) -> dict[str, Path]:
-    """Return every file that is to be installed, tests in task folders left out."""
+    """Return every file that is to be installed: not the tests of task folders, nor fixtures."""
     return {
         str(PurePosixPath(place, path.relative_to(source / tree))): path
         for tree, place in TREES.items()
         for path in (source / tree).rglob("*")
-        if path.is_file() and not (tree == "tasks" and path.name.startswith("test_"))
+        if path.is_file() and not (tree == "tasks" and is_of_tests(path.relative_to(source / tree)))
     }
+
+
+def is_of_tests(path: Path) -> bool:
+    return path.name.startswith("test_") or "fixture" in path.parts
 
 
 def names_in(wheel: Path) -> set[str]:

@@ -122,7 +122,7 @@ def _list(*, as_json: bool) -> int:
 
 def _way(embedded: bool, fetched: bool) -> str:
     if embedded:
-        return "made by marble-eval demo"
+        return "made when it is run"
     return "data download" if fetched else "by hand"
 
 
@@ -139,7 +139,9 @@ def _download(task: Task, root: Path | None, *, dry: bool, keep: bool) -> int:
         sys.stdout.write(f"{spec.instructions.strip()}\n")
     if not spec.downloads:
         if spec.embedded:
-            raise MissingError(f"{spec.name}: is made on the spot. Take marble-eval demo.")
+            raise MissingError(
+                f"{spec.name}: is made when it is run. Take marble-eval run task={spec.name}."
+            )
         raise MissingError(
             f"{spec.name}: cannot be fetched by a program; get it as said above, put it into "
             f"{folder} or name its folder by task.root, and take marble-eval data verify."

@@ -6,15 +6,21 @@ as files, tasks with paths and other packages' encoders, is stored for it here.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.configuration import config_names
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.fingerprint import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_PATHS = (
+    *("task.root", "task.splits", "suite.root", "suite.splits", "suite.name"),
+    *("encoder.path", "results"),
+)
 _GROUPS = ("task", "encoder", "probe", "protocol", "engine")
 
 
@@ -51,6 +57,7 @@ def named(arguments: list[str], tasks: dict[str, str]) -> list[str]:
         f"suite.name={each[len('suite=') :]}" if each.startswith("suite=") else each
         for each in rewritten
     ]
+    rewritten = [_quoted(each) for each in rewritten]
     custom = any(each.startswith("encoder.target=") for each in arguments)
     if custom and not any(each.startswith("encoder=") for each in arguments):
         # Another package's encoder: none of the default's options must reach it.
@@ -59,7 +66,18 @@ def named(arguments: list[str], tasks: dict[str, str]) -> list[str]:
 
 
 def _option_name(name: str) -> str:
-    return "".join(each if each.isalnum() or each in "_-" else "_" for each in name)
+    """Write a name as Hydra's grammar takes it; no two names become one."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    return plain if plain == name else f"{plain}_{digest_of(name)[:8]}"
+
+
+def _quoted(argument: str) -> str:
+    """Quote a path that Hydra's grammar would not take, such as one with an umlaut."""
+    key, _, value = argument.partition("=")
+    if key not in _PATHS or value.isascii() or value.startswith(("'", '"', "[")):
+        return argument
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{key}="{escaped}"'
 
 
 def _added(argument: str) -> str:

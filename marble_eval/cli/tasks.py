@@ -80,7 +80,7 @@ def _data(spec: TaskSpec) -> str:
     if data_folder(spec).is_dir():
         return "here"
     if spec.embedded:
-        return "made by demo"
+        return "made when it is run"
     return "data download, or task.root" if spec.downloads else "by hand, then task.root"
 
 

@@ -62,7 +62,9 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
 
 def _track(line: str, split: str, reading: Reading, layout: Layout) -> Track:
     row = json_row(line, ("audio_path",))
-    audio = PurePosixPath(str(row["audio_path"]))
+    audio = PurePosixPath(row["audio_path"]) if isinstance(row["audio_path"], str) else None
+    if audio is None or not audio.name:
+        raise ValueError(f"'audio_path' must name a file. Got {row['audio_path']!r}.")
     # The same id as in other layouts, so that predictions can be compared.
     name = str(PurePosixPath(*audio.parts[-2:]).with_suffix(""))
     return Track(

@@ -192,7 +192,7 @@ def test_a_wrong_root_is_told(task: Task, tmp_path: Path, kind: str) -> None:
     with pytest.raises(MissingError) as caught:
         read(task, root)
     assert str(caught.value).startswith(f"{root}: must ")
-    assert "m-a-p/HookTheory" in str(caught.value)
+    assert "download task=HookTheoryKey" in str(caught.value)
 
 
 def test_no_hook_is_too_short_to_be_scored(task: Task) -> None:

@@ -118,7 +118,7 @@ def test_verify_as_json_is_the_whole_of_it(
         (["data", "verify", "task=GTZAN", "task=MTT"], 2, "task must be given once"),
         (["data", "verify", "task=MTT", "task.root=/nowhere"], 3, "/nowhere: must be the folder"),
         (["data", "download", "task=GTZAN"], 3, "cannot be fetched by a program"),
-        (["data", "download", "task=EmbeddedKey"], 3, "Take marble-eval demo"),
+        (["data", "download", "task=EmbeddedKey"], 3, "Take marble-eval run task=EmbeddedKey"),
     ],
 )
 def test_a_mistake_is_told_with_the_next_step(

@@ -1,0 +1,1 @@
+"""A task for marble-eval, brought by a package of its own."""
