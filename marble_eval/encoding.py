@@ -1,11 +1,13 @@
 """Get the features of every track: from the cache, or from the encoder.
 
 A cached record that fails its checksum is encoded again; a file that only
-decoding could find unusable is settled like those found before.
+decoding could find unusable is settled like those found before. Features stay on disk
+until they are asked for: those of a large data set would fill the memory twice.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.errors import MarbleError
@@ -15,8 +17,45 @@ from marble_eval.features.survey import Unusable
 if TYPE_CHECKING:
     import numpy as np
 
+    from marble_eval.features.store import FeatureStore
     from marble_eval.preparation import Preparation
     from marble_eval.progress import Progress
+
+
+class StoredFeatures(Mapping[str, "np.ndarray"]):
+    """The features of a run by the digest of the audio, read from disk when asked for.
+
+    Parameters
+    ----------
+    store : FeatureStore
+        Where they are.
+    audio : iterable of str
+        Digests; each was found whole.
+    """
+
+    def __init__(self, store: FeatureStore, audio: Iterable[str]) -> None:
+        self._store, self._audio = store, dict.fromkeys(audio)
+
+    def __getitem__(self, audio: str) -> np.ndarray:
+        if audio not in self._audio:
+            raise KeyError(audio)
+        found = self._store.read(audio)
+        if found is None:
+            raise MarbleError(
+                f"{self._store.folder}: a record that was whole now fails its checksum. Run "
+                f"again, and it is encoded anew; if it happens again, check the disk."
+            )
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._audio)
+
+    def __len__(self) -> int:
+        return len(self._audio)
+
+    def clips(self, audio: str) -> int:
+        """Return the number of clips of a file, without reading them."""
+        return self._store.clip_count(audio) or 0
 
 
 class Encoded(NamedTuple):
@@ -26,7 +65,7 @@ class Encoded(NamedTuple):
     ----------
     prepared : Preparation
         Without the tracks that could not be decoded.
-    features : dict of str to np.ndarray [shape=(clip, layer, width)]
+    features : StoredFeatures of np.ndarray [shape=(clip, layer, width)]
         By the digest of the audio.
     clips_encoded : int
         Clips that went through the encoder now.
@@ -35,7 +74,7 @@ class Encoded(NamedTuple):
     """
 
     prepared: Preparation
-    features: dict[str, np.ndarray]
+    features: StoredFeatures
     clips_encoded: int
     seconds: float
 
@@ -126,13 +165,8 @@ def _lost_clips(prepared: Preparation, audio: str) -> int:
     return (prepared.store.clip_count(audio) or 1) - prepared.store.stored_clips(audio)
 
 
-def _read(prepared: Preparation) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read all features; also name the audio whose record is damaged."""
-    features, damaged = {}, []
-    for audio in dict.fromkeys(prepared.survey.digests[t.id] for t in prepared.survey.usable):
-        found = prepared.store.read(audio)
-        if found is None:
-            damaged.append(audio)
-        else:
-            features[audio] = found
-    return features, damaged
+def _read(prepared: Preparation) -> tuple[StoredFeatures, list[str]]:
+    """Read every record once, to know that it is whole; name the audio whose is not."""
+    wanted = dict.fromkeys(prepared.survey.digests[t.id] for t in prepared.survey.usable)
+    damaged = [audio for audio in wanted if prepared.store.read(audio) is None]
+    return StoredFeatures(prepared.store, wanted.keys() - damaged), damaged

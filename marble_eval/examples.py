@@ -8,7 +8,7 @@ which, under each protocol (`marble_eval.spec.TaskRules`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,7 +38,10 @@ class Examples:
 
 
 def examples_of(
-    tracks: Sequence[Track], features: Mapping[str, np.ndarray], unit: Unit
+    tracks: Sequence[Track],
+    clips: Mapping[str, int],
+    read: Callable[[Track], np.ndarray],
+    unit: Unit,
 ) -> Examples:
     """Arrange the features of a split.
 
@@ -46,8 +49,11 @@ def examples_of(
     ----------
     tracks : sequence of Track
         The split's tracks.
-    features : mapping of str to np.ndarray [shape=(clip, layer, width)]
-        By the track's id.
+    clips : mapping of str to int
+        Number of clips, by the track's id.
+    read : callable
+        From a track to its features, (clip, layer, width); called once for each, so
+        that they are in memory once.
     unit : {"clip", "track", "recording"}
         What is one example.
 
@@ -62,23 +68,21 @@ def examples_of(
         If tracks of one recording differ in label or group.
     """
     together = [tracks[at] for places in _units(tracks, unit) for at in places]
-    of_tracks = [features[each.id] for each in together]
     if unit == "clip":
         items = [
             replace(each, id=f"{each.id}#{number}", recording=each.recording or each.id)
-            for each, clips in zip(together, of_tracks, strict=True)
-            for number in range(len(clips))
+            for each in together
+            for number in range(clips[each.id])
         ]
         counts = [1] * len(items)
     elif unit == "track":
-        items, counts = list(tracks), [len(each) for each in of_tracks]
+        items, counts = list(tracks), [clips[each.id] for each in tracks]
     else:
         items, counts = [], []
         for places in _units(tracks, unit):
             items.append(_joined([tracks[at] for at in places]))
-            counts.append(sum(len(features[tracks[at].id]) for at in places))
-    stacked = np.concatenate(of_tracks).transpose(1, 0, 2)
-    return Examples(items, np.ascontiguousarray(stacked), np.array(counts, dtype=np.int64))
+            counts.append(sum(clips[tracks[at].id] for at in places))
+    return Examples(items, _stacked(together, sum(counts), read), np.array(counts, dtype=np.int64))
 
 
 def larger_units(items: Sequence[Track]) -> tuple[list[Track], np.ndarray]:
@@ -141,6 +145,20 @@ def target_scale(targets: np.ndarray, dimensions: Sequence[str]) -> tuple[np.nda
 def training_unit(rules: TaskRules) -> Unit:
     """Say what is one example in training."""
     return "clip" if rules.batch_of == "clips" else "track"
+
+
+def _stacked(
+    tracks: Sequence[Track], clips: int, read: Callable[[Track], np.ndarray]
+) -> np.ndarray:
+    """Read the features of tracks into one array (layer, clip, width)."""
+    first = read(tracks[0])
+    stacked = np.empty((first.shape[1], clips, first.shape[2]), dtype=first.dtype)
+    start = 0
+    for number, each in enumerate(tracks):
+        features = read(each) if number else first
+        stacked[:, start : start + len(features)] = features.transpose(1, 0, 2)
+        start += len(features)
+    return stacked
 
 
 def _units(tracks: Sequence[Track], unit: Unit) -> list[list[int]]:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from marble_eval.configuration import settings_of
-from marble_eval.encoding import encode_tracks
+from marble_eval.encoding import StoredFeatures, encode_tracks
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.examples import examples_of, target_scale, training_unit
 from marble_eval.grid import GridPlan, run_grid
@@ -31,7 +31,7 @@ from marble_eval.spec import SPLITS, Settings
 from marble_eval.undisturbed import undisturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from marble_eval.encoders import Encoder
     from marble_eval.progress import Progress
@@ -247,7 +247,7 @@ def _announcements(prepared: Preparation) -> list[str]:
 
 
 def _probe_data(
-    prepared: Preparation, stored: Mapping[str, np.ndarray]
+    prepared: Preparation, stored: StoredFeatures
 ) -> tuple[dict[str, ProbeData], dict[str, Sequence[Track]], tuple[np.ndarray, np.ndarray]]:
     """Arrange the examples of each split, on the device; targets standardised if need be."""
     task, digests, rules = prepared.task, prepared.survey.digests, prepared.rules
@@ -256,9 +256,9 @@ def _probe_data(
     mean, deviation = np.zeros(1), np.ones(1)
     for split in SPLITS:  # training first: its targets give the scale
         of_split = [each for each in prepared.survey.usable if each.split == split]
-        features = {each.id: stored[digests[each.id]] for each in of_split}
+        clips = {each.id: stored.clips(digests[each.id]) for each in of_split}
         unit = training_unit(rules) if split == "train" else rules.scored
-        examples = examples_of(of_split, features, unit)
+        examples = examples_of(of_split, clips, lambda each: stored[digests[each.id]], unit)
         targets = task.encode(examples.items, task.spec)
         if task.kind.SCALED:
             if split == "train":

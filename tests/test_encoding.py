@@ -213,7 +213,7 @@ def test_damaged_features_are_encoded_again_and_no_others(
     small_task: Path, fault: str, clips: int
 ) -> None:
     first = _encode(small_task, Weighted())
-    store = first.prepared.store
+    store, before = first.prepared.store, dict(first.features)
     _damage(store, fault)
     if fault != "index.jsonl deleted":
         assert FeatureStore.open(store.folder).verify().damaged == clips
@@ -222,7 +222,7 @@ def test_damaged_features_are_encoded_again_and_no_others(
     assert encoder.clips == again.clips_encoded == clips
     assert notes.stages["encode"] == [clips, clips]
     assert any("fail their checksum" in each for each in notes.said) == fault.startswith("data")
-    for audio, features in first.features.items():
+    for audio, features in before.items():
         np.testing.assert_array_equal(again.features[audio], features)
     check = FeatureStore.open(store.folder).verify()
     assert (check.records, check.damaged) == (48, 0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from marble_eval.errors import ValidationError
-from marble_eval.examples import examples_of, larger_units, target_scale, training_unit
+from marble_eval.examples import Examples, examples_of, larger_units, target_scale, training_unit
 from marble_eval.spec import TaskRules, Track
 
 #: Three tracks of two recordings, which do not lie together, and a whole one.
@@ -25,8 +25,13 @@ FEATURES = {
 }
 
 
+def examples(tracks: list[Track], features: dict[str, np.ndarray], unit: str) -> Examples:
+    clips = {name: len(each) for name, each in features.items()}
+    return examples_of(tracks, clips, lambda each: features[each.id], unit)  # type: ignore[arg-type]
+
+
 def heard(unit: str) -> tuple[list[str], list[float], list[int]]:
-    found = examples_of(TRACKS, FEATURES, unit)  # type: ignore[arg-type]
+    found = examples(TRACKS, FEATURES, unit)
     assert found.features.shape == (1, 6, 1)
     return [each.id for each in found.items], found.features.ravel().tolist(), found.clips.tolist()
 
@@ -42,13 +47,13 @@ def test_a_recording_is_one_example_with_the_clips_of_its_tracks() -> None:
 def test_a_clip_is_one_example_with_its_track_s_label() -> None:
     names = ["a-0#0", "a-0#1", "b#0", "a-1#0", "a-1#1", "a-1#2"]
     assert heard("clip") == (names, [10, 11, 20, 30, 31, 32], [1] * 6)
-    items = examples_of(TRACKS, FEATURES, "clip").items
+    items = examples(TRACKS, FEATURES, "clip").items
     assert [each.label for each in items] == ["x", "x", "y", "x", "x", "x"]
     assert [each.recording for each in items] == ["a", "a", "b", "a", "a", "a"]
 
 
 def test_clips_are_found_again_by_recording() -> None:
-    items = examples_of(TRACKS, FEATURES, "clip").items
+    items = examples(TRACKS, FEATURES, "clip").items
     recordings, of_item = larger_units(items)
     assert [each.id for each in recordings] == ["a", "b"]
     assert of_item.tolist() == [0, 0, 1, 0, 0, 0]
@@ -58,7 +63,7 @@ def test_pieces_of_a_recording_must_agree() -> None:
     other = Track("a-2", Path("a-2.wav"), "test", "y", "Ann", "a")
     features = {**FEATURES, "a-2": FEATURES["b"]}
     with pytest.raises(ValidationError, match=r"'a' must share their label.*'x' for a-0 and 'y'"):
-        examples_of([*TRACKS, other], features, "recording")
+        examples([*TRACKS, other], features, "recording")
 
 
 def test_training_takes_tracks_or_clips() -> None:

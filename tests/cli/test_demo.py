@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from marble_eval.cli import main
+
+if TYPE_CHECKING:
+    import pytest
 
 #: One of one class a track, one with many outputs; the others are run in tests/embedded.
 TASKS = ("EmbeddedKey", "EmbeddedRecipe")
