@@ -390,7 +390,12 @@ def test_a_song_s_clips_are_scored_together_under_its_number(
         if (each.recording or each.id) == "0010089"
     }
     of_song = [each for each in tracks if each.id in features]
-    examples = examples_of(of_song, features, task.spec.protocols["marble-v1"].scored)
+    examples = examples_of(
+        of_song,
+        {name: len(clips) for name, clips in features.items()},
+        lambda each: features[each.id],
+        task.spec.protocols["marble-v1"].scored,
+    )
     assert [each.id for each in examples.items] == ["0010089"]
     assert examples.clips.tolist() == [2]
     assert examples.features[0, :, 0].tolist() == [0.0, 1.0]

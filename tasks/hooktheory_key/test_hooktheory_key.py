@@ -215,9 +215,9 @@ def test_hooks_of_a_song_are_scored_each_by_its_own_key(task: Task, tmp_path: Pa
     test = [("t1", "songT", "C major"), ("t2", "songT", "A minor"), ("t3", "songU", "C major")]
     tracks = read(task, write(tmp_path, [("a", "song1", "D major")], test=test))
     tested = [each for each in tracks if each.split == "test"]
-    features = {each.id: np.zeros((2, 1, 1)) for each in tested}
+    clips = {each.id: 2 for each in tested}
     for rules in task.spec.protocols.values():
-        examples = examples_of(tested, features, rules.scored)
+        examples = examples_of(tested, clips, lambda _: np.zeros((2, 1, 1)), rules.scored)
         assert [each.label for each in examples.items] == ["C major", "A minor", "C major"]
         assert examples.clips.tolist() == [2, 2, 2]
 
