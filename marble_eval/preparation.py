@@ -120,6 +120,7 @@ class Preparation:
         gone = {each.track.id for each in self.survey.unusable}
         there = {each.id for each in self.tracks} - gone
         return [
+            *self.task.spec.remarks,
             *self.said,
             *(
                 f"{each.split} without {each.id}: {each.reason}"

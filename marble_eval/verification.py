@@ -178,7 +178,7 @@ def verify(
         astride=tuple(groups_astride(tracks)),
         shared=shared,
         faults=(*track_faults(kept, task.spec), *own),
-        remarks=tuple(reader_remarks(task, root, splits)),
+        remarks=(*task.spec.remarks, *reader_remarks(task, root, splits)),
         hours=sum(looked[each.id].seconds for each in there) / 3600,
         decoded=decode,
     )

@@ -144,6 +144,8 @@ class TaskSpec:
         The data is made by the project itself; never ranked with real data.
     column : str
         Name of the task on MARBLE's leaderboard; empty if it is not there.
+    remarks : tuple of str
+        What every result of the task says, such as where it differs from MARBLE's.
     licence : str
         Terms of the data.
     citation : str
@@ -177,6 +179,7 @@ class TaskSpec:
     higher_is_better: bool = True
     embedded: bool = False
     column: str = ""
+    remarks: tuple[str, ...] = ()
     licence: str = "not stated"
     citation: str = ""
     sources: tuple[Source, ...] = ()
