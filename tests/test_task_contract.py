@@ -33,6 +33,7 @@ from sklearn.metrics import (
 import marble_eval
 from marble_eval import kinds
 from marble_eval.configuration import config_names, load_protocol
+from marble_eval.grid.validation import validation_score
 from marble_eval.leaderboard import published_scores
 from marble_eval.registry import Task, load_task, read_card, task_names
 from marble_eval.spec import SPLITS, Label, TaskRules, TaskSpec, Track
@@ -127,7 +128,7 @@ def test_every_module_of_a_kind_can_be_named_in_a_card() -> None:
     assert modules == set(kinds.KINDS)
     functions = (
         "columns_of", "confusion_of", "decode", "encode", "label_counts", "label_of",
-        "label_scores", "labels_of", "metrics_of", "monitor", "outputs", "read_tracks",
+        "label_scores", "labels_of", "metrics_of", "outputs", "read_tracks",
         "score", "texts",
     )  # fmt: skip
     for name in kinds.KINDS:
@@ -264,7 +265,7 @@ def test_a_perfect_prediction_scores_one(task: Task) -> None:
     scores = task.score(targets, task.decode(outputs, task.spec), task.spec)
     assert list(scores) == list(task.spec.metrics)
     assert {name: float(value) for name, value in scores.items()} == dict.fromkeys(scores, 1.0)
-    assert task.kind.monitor(targets, outputs, task.spec) == 1.0
+    assert validation_score(task, targets)(outputs) == 1.0
     of_labels = task.kind.label_scores(targets, task.decode(outputs, task.spec), task.spec)
     assert all((values == 1).all() for values in of_labels.values())
 

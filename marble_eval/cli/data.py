@@ -191,7 +191,7 @@ def _report(found: Verification) -> str:
         said = str(expected) if expected else "?"
         lines.append(f"  {split:<8}{said:>10}{found.found[split]:>10}")
     lines.append(f"  {found.hours:.2f} hours of audio" + ("" if found.decoded else _NOT_DECODED))
-    lines += _label_lines(found.labels)
+    lines += [*_label_lines(found.labels), ""]
     for what, tracks in (
         ("missing", found.missing),
         ("unreadable", found.unreadable),
@@ -210,7 +210,7 @@ def _report(found: Verification) -> str:
             lines.append(f"{what}: {len(names)}")
             lines += [f"  {each}" for each in names[:_LISTED]]
             lines += _rest(len(names))
-    lines += ["", "the copy is as the card says" if found.good else "the copy is not as it must be"]
+    lines.append("the copy is as the card says" if found.good else "the copy is not as it must be")
     return "\n".join(lines)
 
 
@@ -227,7 +227,7 @@ def _label_lines(labels: Mapping[str, Mapping[str, list[int]]]) -> list[str]:
     for name in names:
         cells = [_count(labels[split][name]) for split in labels]
         lines.append(f"  {name:<{width}}" + "".join(f"{each:>16}" for each in cells))
-    return [*lines, ""]
+    return lines
 
 
 def _count(counts: list[int]) -> str:

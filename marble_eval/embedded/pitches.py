@@ -95,17 +95,41 @@ def pitches() -> Collection[Recipe]:
     return Collection(VERSION, ("label",), tuple(clips), _play)
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def note_of(recipe: Recipe) -> tuple[Note, float]:
+    """Write out the note of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Pitch and seed.
+
+    Returns
+    -------
+    Note
+        When and how hard it is played.
+    float
+        How sharp, in semitones; less than a third of one.
+
+    Examples
+    --------
+    >>> note_of(Recipe(pitch=60, program=73, seed=1))[0].pitch
+    60
+    """
     rng = np.random.default_rng(recipe.seed)
     note = Note(
-        round(float(rng.uniform(*_ONSET_SECONDS)), 3),
-        round(float(rng.uniform(*_DURATION_SECONDS)), 3),
-        recipe.pitch,
-        int(rng.integers(*_VELOCITY)),
+        onset_seconds=round(float(rng.uniform(*_ONSET_SECONDS)), 3),
+        duration_seconds=round(float(rng.uniform(*_DURATION_SECONDS)), 3),
+        pitch=recipe.pitch,
+        velocity=int(rng.integers(*_VELOCITY)),
     )
-    tuning = round(float(rng.uniform(-_TUNING_SEMITONES, _TUNING_SEMITONES)), 3)
+    return note, round(float(rng.uniform(-_TUNING_SEMITONES, _TUNING_SEMITONES)), 3)
+
+
+def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+    note, tuning = note_of(recipe)
     part = Part(recipe.program, (note,))
     audio = renderer.mix([part], seconds=CLIP_SECONDS, tuning_semitones=tuning)
+    rng = np.random.default_rng((recipe.seed, 2))
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)
     return recorded(audio, SAMPLE_RATE, rng, surroundings=_SURROUNDINGS, level_dbfs=level)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,26 +14,24 @@ if TYPE_CHECKING:
 
 
 def validation_score(task: Task, reference: np.ndarray) -> Callable[[np.ndarray], float]:
-    """Give the function that scores a probe on validation.
+    """Give the function that scores a probe on validation: the main metric, on the whole split.
 
     Parameters
     ----------
     task : Task
-        Its kind's ``monitor`` is taken, or, where the folder brings its own
-        decoding or score, the main metric by those.
-    reference : np.ndarray [shape=(track,) or (track, output)]
+        Its decoding and score, the kind's or the folder's own.
+    reference : np.ndarray [shape=(item,) or (item, output)]
         Targets of the validation split.
 
     Returns
     -------
     callable
-        From outputs (track, output) to the score; to rise.
+        From outputs (item, output) to the score; to rise.
     """
-    spec, kind = task.spec, task.kind
-    if task.decode is kind.decode and task.score is kind.score:
-        return lambda outputs: float(kind.monitor(reference, outputs, spec))
+    main = task.spec.main_metric
+    spec = replace(task.spec, metrics=(main,))  # asked once an epoch, so for nothing else
 
-    def own_score(outputs: np.ndarray) -> float:
-        return float(task.score(reference, task.decode(outputs, spec), spec)[spec.main_metric])
+    def score(outputs: np.ndarray) -> float:
+        return float(task.score(reference, task.decode(outputs, spec), spec)[main])
 
-    return own_score
+    return score

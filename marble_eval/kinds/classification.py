@@ -125,29 +125,6 @@ def decode(track_outputs: np.ndarray, spec: TaskSpec) -> np.ndarray:
     return np.asarray(track_outputs.argmax(axis=-1))
 
 
-def monitor(reference: np.ndarray, track_outputs: np.ndarray, spec: TaskSpec) -> float:
-    """Score one probe on validation: the main metric, fast.
-
-    Parameters
-    ----------
-    reference : np.ndarray [shape=(track,)]
-        Classes.
-    track_outputs : np.ndarray [shape=(track, class)]
-        Outputs of the probe.
-    spec : TaskSpec
-        The card.
-
-    Returns
-    -------
-    float
-        Main metric; higher is better.
-    """
-    estimate = decode(track_outputs, spec)
-    if spec.main_metric == "accuracy":  # once an epoch for every probe: the short way
-        return float((estimate == reference).mean())
-    return float(score(reference, estimate, spec)[spec.main_metric])
-
-
 def score(
     reference: np.ndarray,
     estimate: np.ndarray,

@@ -50,7 +50,6 @@ __all__ = [
     "label_scores",
     "labels_of",
     "metrics_of",
-    "monitor",
     "outputs",
     "read_tracks",
     "score",
@@ -104,26 +103,6 @@ def label_of(row: Mapping[str, Any], field: str, spec: TaskSpec) -> str:
 def labels_of(tracks: Sequence[Track], spec: TaskSpec) -> tuple[str, ...]:
     """Name the 24 keys, whether they occur or not."""
     return KEYS
-
-
-def monitor(reference: np.ndarray, track_outputs: np.ndarray, spec: TaskSpec) -> float:
-    """Score one probe on validation: the main metric.
-
-    Parameters
-    ----------
-    reference : np.ndarray [shape=(track,)]
-        Keys.
-    track_outputs : np.ndarray [shape=(track, key)]
-        Outputs of the probe.
-    spec : TaskSpec
-        The card.
-
-    Returns
-    -------
-    float
-        Main metric; higher is better.
-    """
-    return float(score(reference, decode(track_outputs, spec), spec)[spec.main_metric])
 
 
 def score(

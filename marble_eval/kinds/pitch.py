@@ -49,7 +49,6 @@ __all__ = [
     "label_scores",
     "labels_of",
     "metrics_of",
-    "monitor",
     "outputs",
     "read_tracks",
     "score",
@@ -107,26 +106,6 @@ def label_of(row: Mapping[str, Any], field: str, spec: TaskSpec) -> str:
 def labels_of(tracks: Sequence[Track], spec: TaskSpec) -> tuple[str, ...]:
     """Name the pitches that occur, from low to high."""
     return tuple(sorted({str(each.label) for each in tracks}, key=int))
-
-
-def monitor(reference: np.ndarray, track_outputs: np.ndarray, spec: TaskSpec) -> float:
-    """Score one probe on validation: the main metric.
-
-    Parameters
-    ----------
-    reference : np.ndarray [shape=(track,)]
-        Positions in the card's labels.
-    track_outputs : np.ndarray [shape=(track, label)]
-        Outputs of the probe.
-    spec : TaskSpec
-        The card.
-
-    Returns
-    -------
-    float
-        Main metric; higher is better.
-    """
-    return float(score(reference, decode(track_outputs, spec), spec)[spec.main_metric])
 
 
 def score(

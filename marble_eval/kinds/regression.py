@@ -130,24 +130,6 @@ def decode(track_outputs: np.ndarray, spec: TaskSpec) -> np.ndarray:
     return track_outputs
 
 
-def monitor(reference: np.ndarray, track_outputs: np.ndarray, spec: TaskSpec) -> float:
-    """Score one probe on validation: the main metric.
-
-    Parameters
-    ----------
-    reference, track_outputs : np.ndarray [shape=(track, dimension)]
-        In one unit.
-    spec : TaskSpec
-        The card.
-
-    Returns
-    -------
-    float
-        Main metric; higher is better.
-    """
-    return float(score(reference, track_outputs, spec)[spec.main_metric])
-
-
 def score(
     reference: np.ndarray,
     estimate: np.ndarray,

@@ -126,27 +126,6 @@ def decode(track_outputs: np.ndarray, spec: TaskSpec) -> np.ndarray:
     return track_outputs
 
 
-def monitor(reference: np.ndarray, track_outputs: np.ndarray, spec: TaskSpec) -> float:
-    """Score one probe on validation: the main metric.
-
-    Parameters
-    ----------
-    reference : np.ndarray [shape=(track, tag)]
-        Zeros and ones.
-    track_outputs : np.ndarray [shape=(track, tag)]
-        Outputs of the probe.
-    spec : TaskSpec
-        The card.
-
-    Returns
-    -------
-    float
-        Main metric; higher is better.
-    """
-    metric = roc_auc if spec.main_metric == "roc_auc" else average_precision
-    return float(metric(reference, track_outputs))
-
-
 def score(
     reference: np.ndarray,
     estimate: np.ndarray,

@@ -45,7 +45,7 @@ class Task:
     provider : str
         Distribution and version that brought it.
     kind : module
-        Facts of the kind: ``LOSS``, ``metrics_of``, ``outputs``, ``monitor``, ….
+        Facts of the kind: ``LOSS``, ``metrics_of``, ``outputs``, ….
     read_tracks, encode, decode, score : callable
         The kind's functions, or the folder's own.
     remarks : callable

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,13 +17,12 @@ import torch
 from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import MarbleError
 from marble_eval.grid import GridOutcome, GridPlan, layer_choices, run_grid
-from marble_eval.kinds import classification
 from marble_eval.matrix_products import fast_products
 from marble_eval.probes import Member, ProbeData
 from marble_eval.probes.training import predict, train_group
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
-from marble_eval.spec import ProbeSpec
+from marble_eval.spec import ProbeSpec, TaskSpec
 
 NAMES = ("0", "1", "2", "3")
 CLASSES, WIDTH = 10, 16
@@ -177,14 +175,10 @@ def test_nothing_that_is_chosen_depends_on_the_test_split(probe: str) -> None:
 
 
 def with_monitor(monitor: Callable[..., float], given: GridPlan) -> GridPlan:
-    kind = SimpleNamespace(
-        LOSS=classification.LOSS,
-        outputs=classification.outputs,
-        decode=classification.decode,
-        score=classification.score,
-        monitor=monitor,
-    )
-    return replace(given, task=replace(given.task, kind=kind))
+    def score(reference: Any, estimate: Any, spec: TaskSpec) -> dict[str, float]:
+        return {spec.main_metric: monitor()}
+
+    return replace(given, task=replace(given.task, score=score))
 
 
 def test_of_equal_scores_the_lower_layer_and_the_earlier_rate_win() -> None:

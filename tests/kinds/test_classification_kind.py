@@ -39,14 +39,16 @@ def test_the_largest_output_is_the_class_and_of_equals_the_lower_one() -> None:
 
 
 @pytest.mark.parametrize("main", ["accuracy", "macro_f1"])
-def test_the_monitor_is_the_main_metric(main: str) -> None:
+def test_the_first_metric_is_the_main_one(main: str) -> None:
     other = ({"accuracy", "macro_f1"} - {main}).pop()
     spec = replace(SPEC, metrics=(main, other))
     official = {
         "accuracy": accuracy_score(REFERENCE, OUTPUTS.argmax(1)),
         "macro_f1": f1_score(REFERENCE, OUTPUTS.argmax(1), average="macro"),
     }
-    assert classification.monitor(REFERENCE, OUTPUTS, spec) == pytest.approx(official[main])
+    assert float(
+        classification.score(REFERENCE, classification.decode(OUTPUTS, spec), spec)[main]
+    ) == pytest.approx(official[main])
     scores = classification.score(REFERENCE, OUTPUTS.argmax(1), spec)
     assert {name: pytest.approx(float(each)) for name, each in scores.items()} == official
     assert list(scores) == [main, other]
