@@ -1,23 +1,22 @@
-"""Rendered notes, held against their pitch by FFT and YIN, and wav files against two readers."""
+"""Rendered notes, held against their pitch by FFT and YIN, alone and in a mix."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
-import wave
 from pathlib import Path
 
 import librosa
 import numpy as np
 import pytest
-import soundfile
 
 from marble_eval.embedded.composer import Note, compose
-from marble_eval.embedded.renderer import Renderer, at_level, soundfont_path, write_wav
+from marble_eval.embedded.renderer import Part, Renderer, soundfont_path
 from marble_eval.errors import MissingError
 
 RATE = 24000
 A4 = [Note(0.0, 1.9, 69, 100)]
+KICKS = Part(0, (Note(0.25, 0.1, 36, 100), Note(0.75, 0.1, 36, 100)), drums=True)
 SUSTAINED = {"flute": 73, "recorder": 74, "clarinet": 71, "oboe": 68, "violin": 40, "trumpet": 56}
 
 
@@ -75,7 +74,84 @@ def test_a_clip_sounds_the_same_whatever_was_played_before() -> None:
     used = Renderer(RATE)
     used.render(compose(4, seconds=2.0).notes, 88, seconds=2.0)  # a pad with a long release
     used.render([Note(0.0, 2.0, 60, 127)], 14, seconds=0.5)  # still held at the end
+    used.mix([KICKS, Part(73, tuple(A4), level_db=-9.0)], seconds=0.5, tuning_semitones=0.4)
     assert used.render(notes, 14, seconds=2.0).tobytes() == fresh.tobytes()
+
+
+def test_a_mix_sounds_the_same_whatever_was_played_before() -> None:
+    parts = [Part(40, tuple(A4)), KICKS, Part(33, (Note(0.0, 0.9, 45, 90),), level_db=3.0)]
+    fresh = Renderer(RATE).mix(parts, seconds=1.0, tuning_semitones=0.2)
+    used = Renderer(RATE)
+    used.mix([KICKS, *(Part(73, tuple(A4), level_db=-20.0) for _ in range(4))], seconds=0.5)
+    used.render(A4, 14, seconds=0.5)
+    assert used.mix(parts, seconds=1.0, tuning_semitones=0.2).tobytes() == fresh.tobytes()
+
+
+def test_parts_of_a_mix_add_up() -> None:
+    renderer = Renderer(RATE)
+    parts = [Part(73, (Note(0.1, 0.6, 81, 90),)), Part(32, (Note(0.2, 0.6, 40, 90),)), KICKS]
+    alone = [renderer.mix([part], seconds=1.0) for part in parts]
+    together, added = renderer.mix(parts, seconds=1.0), np.sum(alone, axis=0)
+    # Envelopes move in steps that begin anew at every event of any part.
+    assert np.square(together - added).sum() < 1e-4 * np.square(added).sum()
+    assert all(np.abs(each).max() > 0.005 for each in alone)
+
+
+def test_programs_of_a_mix_are_equally_loud_and_levels_are_decibels() -> None:
+    renderer = Renderer(RATE)
+    notes = tuple(Note(at * 0.25, 0.25, 55 + 2 * at, 90) for at in range(8))
+
+    def level(program: int, level_db: float) -> float:
+        audio = renderer.mix([Part(program, notes, level_db)], seconds=2.0)
+        return float(10 * np.log10(np.mean(np.square(audio, dtype=np.float64))))
+
+    alone = [np.square(renderer.render(notes, each, seconds=2.0)).mean() for each in (79, 0)]
+    assert 10 * np.log10(alone[0] / alone[1]) > 12  # an ocarina and a piano as they are
+    balanced = [level(program, 0.0) for program in (79, 0, 40, 24, 16)]
+    assert max(balanced) - min(balanced) < 5
+    assert level(79, -6.0) - level(79, 0.0) == pytest.approx(-6.0, abs=0.5)
+
+
+def test_drums_are_struck_when_written_and_are_no_notes() -> None:
+    audio = Renderer(RATE).mix([KICKS], seconds=1.0)
+    assert not audio[: RATE // 4].any()
+    assert np.abs(audio[RATE // 4 : RATE // 4 + 480]).max() > 0.01
+    onsets = librosa.onset.onset_detect(y=audio, sr=RATE, units="time", hop_length=240)
+    np.testing.assert_allclose(onsets, [0.25, 0.75], atol=0.03)
+    power = np.abs(np.fft.rfft(audio)) ** 2
+    below = np.fft.rfftfreq(len(audio), 1 / RATE) < 250
+    assert power[below].sum() > 0.7 * power.sum()  # a bass drum; the note 36 of a piano has more
+
+
+@pytest.mark.parametrize("tuning", [-0.3, 0.0, 0.25])
+def test_a_mix_is_tuned_in_semitones_and_its_drums_are_not(tuning: float) -> None:
+    renderer = Renderer(RATE)
+    audio = renderer.mix([Part(73, tuple(A4))], seconds=2.0, tuning_semitones=tuning)
+    pitch = librosa.hz_to_midi(np.median(librosa.yin(audio, fmin=200, fmax=1000, sr=RATE)))
+    in_tune = librosa.hz_to_midi(
+        np.median(
+            librosa.yin(
+                renderer.mix([Part(73, tuple(A4))], seconds=2.0), fmin=200, fmax=1000, sr=RATE
+            )
+        )
+    )
+    assert float(pitch - in_tune) == pytest.approx(tuning, abs=0.05)
+    drums = [renderer.mix([KICKS], seconds=1.0, tuning_semitones=each) for each in (tuning, 0.0)]
+    assert drums[0].tobytes() == drums[1].tobytes()
+
+
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ([], r"1 to 15, a MIDI channel each\. Got 0"),
+        ([KICKS] * 16, "Got 16"),
+        ([Part(128, tuple(A4))], r"program must be one of .* Got 128"),
+        ([Part(1, tuple(A4), drums=True)], r"drum kit must be one of .* Got 1"),
+    ],
+)
+def test_a_mix_that_cannot_be_played_is_refused(parts: list[Part], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Renderer(RATE).mix(parts, seconds=1.0)
 
 
 def test_recordings_that_drift_are_rid_of_what_nobody_hears() -> None:
@@ -88,41 +164,6 @@ def test_recordings_that_drift_are_rid_of_what_nobody_hears() -> None:
 def test_a_program_that_does_not_exist_is_refused(program: int) -> None:
     with pytest.raises(ValueError, match=rf"0 to 127. Got {program}"):
         Renderer(RATE).render(A4, program, seconds=1.0)
-
-
-def test_level_is_the_rms_in_decibels_below_full_scale() -> None:
-    audio = Renderer(RATE).render(A4, 73, seconds=2.0)
-    quiet = at_level(audio, -26.0)
-    # -26 dBFS is an RMS of 10 ** (-26 / 20) = 0.0501
-    assert float(np.sqrt(np.mean(quiet.astype(np.float64) ** 2))) == pytest.approx(0.0501, rel=1e-3)
-    assert np.corrcoef(audio, quiet)[0, 1] == pytest.approx(1.0)
-
-
-def test_a_silent_clip_has_no_level() -> None:
-    with pytest.raises(ValueError, match="must not be silent"):
-        at_level(np.zeros(100, dtype=np.float32), -20.0)
-
-
-def test_a_level_that_would_clip_is_refused() -> None:
-    click = np.zeros(1000, dtype=np.float32)
-    click[0] = 1.0  # RMS -30 dBFS, so that a peak of 1 is passed at -29
-    with pytest.raises(ValueError, match=r"below full scale at -29\.0 dBFS"):
-        at_level(click, -29.0)
-    assert at_level(click, -31.0).max() < 1.0
-
-
-def test_wav_file_is_mono_16_bit_by_two_readers(tmp_path: Path) -> None:
-    audio = at_level(Renderer(RATE).render(A4, 73, seconds=1.0), -20.0)
-    path = tmp_path / "a4.wav"
-    write_wav(path, audio, RATE)
-    info = soundfile.info(path)
-    assert (info.format, info.subtype, info.channels) == ("WAV", "PCM_16", 1)
-    assert (info.samplerate, info.frames) == (RATE, RATE)
-    with wave.open(str(path)) as stream:
-        assert stream.getparams()[:4] == (1, 2, RATE, RATE)
-        samples = np.frombuffer(stream.readframes(RATE), dtype="<i2")
-    np.testing.assert_allclose(samples / 32767, audio, atol=0.6 / 32767)
-    assert path.stat().st_size == 44 + 2 * RATE  # header and samples, no time stamp
 
 
 def test_soundfont_is_read_from_the_installed_package() -> None:
