@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 _RESAMPLES = 1000
+_NAMED = 10  # labels named in a remark; the others are counted
 _SEED = 20230618  # of the resamples; fixed, so that a result can be recomputed
 
 
@@ -220,7 +221,9 @@ def _left_out(labels: Sequence[LabelScore]) -> list[str]:
     without = [each.name for each in labels if None in each.scores.values()]
     if not without:
         return []
-    return [f"{len(without)} of {len(labels)} labels have no score on test: {', '.join(without)}"]
+    more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""
+    named = ", ".join(without[:_NAMED]) + more
+    return [f"{len(without)} of {len(labels)} labels have no score on test: {named}"]
 
 
 def _predictions(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
+from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, roc_auc_score
 
 from marble_eval.grid import GridOutcome, LayerOutcome, Trial
 from marble_eval.registry import load_task
@@ -204,3 +204,65 @@ def test_the_same_outputs_give_the_same_intervals(scores: Scores) -> None:
     again = score_grid(TASK, outcome(), splits(), RULES)
     assert again.metrics == scores.metrics
     assert again.layers == scores.layers
+
+
+def test_recordings_are_scored_besides_by_the_mean_of_their_pieces() -> None:
+    """Three pieces a recording, two of them wrong: the sure right one outweighs them."""
+    recordings = 30
+    truth = np.repeat(np.arange(recordings) % 10, 3)
+    items = [
+        Track(f"{at}", Path("x.wav"), "test", LABELS[label], f"{at // 3}", f"song-{at // 3}")
+        for at, label in enumerate(truth)
+    ]
+    outputs = np.zeros((1, len(items), 10))
+    for at, label in enumerate(truth):
+        outputs[0, at, label if at % 3 == 0 else (label + 1) % 10] = 9.0 if at % 3 == 0 else 1.0
+    given = layer("0", 3.0, 1)
+    chosen = replace(given, seeds=(0,), valid_outputs=given.valid_outputs[:1], test_outputs=outputs)
+    rules = TaskRules(scored="clip", also_scored="recording")
+    found = score_grid(
+        TASK,
+        GridOutcome([], [chosen], chosen, []),
+        {"valid": tracks("valid"), "test": items},
+        rules,
+    )
+    assert list(found.metrics) == [
+        "accuracy", "macro_f1", "accuracy_by_recording", "macro_f1_by_recording"
+    ]  # fmt: skip
+    assert found.metrics["accuracy"].value == pytest.approx(1 / 3)
+    assert found.metrics["accuracy_by_recording"].value == 1.0
+    assert (found.metrics["accuracy"].n, found.metrics["accuracy_by_recording"].n) == (90, 30)
+    of_test = found.predictions[found.predictions["split"] == "test"]
+    assert of_test["recording"].tolist() == [each.recording for each in items]
+
+
+def test_tags_without_a_positive_are_left_out_and_named() -> None:
+    task = load_task("MTGMood")
+    tags = task.spec.labels
+    rng = np.random.default_rng(0)
+    items = {
+        split: [
+            Track(f"{split}{at}", Path("x.wav"), split, tuple(tags[:2]) if at % 2 else (), f"{at}")
+            for at in range(20)
+        ]
+        for split in ("valid", "test")
+    }
+    shape = (1, 20, len(tags))
+    chosen = LayerOutcome(
+        "0", 1e-3, (0,), 0.5, rng.normal(size=shape), rng.normal(size=shape), None
+    )
+    found = score_grid(task, GridOutcome([], [chosen], chosen, []), items, TaskRules())
+    reference = np.array([bool(each.label) for each in items["test"]])
+    outputs = chosen.test_outputs[0]
+    expected = np.mean([roc_auc_score(reference, outputs[:, at]) for at in (0, 1)])
+    assert found.metrics["roc_auc"].value == pytest.approx(expected)
+    assert found.labels[0].scores["roc_auc"] == pytest.approx(
+        roc_auc_score(reference, outputs[:, 0])
+    )
+    assert found.labels[2].scores == {"roc_auc": None, "average_precision": None}
+    assert [each.n for each in found.labels[:3]] == [10, 10, 0]
+    assert found.confusion == ()
+    (remark,) = found.remarks
+    assert remark.startswith(f"54 of 56 labels have no score on test: {tags[2]}, {tags[3]}, ")
+    assert remark.endswith(" and 44 more")
+    assert set(found.predictions["reference"]) == {";".join(tags[:2]), ""}

@@ -154,7 +154,7 @@ def _download(task: Task, root: Path | None, *, dry: bool, keep: bool) -> int:
     from marble_eval.cli.progress import shown
 
     for outcome in carry_out(plan, shown()):
-        sys.stdout.write(f"{outcome}\n")
+        sys.stdout.write(f"{outcome.address}: {outcome.version}\n")
     sys.stdout.write(f"next: marble-eval data verify task={spec.name} task.root={folder}\n")
     return 0
 
@@ -219,8 +219,9 @@ _NOT_DECODED = "; compressed files opened, not decoded (--decode reads them to t
 
 def _label_lines(labels: Mapping[str, Mapping[str, list[int]]]) -> list[str]:
     """Show the counts of labels by split; expected ones in brackets where they differ."""
-    names = list(next(iter(labels.values()), {}))
-    if not any(sum(counts[0] for counts in of_split.values()) for of_split in labels.values()):
+    every = next(iter(labels.values()), {})
+    names = [name for name in every if any(any(each[name]) for each in labels.values())]
+    if not names:
         return []
     width = max(len(each) for each in ("label", *names))
     lines = ["", f"  {'label':<{width}}" + "".join(f"{split:>16}" for split in labels)]

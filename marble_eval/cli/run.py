@@ -144,6 +144,11 @@ def _job(config: dict[str, Any]) -> int:
             f"marble-eval run: name a task, task=NAME, or a suite, suite=NAME, not both. "
             f"{near_misses('', task_names())}"
         )
+    if chosen is not None and (suite["root"] or suite["splits"]):
+        raise SpecError(
+            "marble-eval run: suite.root and suite.splits belong to a suite. "
+            "Take task.root and task.splits with task=NAME."
+        )
     work = load_suite(str(suite["name"])) if chosen is None else load_task(chosen["name"])
     places = suite if chosen is None else chosen
     root, config["splits"] = _folder(places["root"]), _folder(places["splits"])
