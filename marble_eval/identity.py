@@ -153,7 +153,7 @@ def unit_of(
     task : Task
         Card, and the code of its folder.
     data_digest : str
-        See `data_digests`.
+        Of both `data_digests`.
     features : str
         Feature fingerprint: encoder, preprocessing, pooling, number type.
     protocol, rules, probe

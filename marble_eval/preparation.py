@@ -106,7 +106,7 @@ class Preparation:
         """Return the fingerprint of all that can move a score."""
         return unit_of(
             self.task,
-            self.digests[0],
+            digest_of(self.digests),  # groups, which intervals rest on, are in the second
             self.features,
             self.settings.protocol,
             self.rules,

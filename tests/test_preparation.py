@@ -278,3 +278,10 @@ def test_a_survey_that_finds_everything_cached_has_nothing_to_encode(small_task:
     again = _prepared(small_task).survey
     assert (again.cached_clips, again.new_clips) == (48, 0)
     assert len(FeatureStore.open(prepared.store.folder)) == 48
+
+
+def test_other_groups_are_another_run_since_intervals_rest_on_them(small_task: Path) -> None:
+    before = _prepared(small_task).unit
+    table = small_task / "tracks.csv"
+    table.write_text(table.read_text().replace("test-organ-0", "test-organ-1"))
+    assert _prepared(small_task).unit != before
