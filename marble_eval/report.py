@@ -5,6 +5,7 @@ Shares are shown in percent, as the papers print them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from marble_eval.leaderboard import published_value
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from marble_eval.results import MetricScore, Result
 
 _BAR = 40  # characters from 0 to 100 %
+_NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
 
 
 def summary(result: Result, path: Path | None = None) -> str:
@@ -77,8 +79,9 @@ def _caveats(result: Result) -> list[str]:
     lines = [f"  scored {counts.scored} of {counts.expected} test tracks"]
     lines += [f"  deviates: {each}" for each in result.protocol.deviations]
     lines += [f"  note: {each}" for each in result.remarks]
-    if "nc" in result.encoder.licence.lower():
-        lines.append(f"  licence: {result.encoder.licence}; the scores inherit its terms")
+    for what, licence in (("weights", result.encoder.licence), ("data", result.task.licence)):
+        if _NON_COMMERCIAL.search(licence):
+            lines.append(f"  licence of the {what}: {licence}; the scores inherit its terms")
     return lines
 
 

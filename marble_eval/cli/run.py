@@ -190,4 +190,6 @@ def _run_suite(suite: Suite, encoder: Encoder, settings: Settings, *, dry: bool)
     outcomes = run_suite(suite, encoder, settings, shown(), root=settings.root, dry_run=dry)
     sys.stdout.write(f"{suite.name}   {encoder.name}   {settings.protocol.name}\n\n")
     sys.stdout.write(summary_table(outcomes) + "\n")
+    if any(each.finished for each in outcomes):
+        sys.stdout.write(f"\nresults  {settings.results}\n")
     return exit_code(outcomes)
