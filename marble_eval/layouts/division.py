@@ -18,7 +18,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
 from marble_eval.errors import MarbleError, ValidationError
 from marble_eval.layouts.rows import text_of
@@ -82,6 +81,8 @@ def stratified(tracks: Sequence[Track], table: Path) -> dict[str, str]:
     ValidationError
         If validation and test do not get two groups each, which an interval needs.
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 - it takes 0.7 s
+
     ordered = sorted(tracks, key=lambda each: each.id)
     groups = [each.group for each in ordered]
     if len(set(groups)) < _GROUPS:

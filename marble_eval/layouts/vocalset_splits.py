@@ -17,7 +17,6 @@ import re
 from collections.abc import Iterable
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit
 
 SINGERS = {
     "train": ("f1", "f4", "f6", "f9", "m2", "m6", "m7", "m8", "m9"),
@@ -221,6 +220,8 @@ def _singer(recording: str) -> str:
 
 
 def _held_out(positions: set[int], share: float, generator: np.random.RandomState) -> set[int]:
+    from sklearn.model_selection import GroupShuffleSplit  # noqa: PLC0415 - it takes 0.7 s
+
     groups = np.array(sorted(positions))
     splitter = GroupShuffleSplit(n_splits=1, test_size=share, random_state=generator)
     _, held_out = next(splitter.split(groups, groups=groups))
