@@ -37,6 +37,7 @@ from marble_eval.grid.validation import validation_score
 from marble_eval.leaderboard import published_scores
 from marble_eval.registry import Task, load_task, read_card, task_names
 from marble_eval.spec import SPLITS, Label, TaskRules, TaskSpec, Track
+from marble_eval.tracks import groups_astride
 
 TASKS = task_names()
 RATE = 8000
@@ -363,6 +364,8 @@ def test_the_release_s_own_layout_is_read_and_runs(task: Task, tmp_path: Path) -
     spec = dataclasses.replace(task.spec, sizes={}, label_counts={})
     tracks = task.read_tracks(root, spec, lists)
     assert {each.split for each in tracks} == set(SPLITS)
+    assert len({each.id for each in tracks}) == len(tracks), "no track is in two splits"
+    assert groups_astride(tracks) == [], "no artist, song or instrument is in two splits"
     for at, each in enumerate(tracks):
         time = np.arange(RATE) / RATE
         each.path.parent.mkdir(parents=True, exist_ok=True)
