@@ -12,10 +12,10 @@ import hashlib
 import http.client
 import urllib.error
 import urllib.request
-import uuid
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from marble_eval.atomic_file import write_atomically
 from marble_eval.errors import MarbleError, MissingError, SpecError, ValidationError
 from marble_eval.home import home_folder, is_offline
 
@@ -74,7 +74,8 @@ def published_list(spec: TaskSpec, root: Path, given: Path | None, name: str) ->
             )
     content = _checked(_fetch(spec, address, name, root), wanted, address, _by_hand(address, root))
     try:
-        _write(cached, content)
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(cached, content)
     except OSError as error:
         raise MarbleError(
             f"{cached}: cannot be written: {error.strerror}. Set MARBLE_EVAL_HOME to a folder "
@@ -94,17 +95,6 @@ def _checked(content: bytes, wanted: SplitList, where: Path | str, next_step: st
             f"Got {found}. {next_step}."
         )
     return plain
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file so that another process sees it whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _address(spec: TaskSpec, wanted: SplitList) -> str:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "marble_eval"
 
 LAYERS = (
-    ("errors", "home", "progress", "spec", "units"),
+    ("atomic_file", "errors", "home", "progress", "spec", "units"),
     ("audio", "matrix_products", "metrics", "statistics"),
     ("configuration", "encoders", "fingerprint", "kinds", "layouts", "pooling", "tracks"),
     (

@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import uuid
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from marble_eval.atomic_file import write_atomically
 from marble_eval.fingerprint import digest_of
 
 if TYPE_CHECKING:
@@ -43,12 +43,7 @@ def write_receipt(root: Path, name: str, content: dict[str, Any]) -> None:
     """
     path = _path(root, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        written.write_text(json.dumps({"name": name, **content}, indent=1), encoding="utf-8")
-        written.replace(path)
-    finally:
-        written.unlink(missing_ok=True)
+    write_atomically(path, json.dumps({"name": name, **content}, indent=1).encode("utf-8"))
 
 
 def read_receipt(root: Path, name: str) -> dict[str, Any]:

@@ -6,6 +6,10 @@ of the four in a ``task.py``; see `marble_eval.registry`. Every kind has:
 
 - ``LOSS``, a name in `marble_eval.probes.losses`, and ``SCALED``, whether targets are
   standardised for training;
+- ``LABELS``, the labels that every card of the kind has, or None, and ``AGGREGATIONS``,
+  how its clips may become tracks;
+- ``label_of(row, field, spec)``: from a row to a label, or a ValueError;
+- ``outputs(spec)``: how many a probe needs;
 - ``metrics_of(spec)``: every metric, and whether higher is better;
 - ``labels_of(tracks, spec)``: label names where the card gives none;
 - ``columns_of(spec)``: the label columns of a table;

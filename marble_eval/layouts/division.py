@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from marble_eval.atomic_file import write_atomically
 from marble_eval.errors import MarbleError, ValidationError
 from marble_eval.layouts.rows import text_of
 from marble_eval.spec import SPLITS, Track
@@ -167,14 +167,10 @@ def _keep(splits: dict[str, str], path: Path) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(("id", "split"))
     writer.writerows(sorted(splits.items()))
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        part.write_text(stream.getvalue(), encoding="utf-8")
-        part.replace(path)
+        write_atomically(path, stream.getvalue().encode("utf-8"))
     except OSError as error:
         raise MarbleError(
             f"{path}: the division of the table must be kept beside it. Got {error.strerror}. "
             f"Add a 'split' column to the table, or make its folder writable."
         ) from error
-    finally:
-        part.unlink(missing_ok=True)

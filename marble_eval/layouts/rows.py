@@ -5,7 +5,8 @@ A row's faults are gathered, not raised one by one: a user mends a table once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from marble_eval.errors import ValidationError
@@ -68,3 +69,38 @@ def refuse(faults: Sequence[str], path: Path) -> None:
         more = f"\n  and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
         listed = "\n  ".join(faults[:_LISTED])
         raise ValidationError(f"{path}: {len(faults)} rows break a rule:\n  {listed}{more}")
+
+
+def listing_faults(names: Iterable[str], published: Collection[str]) -> list[str]:
+    """Say which rows are not on a published list, there twice, or missing.
+
+    Parameters
+    ----------
+    names : iterable of str
+        What each row is of.
+    published : collection of str
+        What the list has.
+
+    Returns
+    -------
+    list of str
+        One sentence a fault.
+
+    Examples
+    --------
+    >>> listing_faults(["0001"], ["0001", "0002"])
+    ['0002: must have a row, like all of the published list.']
+    """
+    times = Counter(names)
+    return [
+        *(
+            f"{name}: must be on the published list, and in one row. Got {count} rows."
+            for name, count in times.items()
+            if count > 1 or name not in published
+        ),
+        *(
+            f"{name}: must have a row, like all of the published list."
+            for name in published
+            if name not in times
+        ),
+    ]

@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from marble_eval.atomic_file import write_atomically
 from marble_eval.leaderboard.admission import Entry, admit, model_of
 from marble_eval.leaderboard.average import CELLS, Cell, task_average
 from marble_eval.leaderboard.published import PublishedScore, published_scores
 from marble_eval.leaderboard.rows import COLUMNS, Row, published_row, result_rows
-from marble_eval.results import read_result, write_atomically
+from marble_eval.results import read_result
 
 _MODEL = (
     "encoder",

@@ -11,7 +11,6 @@ from marble_eval.results.folder import (
     read_predictions,
     read_result,
     result_folder,
-    write_atomically,
     write_result,
 )
 from marble_eval.results.predictions import check_predictions, output_columns
@@ -65,6 +64,5 @@ __all__ = [
     "read_predictions",
     "read_result",
     "result_folder",
-    "write_atomically",
     "write_result",
 ]

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import re
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marble_eval.atomic_file import write_atomically
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.results import predictions as table
 from marble_eval.results.record import PredictionFile, Result
@@ -125,27 +124,6 @@ def _refuse_to_replace_another(path: Path, result: Result) -> None:
                 f"{path}: must be of {what} {name!r} to be replaced by it. Got {other!r}. "
                 f"Rename one, or keep its results in another folder."
             )
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees the old content or the new, never a part.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder must exist.
-    content : bytes
-        What it is to hold.
-    """
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def read_result(path: Path) -> Result:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.errors import MissingError
 from marble_eval.kinds.key import label_of
 from marble_eval.layouts import Reading, check_root, jsonl, where_to_get
-from marble_eval.layouts.rows import refuse
+from marble_eval.layouts.rows import listing_faults, refuse
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:
@@ -131,15 +130,7 @@ def _audio(root: Path) -> dict[str, Path]:
 def _hold(rows: Sequence[Track], clips: Sequence[_Clip], root: Path) -> None:
     """Refuse rows with other clips, splits, songs or keys than the published ones."""
     known = {each.id: each for each in clips}
-    times = Counter(_name(row) for row in rows)
-    faults = [
-        f"{name}: must be on the published list, and in one row. Got {count} rows."
-        for name, count in times.items()
-        if count > 1 or name not in known
-    ]
-    faults += [
-        f"{name}: must have a row, like all of the published list." for name in known.keys() - times
-    ]
+    faults = listing_faults((_name(row) for row in rows), known)
     for row in rows:
         clip = known.get(_name(row))
         wanted = clip and (clip.split, clip.key, clip.song)

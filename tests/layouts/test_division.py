@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written_is_told(
     def refuse(*arguments: Any, **options: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     told = refusal(MarbleError, tracks_of(["a"] * 10), tmp_path / "tracks.csv")
     assert told == (
         f"{tmp_path / 'tracks.split.csv'}: the division of the table must be kept beside it. Got "

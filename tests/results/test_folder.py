@@ -18,7 +18,6 @@ from marble_eval.results import (
     read_predictions,
     read_result,
     result_folder,
-    write_atomically,
     write_result,
 )
 
@@ -132,22 +131,6 @@ def test_nothing_is_written_when_the_record_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match=r"predictions\.parquet: columns must be"):
         write_result(tmp_path / "a", _result(), _predictions().drop(columns="group"))
     assert not (tmp_path / "a").exists()
-
-
-def test_a_broken_write_leaves_the_old_file_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file = tmp_path / "table.csv"
-    write_atomically(file, b"old")
-
-    def no_space(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", no_space)
-    with pytest.raises(OSError, match="No space left"):
-        write_atomically(file, b"new and longer")
-    assert [each.name for each in tmp_path.iterdir()] == ["table.csv"]
-    assert file.read_bytes() == b"old"
 
 
 def test_a_run_between_the_two_files_is_noticed(tmp_path: Path) -> None:
