@@ -6,6 +6,7 @@ Only a task card may leave things out, so that a card of one's own data can be s
 """
 
 from marble_eval.spec.download import Download
+from marble_eval.spec.frames import FrameRules
 from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.mapping import from_mapping
 from marble_eval.spec.protocol import (
@@ -35,6 +36,7 @@ __all__ = [
     "Download",
     "EngineSpec",
     "Excused",
+    "FrameRules",
     "Label",
     "Layout",
     "ProbeSpec",

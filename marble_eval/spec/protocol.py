@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from marble_eval.spec.frames import FrameRules
+
 Channels = Literal["mean", "first"]
 Resampler = Literal["torchaudio-sinc", "soxr-hq"]
 Scope = Literal["track", "clip"]
@@ -83,6 +85,8 @@ class TaskRules:
         one recording together. Validation and test alike.
     also_scored : {"", "recording"}
         A larger unit whose scores on test are given besides, as ``accuracy_by_recording``.
+    frames : FrameRules or None
+        For kinds with an estimate for every frame; None for the others.
     """
 
     crop_seconds: float | None = None
@@ -99,6 +103,7 @@ class TaskRules:
     batch_of: Literal["tracks", "clips"] = "tracks"
     scored: Unit = "track"
     also_scored: Literal["", "recording"] = ""
+    frames: FrameRules | None = None
 
     def __post_init__(self) -> None:
         _check_seconds(self)
