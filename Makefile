@@ -30,7 +30,7 @@ types: $(READY)
 # tinysoundfont alone without its dependencies: PyAudio is for live playing and wants a compiler.
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[demo,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps tinysoundfont
 	touch $(READY)
 

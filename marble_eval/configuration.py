@@ -7,6 +7,7 @@ Hydra refuses it: YAML readers take the last one without a word.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -211,8 +212,11 @@ def settings_of(
     (1234,)
     """
     defaults = run_defaults()
-    known = ("layers", "seeds", "seed", "missing", "features", "force")
+    known = ("layers", "seeds", "seed", "missing", "features", "frames", "force")
     values: dict[str, Any] = {name: defaults[name] for name in known} | {"splits": None} | choices
+    for name in ("features", "frames"):  # a choice of one is no choice of the others
+        if isinstance(values[name], Mapping):
+            values[name] = {**defaults[name], **values[name]}
     return from_mapping(
         Settings,
         values

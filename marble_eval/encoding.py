@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.errors import MarbleError
 from marble_eval.features.extraction import Extraction, Job, extract
+from marble_eval.features.store import FeatureStore
 from marble_eval.features.survey import Unusable
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from marble_eval.features.store import FeatureStore
     from marble_eval.preparation import Preparation
     from marble_eval.progress import Progress
 
@@ -65,8 +65,6 @@ class Encoded(NamedTuple):
     ----------
     prepared : Preparation
         Without the tracks that could not be decoded.
-    features : StoredFeatures of np.ndarray [shape=(clip, layer, width)]
-        By the digest of the audio.
     clips_encoded : int
         Clips that went through the encoder now.
     seconds : float
@@ -74,13 +72,20 @@ class Encoded(NamedTuple):
     """
 
     prepared: Preparation
-    features: StoredFeatures
     clips_encoded: int
     seconds: float
 
+    @property
+    def features(self) -> StoredFeatures:
+        """Return the pooled features (clip, layer, width), by the digest of the audio."""
+        store = self.prepared.plan.store
+        if not isinstance(store, FeatureStore):
+            raise TypeError("every frame is kept: there are no pooled features.")
+        return StoredFeatures(store, _audio(self.prepared))
+
 
 def encode_tracks(prepared: Preparation, progress: Progress) -> Encoded:
-    """Fill the cache where needed and read all features.
+    """Fill the cache where needed, and read all of it once to know that it is whole.
 
     Parameters
     ----------
@@ -103,21 +108,20 @@ def encode_tracks(prepared: Preparation, progress: Progress) -> Encoded:
     """
     extraction = _fill(prepared, prepared.survey.new_clips, progress)
     prepared = _without_lost(prepared, extraction)
-    features, damaged = _read(prepared)
+    damaged = _damaged(prepared)
     encoded, seconds = extraction.encoded, extraction.seconds
     if damaged:
         progress.say(f"{len(damaged)} cached tracks fail their checksum; they are encoded again")
-        lost_clips = sum(_lost_clips(prepared, each) for each in damaged)
-        repair = _fill(prepared, lost_clips, progress)
+        repair = _fill(prepared, sum(damaged.values()), progress)
         prepared = _without_lost(prepared, repair)
         encoded, seconds = encoded + repair.encoded, seconds + repair.seconds
-        features, damaged = _read(prepared)
+        damaged = _damaged(prepared)
     if damaged:
         raise MarbleError(
-            f"{prepared.store.folder}: {len(damaged)} records fail their checksum though they "
+            f"{prepared.plan.store.folder}: {len(damaged)} records fail their checksum though they "
             f"were just written. Check the disk, or set MARBLE_EVAL_HOME to another one."
         )
-    return Encoded(prepared, features, encoded, seconds)
+    return Encoded(prepared, encoded, seconds)
 
 
 def _fill(prepared: Preparation, expected_clips: int, progress: Progress) -> Extraction:
@@ -125,16 +129,15 @@ def _fill(prepared: Preparation, expected_clips: int, progress: Progress) -> Ext
     jobs = {
         digests[each.id]: Job(digests[each.id], each.path)
         for each in prepared.survey.usable
-        if not prepared.store.is_complete(digests[each.id])
+        if not prepared.plan.store.is_complete(digests[each.id])
     }
     if not jobs:
         return Extraction()
     return extract(
         list(jobs.values()),
         prepared.encoder,
-        prepared.store,
-        prepared.windowing,
-        normalise=prepared.normalise,
+        prepared.plan.store,
+        prepared.plan.cuts,
         expected_clips=expected_clips,
         engine=prepared.settings.engine,
         progress=progress,
@@ -161,12 +164,16 @@ def _without_lost(prepared: Preparation, extraction: Extraction) -> Preparation:
     )
 
 
-def _lost_clips(prepared: Preparation, audio: str) -> int:
-    return (prepared.store.clip_count(audio) or 1) - prepared.store.stored_clips(audio)
+def _audio(prepared: Preparation) -> dict[str, None]:
+    """Name the audio of all tracks, each once, in order."""
+    return dict.fromkeys(prepared.survey.digests[each.id] for each in prepared.survey.usable)
 
 
-def _read(prepared: Preparation) -> tuple[StoredFeatures, list[str]]:
-    """Read every record once, to know that it is whole; name the audio whose is not."""
-    wanted = dict.fromkeys(prepared.survey.digests[t.id] for t in prepared.survey.usable)
-    damaged = [audio for audio in wanted if prepared.store.read(audio) is None]
-    return StoredFeatures(prepared.store, wanted.keys() - damaged), damaged
+def _damaged(prepared: Preparation) -> dict[str, int]:
+    """Count the lost clips of the audio whose features are not as they were written."""
+    store, lost = prepared.plan.store, {}
+    for each in _audio(prepared):
+        clips = store.clip_count(each) or 1  # asked first: of a damaged track it is forgotten
+        if not store.is_whole(each):
+            lost[each] = clips - store.stored_clips(each)
+    return lost

@@ -21,14 +21,17 @@ if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
     from marble_eval.features.survey import Survey, Unusable
     from marble_eval.registry import Task
-    from marble_eval.spec import ProbeSpec, ProtocolSpec, Settings, TaskRules, Track
+    from marble_eval.spec import FrameRules, ProbeSpec, ProtocolSpec, Settings, TaskRules, Track
 
 # Raised when training, choice or scoring changes in a way that can move a score.
 METHOD_VERSION = 2
 
 
 def deviations_of(
-    protocol: ProtocolSpec, unusable: Sequence[Unusable], task: Task
+    protocol: ProtocolSpec,
+    unusable: Sequence[Unusable],
+    task: Task,
+    frames: FrameRules | None = None,
 ) -> tuple[str, ...]:
     """Say how a run departs from its protocol.
 
@@ -40,6 +43,8 @@ def deviations_of(
         Tracks left out, those that the card excuses included.
     task : Task
         Its card excuses tracks that a published variant lacks.
+    frames : FrameRules, optional
+        The rules of its frames, as run.
 
     Returns
     -------
@@ -53,6 +58,7 @@ def deviations_of(
         for field in dataclasses.fields(preset)
         if getattr(protocol, field.name) != getattr(preset, field.name)
     ]
+    found += _otherwise(frames, task.rules(protocol.rules).frames, protocol.name)
     excused = {each.id for each in task.spec.may_lack}
     for split in SPLITS:
         lost = [
@@ -63,6 +69,18 @@ def deviations_of(
             of_all = "" if size is None else f" of {size}"
             found.append(f"{len(lost)}{of_all} {split} tracks left out")
     return tuple(found)
+
+
+def _otherwise(run: FrameRules | None, card: FrameRules | None, protocol: str) -> list[str]:
+    """Say which rules of frames are not the card's."""
+    if run is None or card is None:
+        return []
+    return [
+        f"frames.{field.name} is {getattr(run, field.name)}, "
+        f"{protocol} has {getattr(card, field.name)}"
+        for field in dataclasses.fields(run)
+        if getattr(run, field.name) != getattr(card, field.name)
+    ]
 
 
 def track_of(
@@ -106,8 +124,11 @@ def variant_of(
     precision = getattr(encoder, "precision", "float32")
     if precision != "float32":
         parts.append(f"precision={precision}")
-    if settings.features != defaults["features"]:
-        parts.append(f"features={settings.features}")
+    usual = defaults["features"]
+    if settings.features.dtype != usual["dtype"]:
+        parts.append(f"features={settings.features.dtype}")
+    if settings.features.frame_rate != usual["frame_rate"]:
+        parts.append(f"frames={settings.features.frame_rate:g}")
     if deviations:
         parts.append(f"deviates={digest_of(list(deviations))[:6]}")
     return ",".join(parts)

@@ -13,14 +13,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from marble_eval.audio import windowing_fingerprint
-from marble_eval.encoders import Encoder, normalises
+from marble_eval.encoders import Encoder
 from marble_eval.errors import MissingError, SpecError
-from marble_eval.features.store import FeatureStore
+from marble_eval.feature_plan import FeaturePlan, feature_plan
 from marble_eval.features.survey import Survey, Unusable, survey
 from marble_eval.fingerprint import digest_of
 from marble_eval.grid import layer_choices
-from marble_eval.home import home_folder
 from marble_eval.identity import data_digests, deviations_of, unit_of, variant_of
 from marble_eval.results import result_folder
 from marble_eval.spec import SPLITS
@@ -34,7 +32,7 @@ from marble_eval.task_data import (
 if TYPE_CHECKING:
     from marble_eval.progress import Progress
     from marble_eval.registry import Task
-    from marble_eval.spec import Settings, TaskRules, Track, Windowing
+    from marble_eval.spec import Settings, TaskRules, Track
 
 _LISTED = 20  # files named in a message; the others are counted
 
@@ -49,10 +47,8 @@ class Preparation:
         What was asked for.
     rules : TaskRules
         The card's block for the protocol.
-    windowing : Windowing
-        How tracks become clips.
-    normalise : bool
-        Whether the waveform is normalised.
+    plan : FeaturePlan
+        How tracks become features, and where those are.
     layers : mapping of str to tuple of int
         What each probe reads.
     seeds : tuple of int
@@ -61,10 +57,6 @@ class Preparation:
         Every track of the task.
     survey : Survey
         Usable and unusable tracks.
-    store : FeatureStore
-        Where the features are.
-    features : str
-        Feature fingerprint.
     said : tuple of str
         What the task's own code says of this copy of the data.
     """
@@ -73,14 +65,11 @@ class Preparation:
     encoder: Encoder
     settings: Settings
     rules: TaskRules
-    windowing: Windowing
-    normalise: bool
+    plan: FeaturePlan
     layers: dict[str, tuple[int, ...]]
     seeds: tuple[int, ...]
     tracks: list[Track]
     survey: Survey
-    store: FeatureStore
-    features: str
     said: tuple[str, ...]
 
     @property
@@ -94,7 +83,9 @@ class Preparation:
     @property
     def deviations(self) -> tuple[str, ...]:
         """Return how the run departs from its protocol."""
-        return deviations_of(self.settings.protocol, self.survey.unusable, self.task)
+        return deviations_of(
+            self.settings.protocol, self.survey.unusable, self.task, self.rules.frames
+        )
 
     @property
     def digests(self) -> tuple[str, str]:
@@ -107,7 +98,7 @@ class Preparation:
         return unit_of(
             self.task,
             digest_of(self.digests),  # groups, which intervals rest on, are in the second
-            self.features,
+            self.plan.fingerprint,
             self.settings.protocol,
             self.rules,
             self.settings.probe,
@@ -181,62 +172,38 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
     ValidationError
         If the data does not follow the card.
     """
-    protocol = settings.protocol
-    rules = task.spec.rules(protocol.rules)
-    if rules is None:
-        raise SpecError(
-            f"{task.folder / 'task.yaml'}: 'protocols' must have a block {protocol.rules!r} for "
-            f"the protocol {protocol.name}. It has {', '.join(task.spec.protocols)}."
-        )
-    windowing = protocol.windowing(rules)
-    normalise = normalises(encoder, protocol.rules)
-    layers = layer_choices(encoder.layers, settings.layers, protocol)
+    rules = _rules(task, settings)
+    layers = layer_choices(encoder.layers, settings.layers, settings.protocol)
+    plan = feature_plan(encoder, settings.features, settings.protocol, rules, layers)
     task, tracks = task_tracks(task, settings.root, settings.splits)
-    about = {
-        "encoder": encoder.fingerprint(),
-        # Resampling is done here, so the rate counts whatever the encoder digests.
-        "sample_rate": encoder.sample_rate,
-        "layers": len(encoder.layers),
-        "width": encoder.width,
-        "windowing": windowing_fingerprint(windowing),
-        "normalised": normalise,
-        "pooling": "clip mean",
-    }
-    features = digest_of({**about, "dtype": settings.features})
-    store = FeatureStore(
-        home_folder() / "features" / features,
-        layers=len(encoder.layers),
-        width=encoder.width,
-        dtype=settings.features,
-        about={"name": encoder.name, **about},
-    )
     surveyed = survey(
-        tracks,
-        store,
-        windowing,
-        sample_rate=encoder.sample_rate,
-        minimum_samples=int(getattr(encoder, "minimum_samples", 1)),
-        readers=settings.engine.readers,
-        progress=progress,
+        tracks, plan.store, plan.cuts, readers=settings.engine.readers, progress=progress
     )
     _settle(surveyed, task, settings)
     check_splits_differ(surveyed.usable, surveyed.digests, task)
-    check_scorable(surveyed.usable, task)
+    check_scorable(surveyed.usable, task, rules)
     return Preparation(
         task=task,
         encoder=encoder,
         settings=settings,
         rules=rules,
-        windowing=windowing,
-        normalise=normalise,
+        plan=plan,
         layers=layers,
         seeds=settings.seed_list,
         tracks=tracks,
         survey=surveyed,
-        store=store,
-        features=features,
         said=tuple(reader_remarks(task, settings.root, settings.splits)),
     )
+
+
+def _rules(task: Task, settings: Settings) -> TaskRules:
+    """Return the card's rules, with what the run does otherwise."""
+    rules = task.rules(settings.protocol.rules)
+    try:
+        frames = rules.frames and settings.frames.over(rules.frames)
+    except ValueError as error:
+        raise SpecError(f"frames: {error}") from None
+    return replace(rules, frames=frames)
 
 
 def _settle(surveyed: Survey, task: Task, settings: Settings) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from marble_eval.results import MetricScore, Result
 
+_ALL = 0.9995  # a ceiling that is printed as 100.0
 _BAR = 40  # characters from 0 to 100 %
 _NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
 
@@ -77,12 +78,26 @@ def _choice_lines(result: Result) -> list[str]:
 def _caveats(result: Result) -> list[str]:
     counts = result.counts
     lines = [f"  scored {counts.scored} of {counts.expected} test tracks"]
+    lines += _ceilings(result)
     lines += [f"  deviates: {each}" for each in result.protocol.deviations]
     lines += [f"  note: {each}" for each in result.remarks]
     for what, licence in (("weights", result.encoder.licence), ("data", result.task.licence)):
         if _NON_COMMERCIAL.search(licence):
             lines.append(f"  licence of the {what}: {licence}; the scores inherit its terms")
     return lines
+
+
+def _ceilings(result: Result) -> list[str]:
+    """Say what the frame rate alone allows, where that is less than everything."""
+    rate = result.features.frame_rate
+    below = [
+        f"{name} {100 * each.ceiling:.1f}"
+        for name, each in result.metrics.items()
+        if each.ceiling is not None and each.ceiling < _ALL
+    ]
+    if rate is None or not below:
+        return []
+    return [f"  at most, with {rate:g} frames a second: {', '.join(below)}"]
 
 
 def layer_curve(result: Result) -> str:

@@ -7,35 +7,28 @@ it keeps no state, gives back train mode and random state, and never exits.
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-import torch
-
+from marble_eval.budget import check_budget
 from marble_eval.configuration import settings_of
-from marble_eval.encoding import StoredFeatures, encode_tracks
 from marble_eval.errors import MarbleError, MissingError, ValidationError
-from marble_eval.examples import examples_of, target_scale, training_unit
-from marble_eval.grid import GridPlan, run_grid
+from marble_eval.forecast import announcements, outlook
+from marble_eval.frame_run import run_frames
+from marble_eval.pooled_run import run_pooled
 from marble_eval.preparation import Preparation, prepare
-from marble_eval.probes import ProbeData
 from marble_eval.progress import Silence
 from marble_eval.record import make_result
 from marble_eval.registry import Task, check_encoder, load_encoder, load_task
-from marble_eval.results import Cost, Result, read_result, write_result
+from marble_eval.results import Result, read_result, write_result
 from marble_eval.results.folder import FILE
-from marble_eval.scoring import score_grid
-from marble_eval.spec import SPLITS, Settings
+from marble_eval.spec import Settings
 from marble_eval.undisturbed import undisturbed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from marble_eval.encoders import Encoder
     from marble_eval.progress import Progress
-    from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec, Track
+    from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec
 
 
 class Finished(NamedTuple):
@@ -85,8 +78,8 @@ def evaluate(
     progress : Progress, optional
         Who is told how far it has got; nobody otherwise.
     **choices : object
-        ``layers``, ``seeds``, ``seed``, ``missing``, ``features``, ``force`` and
-        ``splits``, as on the command line; defaults in `configs/run.yaml`.
+        ``layers``, ``seeds``, ``seed``, ``missing``, ``features``, ``frames``,
+        ``force`` and ``splits``, as on the command line; defaults in `configs/run.yaml`.
 
     Returns
     -------
@@ -157,25 +150,11 @@ def forecast(task: Task, encoder: Encoder, settings: Settings, progress: Progres
     Returns
     -------
     str
-        Tracks, clips, bytes, probes, licence, conformity and where the result goes.
+        Tracks, clips, bytes, hours, probes, licence, conformity and where the result goes.
     """
     with undisturbed(encoder):
         prepared = prepare(task, encoder, settings, progress)
-    rates = prepared.rules.learning_rates or settings.protocol.learning_rates
-    settings_each = settings.probe.inverse_penalties or rates
-    probes = len(prepared.layers) * (len(settings_each) + len(prepared.seeds) - 1)
-    sizes = ", ".join(
-        f"{split} {sum(each.split == split for each in prepared.survey.usable)}" for split in SPLITS
-    )
-    lines = [
-        f"{task.spec.name}@{task.spec.version}: {sizes}; licence: {task.spec.licence}",
-        f"{encoder.name} ({getattr(encoder, 'revision', 'unversioned')}): {len(encoder.layers)} "
-        f"layers of width {encoder.width}; licence: {getattr(encoder, 'licence', 'not stated')}",
-        *_announcements(prepared),
-        f"{probes} probes ({len(prepared.layers)} layers, seeds {prepared.seeds})",
-        f"{settings.protocol.name}: "
-        + ("; ".join(prepared.deviations) if prepared.deviations else "conforms"),
-    ]
+    lines = outlook(prepared)
     if prepared.folder is not None:
         there = "is there already" if _finished(prepared) else "is to be made"
         lines.append(f"{prepared.folder / FILE} {there}")
@@ -195,79 +174,15 @@ def _finished(prepared: Preparation) -> Finished | None:
 
 
 def _run(prepared: Preparation, progress: Progress) -> Finished:
-    for sentence in _announcements(prepared):
+    check_budget(prepared)
+    for sentence in announcements(prepared):
         progress.say(sentence)
-    encoded = encode_tracks(prepared, progress)
-    prepared = encoded.prepared
-    data, items, scale = _probe_data(prepared, encoded.features)
-    started = time.perf_counter()
-    outcome = run_grid(
-        GridPlan(
-            task=prepared.task,
-            layers=prepared.layers,
-            layer_names=tuple(prepared.encoder.layers),
-            probe=prepared.settings.probe,
-            protocol=prepared.settings.protocol,
-            rules=prepared.rules,
-            seeds=prepared.seeds,
-            engine=prepared.settings.engine,
-            device=prepared.device,
-        ),
-        data,
-        progress,
-    )
-    train_seconds = time.perf_counter() - started
-    outcome = outcome.rescaled(*scale)
-    scores = score_grid(prepared.task, outcome, items, prepared.rules)
-    clips = sum(each.features.shape[1] for each in data.values())
-    cost = Cost(
-        extract_seconds=encoded.seconds,
-        train_seconds=train_seconds,
-        clips_encoded=encoded.clips_encoded,
-        clips_cached=max(0, clips - encoded.clips_encoded),
-        feature_bytes=clips * prepared.store.record_bytes,
-    )
-    remarks = [*prepared.remarks, *outcome.remarks, *scores.remarks]
-    result = make_result(prepared, scores, cost, clips, remarks)
+    work = run_frames if prepared.task.kind.FRAMES else run_pooled
+    worked = work(prepared, progress)
+    remarks = [*worked.prepared.remarks, *worked.remarks]
+    result = make_result(worked.prepared, worked.scores, worked.cost, worked.clips, remarks)
     if prepared.folder is None:
         return Finished(result, None, was_there=False)
-    path = write_result(prepared.folder, result, scores.predictions)
+    folder = worked.prepared.folder or prepared.folder
+    path = write_result(folder, result, worked.scores.predictions)
     return Finished(read_result(path), path, was_there=False)
-
-
-def _announcements(prepared: Preparation) -> list[str]:
-    """Say what is about to be encoded, and what is odd about the data."""
-    found = prepared.survey
-    megabytes = found.new_clips * prepared.store.record_bytes / 1e6
-    return [
-        *prepared.remarks,
-        f"{len(found.usable)} tracks: {found.cached_clips} clips from the cache, {found.new_clips}"
-        f" to encode, {megabytes:.1f} MB to write",
-    ]
-
-
-def _probe_data(
-    prepared: Preparation, stored: StoredFeatures
-) -> tuple[dict[str, ProbeData], dict[str, Sequence[Track]], tuple[np.ndarray, np.ndarray]]:
-    """Arrange the examples of each split, on the device; targets standardised if need be."""
-    task, digests, rules = prepared.task, prepared.survey.digests, prepared.rules
-    data: dict[str, ProbeData] = {}
-    items: dict[str, Sequence[Track]] = {}
-    mean, deviation = np.zeros(1), np.ones(1)
-    for split in SPLITS:  # training first: its targets give the scale
-        of_split = [each for each in prepared.survey.usable if each.split == split]
-        clips = {each.id: stored.clips(digests[each.id]) for each in of_split}
-        unit = training_unit(rules) if split == "train" else rules.scored
-        examples = examples_of(of_split, clips, lambda each: stored[digests[each.id]], unit)
-        targets = task.encode(examples.items, task.spec)
-        if task.kind.SCALED:
-            if split == "train":
-                mean, deviation = target_scale(targets, task.spec.labels)
-            targets = (targets - mean) / deviation
-        data[split] = ProbeData(
-            features=torch.from_numpy(examples.features).to(prepared.device),
-            clips=torch.from_numpy(examples.clips).to(prepared.device),
-            targets=torch.from_numpy(targets).to(prepared.device),
-        )
-        items[split] = examples.items
-    return data, items, (mean, deviation)

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from marble_eval.spec import TaskRules, Track
 
 LEVEL = 0.95
-_RESAMPLES = 1000
+RESAMPLES = 1000
 _NAMED = 10  # labels named in a remark; the others are counted
-_SEED = 20230618  # of the resamples; fixed, so that a result can be recomputed
+SEED = 20230618  # of the resamples; fixed, so that a result can be recomputed
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class _Split:
         self._task = task
         self.reference = np.asarray(task.encode(tracks, task.spec))
         groups = np.array([each.group for each in tracks])
-        self._weights = bootstrap_weights(groups, resamples=_RESAMPLES, seed=_SEED)
+        self._weights = bootstrap_weights(groups, resamples=RESAMPLES, seed=SEED)
 
     def estimates(self, outputs: np.ndarray) -> list[np.ndarray]:
         """Decode the outputs (seed, track, output) of each seed."""
@@ -174,6 +174,7 @@ def _metrics(task: Task, test: _Split, outputs: np.ndarray) -> dict[str, MetricS
             n=len(test.reference),
             seed_values=tuple(values[name]),
             seed_spread=float(np.std(values[name], ddof=1)) if len(values[name]) > 1 else 0.0,
+            ceiling=None,
         )
     return scores
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from marble_eval.errors import ValidationError
 from marble_eval.examples import target_scale
 from marble_eval.home import home_folder
+from marble_eval.spec import SPLITS
 from marble_eval.splits import published_list
 from marble_eval.tracks import check_tracks
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from marble_eval.registry import Task
-    from marble_eval.spec import TaskSpec, Track
+    from marble_eval.spec import FrameRules, TaskRules, TaskSpec, Track
 
 _LISTED = 20  # pairs named in a message; the others are counted
 
@@ -198,7 +199,7 @@ def shared_audio(tracks: Sequence[Track], digests: Mapping[str, str]) -> list[st
     return shared
 
 
-def check_scorable(tracks: Sequence[Track], task: Task) -> None:
+def check_scorable(tracks: Sequence[Track], task: Task, rules: TaskRules) -> None:
     """Refuse data from which nothing can be learnt or scored, before anything is encoded.
 
     Parameters
@@ -207,6 +208,8 @@ def check_scorable(tracks: Sequence[Track], task: Task) -> None:
         Tracks with usable audio.
     task : Task
         The task, with its labels.
+    rules : TaskRules
+        As run.
 
     Raises
     ------
@@ -214,6 +217,9 @@ def check_scorable(tracks: Sequence[Track], task: Task) -> None:
         If all tracks are of one class, a dimension does not vary in training, or a
         metric has no value on validation or test even for a perfect estimate.
     """
+    if rules.frames is not None:
+        _check_references(tracks, task, rules.frames)
+        return
     if task.kind.LOSS == "cross-entropy" and len({each.label for each in tracks}) < 2:
         raise ValidationError(
             f"{task.spec.name}: the tracks must be of two or more classes. "
@@ -232,6 +238,22 @@ def check_scorable(tracks: Sequence[Track], task: Task) -> None:
                 f"{task.spec.name}: the {split} split, {len(of_split)} tracks, cannot be scored: "
                 f"{error}"
             ) from None
+
+
+def _check_references(tracks: Sequence[Track], task: Task, rules: FrameRules) -> None:
+    """Refuse splits in whose references there is nothing to be found."""
+    kind, spec = task.kind, replace(task.spec, metrics=(task.spec.main_metric,))
+    for split in SPLITS:
+        found = 0.0
+        for each in tracks:
+            if each.split == split and not found:
+                reference = kind.annotation_of(str(each.label))
+                found += float(task.score(reference, reference, spec, rules)[0, 1])
+        if not found:
+            raise ValidationError(
+                f"{task.spec.name}: the {split} split must have references that "
+                f"{task.spec.main_metric} can be computed of. Got none in its tracks."
+            )
 
 
 def _is_excused(track: Track, task: Task) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from marble_eval.errors import ValidationError, near_misses
-from marble_eval.spec import SPLITS, Excused, TaskSpec, Track
+from marble_eval.spec import SPLITS, Annotation, Excused, TaskSpec, Track
 
 _NAMED = 5  # examples of one fault; the others are counted
 
@@ -168,7 +168,9 @@ def _ids(tracks: Sequence[Excused]) -> str:
 
 
 def label_names(track: Track) -> tuple[str, ...]:
-    """Return the names of the labels that a track has; none where it has numbers."""
+    """Return the names of the labels that a track has; none where it has numbers or events."""
+    if isinstance(track.label, Annotation):
+        return ()
     if isinstance(track.label, str):
         return (track.label,)
     return tuple(each for each in track.label if isinstance(each, str))

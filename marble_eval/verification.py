@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from marble_eval.annotations import SLACK_SECONDS, end_of
 from marble_eval.audio import UnusableAudio, cheap_to_read, inspect, read
 from marble_eval.fingerprint import file_digest
-from marble_eval.spec import SPLITS
+from marble_eval.spec import SPLITS, Annotation
 from marble_eval.task_data import default_root, labelled_tracks, reader_remarks, shared_audio
 from marble_eval.tracks import counted_tracks, groups_astride, label_names, track_faults
 
@@ -172,7 +173,10 @@ def verify(
         labels=_labels(there, task.spec),
         missing=tuple(each for each in lost if each.reason == "missing"),
         unreadable=tuple(each for each in lost if each.reason != "missing"),
-        wrong_length=_wrong_length(there, looked, task.spec),
+        wrong_length=(
+            *_wrong_length(there, looked, task.spec),
+            *_too_short(there, looked, task),
+        ),
         excused=excused,
         extra=_extra(folder, tracks),
         astride=tuple(groups_astride(tracks)),
@@ -222,7 +226,9 @@ def _labels(tracks: Sequence[Track], spec: TaskSpec) -> dict[str, dict[str, list
         counts = Counter(name for each in of_split for name in label_names(each))
         published = spec.label_counts.get(split, ())
         table[split] = {
-            label: [counts[label], *published[at : at + 1]] for at, label in enumerate(spec.labels)
+            label: [counts[label], *published[at : at + 1]]
+            for at, label in enumerate(spec.labels)
+            if not any(isinstance(each.label, Annotation) for each in tracks)
         }
     return table
 
@@ -240,6 +246,18 @@ def _wrong_length(
         <= (seconds := looked[each.id].seconds)
         <= longest + _TOLERANCE_SECONDS
     )
+
+
+def _too_short(
+    tracks: Sequence[Track], looked: Mapping[str, _Looked], task: Task
+) -> list[Faulty]:
+    """Find audio that ends before what is annotated in it."""
+    found = []
+    for each in tracks if task.kind.FRAMES else ():
+        end, seconds = end_of(task.kind.annotation_of(str(each.label))), looked[each.id].seconds
+        if end > seconds + SLACK_SECONDS:
+            found.append(_faulty(each, f"{seconds:.2f} s, annotated to {end:.2f} s"))
+    return found
 
 
 def _extra(root: Path, tracks: Sequence[Track]) -> tuple[str, ...]:

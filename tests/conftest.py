@@ -1,4 +1,4 @@
-"""Data that several tests share: a GTZAN-shaped folder and a small task folder."""
+"""Data that several tests share: a GTZAN-shaped folder and two small task folders."""
 
 from __future__ import annotations
 
@@ -106,6 +106,29 @@ def write_small_task(root: Path, *, seed: int = 0) -> Path:
                 name = f"{split}_{label}_{take}.wav"
                 soundfile.write(root / name, tone(at, 0.8, 22050, rng), 22050)
                 rows.append(f"{name},{label},{split},{split}-{label}-{take}")
+    (root / "tracks.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def write_click_task(root: Path, *, tracks: int = 8, seconds: float = 6.0) -> Path:
+    """Write a task folder of beats: clicks at steady tempi, every fourth one higher."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "task.yaml").write_text("name: Clicks\nkind: beat\n")
+    rng = np.random.default_rng(0)
+    rows, rate = ["path,beats,split"], 24000
+    time = np.arange(rate // 20) / rate
+    for number in range(tracks):
+        beats = np.arange(rng.uniform(0, 0.5), seconds - 0.1, 60 / rng.uniform(80, 160))
+        audio = 0.01 * rng.standard_normal(round(seconds * rate))
+        for at, beat in enumerate(beats):
+            click = np.exp(-80 * time) * np.sin(2 * np.pi * (900 if at % 4 else 1500) * time)
+            start = round(beat * rate)
+            audio[start : start + len(time)] += 0.5 * click[: len(audio) - start]
+        soundfile.write(root / f"{number}.wav", audio, rate)
+        lines = [f"{beat:.6f}\t{at % 4 + 1}\n" for at, beat in enumerate(beats)]
+        (root / f"{number}.beats").write_text("".join(lines))
+        split = ("train", "train", "valid", "test")[number % 4]
+        rows.append(f"{number}.wav,{number}.beats,{split}")
     (root / "tracks.csv").write_text("\n".join(rows) + "\n")
     return root
 

@@ -18,15 +18,17 @@ from marble_eval.configuration import load_engine, load_probe, load_protocol, ru
 from marble_eval.encoders.mel import load_mel
 from marble_eval.encoding import Encoded, encode_tracks
 from marble_eval.errors import MarbleError, MissingError
+from marble_eval.features.frame_store import FrameStore
 from marble_eval.features.store import FeatureStore
 from marble_eval.fingerprint import file_digest, weights_digest
 from marble_eval.preparation import Preparation, prepare
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
 from marble_eval.spec import Settings, from_mapping
-from tests.conftest import write_small_task
+from tests.conftest import write_click_task, write_small_task
 
 RATE = 22050
+FLOAT32 = run_defaults()["features"] | {"dtype": "float32"}
 
 
 class Weighted:
@@ -66,7 +68,7 @@ def _prepared(
     folder: Path, encoder: Any, progress: Silence | None = None, **changes: Any
 ) -> Preparation:
     defaults = run_defaults()
-    names = ("layers", "seeds", "seed", "missing", "features", "force")
+    names = ("layers", "seeds", "seed", "missing", "features", "frames", "force")
     values = {name: defaults[name] for name in names} | {
         "root": None,
         "splits": None,
@@ -116,7 +118,7 @@ def test_features_are_the_encoders_on_every_file(small_task: Path) -> None:
 
 def test_features_of_mel_are_librosas_whatever_the_batch(small_task: Path) -> None:
     encoder = load_mel(name="mel", sample_rate=RATE, n_fft=1024, hop_length=294, n_mels=16)
-    encoded = _encode(small_task, encoder, features="float32")
+    encoded = _encode(small_task, encoder, features=FLOAT32)
     track = encoded.prepared.survey.usable[7]
     audio, _ = soundfile.read(track.path, dtype="float32")
     alone = encoder.hidden_states(torch.from_numpy(audio)[None]).mean(dim=2).numpy()
@@ -161,7 +163,7 @@ def test_one_changed_weight_and_another_number_type_are_misses(small_task: Path)
     _encode(small_task, changed)
     assert changed.clips == 48
     whole = Weighted()
-    encoded = _encode(small_task, whole, features="float32")
+    encoded = _encode(small_task, whole, features=FLOAT32)
     assert {each.dtype for each in encoded.features.values()} == {np.dtype("float32")}
     assert whole.clips == 48
 
@@ -184,12 +186,12 @@ def test_the_same_bytes_under_two_names_are_encoded_once(small_task: Path) -> No
     assert len(encoded.prepared.survey.usable) == 48
 
 
-def _damage(store: FeatureStore, fault: str) -> None:
+def _damage(store: FeatureStore | FrameStore, fault: str) -> None:
     data, index = store.folder / "data.bin", store.folder / "index.jsonl"
     if fault == "data.bin deleted":
         data.unlink()
     elif fault == "data.bin cut":
-        os.truncate(data, 20 * store.record_bytes + 1)
+        os.truncate(data, 20 * store.row_bytes + 1)
     elif fault == "index.jsonl deleted":
         index.unlink()
     else:
@@ -213,7 +215,7 @@ def test_damaged_features_are_encoded_again_and_no_others(
     small_task: Path, fault: str, clips: int
 ) -> None:
     first = _encode(small_task, Weighted())
-    store, before = first.prepared.store, dict(first.features)
+    store, before = first.prepared.plan.store, dict(first.features)
     _damage(store, fault)
     if fault != "index.jsonl deleted":
         assert FeatureStore.open(store.folder).verify().damaged == clips
@@ -230,7 +232,7 @@ def test_damaged_features_are_encoded_again_and_no_others(
 
 
 def test_a_damaged_description_costs_nothing(small_task: Path) -> None:
-    store = _encode(small_task, Weighted()).prepared.store
+    store = _encode(small_task, Weighted()).prepared.plan.store
     (store.folder / "about.json").write_text("{")
     encoder = Weighted()
     assert len(_encode(small_task, encoder).features) == 48
@@ -286,7 +288,7 @@ def test_faults_found_in_decoding_are_named_and_the_other_features_kept(small_ta
 def test_a_fault_found_in_repairing_is_that_files_and_not_the_disks(
     small_task: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = _encode(small_task, Weighted()).prepared.store
+    store = _encode(small_task, Weighted()).prepared.plan.store
     _damage(store, "data.bin altered")
     prepared = _prepared(small_task, Weighted(), missing="report")
     for path in small_task.glob("*.wav"):  # after their check
@@ -309,3 +311,98 @@ def test_a_disk_that_gives_back_something_else_ends_the_run(
     monkeypatch.setattr(os, "pwrite", lying)
     with pytest.raises(MarbleError, match=r"fail their checksum though.*Check the disk"):
         _encode(small_task, Weighted())
+
+
+# --- every frame -----------------------------------------------------------------------
+
+
+class EveryFrame(Weighted):
+    """The same at a rate of 24 kHz, where the clicks are; 75 frames a second."""
+
+    sample_rate = 24000
+
+    def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
+        self.clips += len(audio)
+        frames = audio.reshape(len(audio), 1, -1, 320)
+        return frames.abs().mean(dim=3)[..., None] * self.weights[:, None, :]
+
+
+@pytest.fixture
+def clicks(tmp_path: Path) -> Path:
+    """A task folder of eight tracks of 6 s, each in one piece."""
+    return write_click_task(tmp_path / "clicks")
+
+
+def _frame_store(encoded: Encoded) -> FrameStore:
+    store = encoded.prepared.plan.store
+    assert isinstance(store, FrameStore)
+    return store
+
+
+def test_every_frame_is_the_encoders(clicks: Path) -> None:
+    encoder = EveryFrame()
+    encoded = _encode(clicks, encoder, layers=[1], features=FLOAT32)
+    assert encoder.clips == encoded.clips_encoded == 8
+    store = _frame_store(encoded)
+    for track in encoded.prepared.survey.usable:
+        audio, _ = soundfile.read(track.path, dtype="float32")
+        level = np.abs(audio.reshape(-1, 320)).mean(axis=1)
+        found = store.read(file_digest(track.path), 0, 0, 450)
+        np.testing.assert_allclose(found, level[:, None] * np.arange(4, 7), rtol=1e-5)
+    with pytest.raises(TypeError, match="no pooled features"):
+        _ = encoded.features
+    again = EveryFrame()
+    assert _encode(clicks, again, layers=[1], features=FLOAT32).clips_encoded == again.clips == 0
+
+
+@pytest.mark.parametrize("fault", ["first block", "last block", "description", "cut", "deleted"])
+def test_a_damaged_track_of_frames_is_encoded_again_and_no_other(clicks: Path, fault: str) -> None:
+    store = _frame_store(_encode(clicks, EveryFrame(), features=FLOAT32))
+    files = sorted(store.folder.glob("??/*.frames"))
+    before = {each: each.read_bytes() for each in files}
+    hit, content = files[3], bytearray(before[files[3]])
+    if fault == "deleted":
+        hit.unlink()
+    else:
+        places = {"first block": 5, "last block": 450 * 2 * 3 * 4 - 1, "description": -20, "cut": 0}
+        content[places[fault]] ^= fault != "cut"
+        hit.write_bytes(content[: -1 if fault == "cut" else None])
+    notes, encoder = _Notes(), EveryFrame()
+    again = _encode(clicks, encoder, notes, features=FLOAT32)
+    assert encoder.clips == again.clips_encoded == 1
+    assert notes.stages["encode"] == [1, 1]
+    assert any("fail their checksum" in each for each in notes.said) == fault.endswith("block")
+    assert {each: each.read_bytes() for each in files} == before
+
+
+def test_all_pieces_of_a_damaged_track_are_counted(clicks: Path) -> None:
+    card = "name: Clicks\nkind: beat\nprotocols:\n  marble-v1:\n    clip_seconds: 1.6\n"
+    (clicks / "task.yaml").write_text(
+        card + "    batch_of: clips\n    frames: {context_seconds: 0.2}\n"
+    )
+    store = _frame_store(_encode(clicks, EveryFrame()))
+    (hit, *_) = store.folder.glob("??/*.frames")
+    content = bytearray(hit.read_bytes())
+    content[100] ^= 1
+    hit.write_bytes(content)
+    notes = _Notes()
+    assert _encode(clicks, EveryFrame(), notes).clips_encoded == 4  # 1.6, 1.6, 1.6 and 1.2 s
+    assert notes.stages["encode"] == [4, 4]
+
+
+def test_a_disk_that_spoils_frames_ends_the_run(
+    clicks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = FrameStore.append
+
+    def spoiled(self: FrameStore, *arguments: Any) -> int:
+        written = real(self, *arguments)
+        for each in self.folder.glob("??/*.frames"):
+            content = bytearray(each.read_bytes())
+            content[0] ^= 1
+            each.write_bytes(content)
+        return written
+
+    monkeypatch.setattr(FrameStore, "append", spoiled)
+    with pytest.raises(MarbleError, match=r"fail their checksum though.*Check the disk"):
+        _encode(clicks, EveryFrame())

@@ -26,6 +26,10 @@ def gtzan() -> Task:
     return load_task("GTZAN")
 
 
+def features(**changes: Any) -> dict[str, Any]:
+    return {**run_defaults()["features"], **changes}
+
+
 def settings(**changes: Any) -> Settings:
     defaults = run_defaults()
     del defaults["dry_run"]
@@ -147,14 +151,22 @@ def test_only_the_protocol_s_own_head_is_constrained(probe: Any, track: str) -> 
         ({"layers": [1, 2]}, "marble-v1,layers=1-2"),
         ({"seeds": 1}, "marble-v1,seeds=1234"),
         ({"seed": 7, "seeds": 2}, "marble-v1,seeds=7-8"),
-        ({"features": "float32"}, "marble-v1,features=float32"),
+        ({"features": features(dtype="float32")}, "marble-v1,features=float32"),
         ({"facts": {"precision": "float32"}}, "marble-v1"),
         ({"facts": {"precision": "bfloat16"}}, "marble-v1,precision=bfloat16"),
         (
-            {"probe": load_probe("linear"), "layers": [1], "seeds": 1, "features": "float32"},
+            {
+                "probe": load_probe("linear"),
+                "layers": [1],
+                "seeds": 1,
+                "features": features(dtype="float32"),
+            },
             "marble-v1,probe=linear,layers=1,seeds=1234,features=float32",
         ),
+        ({"features": features(frame_rate=25.0)}, "marble-v1,frames=25"),
+        ({"features": features(frame_rate=28.7109375)}, "marble-v1,frames=28.7109"),
         # What never moves a score is no part of the name.
+        ({"features": features(max_bytes=1e9, in_turn=True)}, "marble-v1"),
         ({"engine": dataclasses.replace(load_engine("local"), workers=3)}, "marble-v1"),
         ({"force": True, "missing": "report", "root": Path("/data")}, "marble-v1"),
     ],
@@ -194,7 +206,7 @@ DIGESTS = {"a": "0a", "b": "0b", "c": "0c"}
 def digests(tracks: list[Track], audio: dict[str, str] | None = None) -> tuple[str, str]:
     found = audio or DIGESTS
     usable = [each for each in tracks if each.id in found]
-    return data_digests(tracks, Survey(usable, found, [], 0, 0))
+    return data_digests(tracks, Survey(usable, found, [], 0, 0, 0, 0))
 
 
 def replaced(**changes: Any) -> list[Track]:

@@ -22,15 +22,16 @@ PACKAGE = ROOT / "marble_eval"
 
 LAYERS = (
     ("atomic_file", "errors", "home", "progress", "spec", "units"),
-    ("audio", "matrix_products", "metrics", "statistics"),
+    ("annotations", "audio", "decoding", "matrix_products", "metrics", "statistics"),
     ("configuration", "encoders", "fingerprint", "kinds", "layouts", "pooling", "tracks"),
     (
         "downloads", "embedded", "features", "identity", "probes", "registry", "results",
         "scaffold", "splits", "undisturbed",
     ),
     (
-        "encoding", "examples", "grid", "leaderboard", "preparation", "record", "report", "run",
-        "scoring", "suites", "task_data", "verification",
+        "budget", "encoding", "examples", "feature_plan", "forecast", "frame_run", "frame_scoring",
+        "grid", "leaderboard", "pooled_run", "preparation", "record", "report", "run", "scoring",
+        "suites", "task_data", "verification",
     ),
     ("__main__", "cli"),
 )  # fmt: skip

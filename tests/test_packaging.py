@@ -174,7 +174,7 @@ def test_the_metadata_says_what_pyproject_says(built: Path) -> None:
     assert f"Version: {marble_eval.__version__}" in lines
     assert "License-Expression: Apache-2.0" in lines
     assert "Requires-Python: >=3.11" in lines
-    assert "Provides-Extra: demo" in lines
+    assert "Provides-Extra: dev" in lines
 
 
 def test_the_installed_command_works_away_from_the_checkout(

@@ -15,6 +15,7 @@ import torch
 from marble_eval.configuration import load_engine, load_probe, load_protocol, run_defaults
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MissingError, SpecError
+from marble_eval.features.cuts import ClipCuts
 from marble_eval.features.store import ClipName, FeatureStore
 from marble_eval.features.survey import Unusable
 from marble_eval.fingerprint import weights_digest
@@ -65,7 +66,7 @@ def small_task(_original: Path, tmp_path: Path) -> Path:
 
 def _settings(**changes: Any) -> Settings:
     defaults = run_defaults()
-    names = ("layers", "seeds", "seed", "missing", "features", "force")
+    names = ("layers", "seeds", "seed", "missing", "features", "frames", "force")
     values = {name: defaults[name] for name in names} | {
         "root": None,
         "splits": None,
@@ -101,7 +102,9 @@ def test_everything_that_changes_features_changes_their_key(small_task: Path) ->
         "weight": _prepared(small_task, Idle(weights=one_weight)),
         "rate": _prepared(small_task, Idle(sample_rate=24000)),
         "normalise": _prepared(small_task, Idle(normalise=True)),
-        "dtype": _prepared(small_task, features="float32"),
+        "dtype": _prepared(
+            small_task, features=run_defaults()["features"] | {"dtype": "float32"}
+        ),
         "resampler": _prepared(
             small_task, protocol=dataclasses.replace(v1, resampler="soxr-hq")
         ),
@@ -123,16 +126,16 @@ def test_everything_that_changes_features_changes_their_key(small_task: Path) ->
             small_task, task=_with_rules(task, clip_seconds=0.5, hop_seconds=0.25)
         ),
     }  # fmt: skip
-    assert len({each.features for each in prepared.values()}) == len(prepared)
-    folders = {each.store.folder for each in prepared.values()}
-    assert {each.name for each in folders} == {each.features for each in prepared.values()}
+    assert len({each.plan.fingerprint for each in prepared.values()}) == len(prepared)
+    plans = [each.plan for each in prepared.values()]
+    assert {each.store.folder.name for each in plans} == {each.fingerprint for each in plans}
 
 
 def test_weights_and_precision_of_mert_are_in_the_key(small_task: Path) -> None:
     keys = {
         _prepared(
             small_task, random_mert(size="small", seed=seed, precision=precision, device="cpu")
-        ).features
+        ).plan.fingerprint
         for seed, precision in ((0, "float32"), (1, "float32"), (0, "bfloat16"))
     }
     assert len(keys) == 3
@@ -142,10 +145,11 @@ def test_an_encoder_that_normalises_by_protocol_is_asked_for_the_one_that_is_run
     small_task: Path,
 ) -> None:
     by_protocol = Idle(normalise={"marble-v1": False, "marble-v2": True})
-    assert not _prepared(small_task, by_protocol).normalise
-    assert _prepared(small_task, by_protocol).features == _prepared(small_task).features
-    v2 = load_protocol("marble-v2")
-    assert _prepared(small_task, by_protocol, protocol=v2).normalise
+    plan = _prepared(small_task, by_protocol).plan
+    assert plan.fingerprint == _prepared(small_task).plan.fingerprint
+    of_v2 = _prepared(small_task, by_protocol, protocol=load_protocol("marble-v2")).plan
+    assert isinstance(plan.cuts, ClipCuts) and isinstance(of_v2.cuts, ClipCuts)
+    assert (plan.cuts.normalised, of_v2.cuts.normalised) == (False, True)
 
 
 def test_names_places_and_probes_are_not_in_the_key(small_task: Path, tmp_path: Path) -> None:
@@ -167,20 +171,21 @@ def test_names_places_and_probes_are_not_in_the_key(small_task: Path, tmp_path: 
         ),
         _prepared(small_task, protocol=load_protocol("quick")),
     ]
-    assert {each.features for each in same} == {plain.features}
-    assert {each.store.folder for each in same} == {plain.store.folder}
+    assert {each.plan.fingerprint for each in same} == {plain.plan.fingerprint}
+    assert {each.plan.store.folder for each in same} == {plain.plan.store.folder}
     assert same[2].survey.digests == plain.survey.digests
 
 
 def test_a_store_tells_what_its_key_is_made_of(small_task: Path, tmp_path: Path) -> None:
     prepared = _prepared(small_task)
-    about = prepared.store.describe()
+    about = prepared.plan.store.describe()
     assert about["name"] == "idle"
     assert about["encoder"] == Idle().fingerprint()
     assert about["windowing"]["resampler_version"] == "sinc hann 6 0.99, version 1"
     assert (about["sample_rate"], about["normalised"]) == (22050, False)
-    assert prepared.store.folder == tmp_path / "home" / "features" / prepared.features
-    assert not prepared.store.folder.exists()  # a look writes nothing
+    folder = prepared.plan.store.folder
+    assert folder == tmp_path / "home" / "features" / prepared.plan.fingerprint
+    assert not folder.exists()  # a look writes nothing
     json.dumps(about)
 
 
@@ -274,10 +279,10 @@ def test_a_survey_that_finds_everything_cached_has_nothing_to_encode(small_task:
     prepared = _prepared(small_task)
     assert (prepared.survey.cached_clips, prepared.survey.new_clips) == (0, 48)
     names = [ClipName(digest, 0, 1) for digest in prepared.survey.digests.values()]
-    prepared.store.append(names, np.zeros((48, 2, 3), np.float16))
+    prepared.plan.store.append(names, [np.zeros((2, 3), np.float16)] * 48)
     again = _prepared(small_task).survey
     assert (again.cached_clips, again.new_clips) == (48, 0)
-    assert len(FeatureStore.open(prepared.store.folder)) == 48
+    assert len(FeatureStore.open(prepared.plan.store.folder)) == 48
 
 
 def test_other_groups_are_another_run_since_intervals_rest_on_them(small_task: Path) -> None:

@@ -168,8 +168,8 @@ def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
         (
             "kind: classification",
             "kind: clasification",
-            "'kind' must be one of classification, key, pitch, regression, tagging. "
-            "Got 'clasification'. "
+            "'kind' must be one of beat, chord, classification, frames, key, pitch, regression, "
+            "tagging. Got 'clasification'. "
             "Did you mean 'classification'?",
         ),
         ("macro_f1]", "makro_f1]", "unknown metric 'makro_f1'. Did you mean 'macro_f1'?"),

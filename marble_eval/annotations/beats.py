@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marble_eval.spec import Annotation
+
 
 class Beats(NamedTuple):
     """The beats of a track.
@@ -23,7 +25,7 @@ class Beats(NamedTuple):
     downbeats: np.ndarray
 
 
-def beats_text(beats: Beats) -> str:
+def beats_text(beats: Beats) -> Annotation:
     """Write beats as one line of JSON.
 
     Parameters
@@ -33,7 +35,7 @@ def beats_text(beats: Beats) -> str:
 
     Returns
     -------
-    str
+    Annotation
         The same for the same times, which `beats_of` reads back exactly.
 
     Examples
@@ -42,7 +44,7 @@ def beats_text(beats: Beats) -> str:
     '{"beats":[0.5,1.0],"downbeats":[0.5]}'
     """
     values = {name: times.tolist() for name, times in beats._asdict().items()}
-    return json.dumps(values, separators=(",", ":"))
+    return Annotation(json.dumps(values, separators=(",", ":")))
 
 
 def beats_of(text: str) -> Beats:

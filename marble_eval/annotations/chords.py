@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marble_eval.spec import Annotation
+
 
 class Chords(NamedTuple):
     """The chords of a track.
@@ -24,7 +26,7 @@ class Chords(NamedTuple):
     names: tuple[str, ...]
 
 
-def chords_text(chords: Chords) -> str:
+def chords_text(chords: Chords) -> Annotation:
     """Write chords as one line of JSON.
 
     Parameters
@@ -34,7 +36,7 @@ def chords_text(chords: Chords) -> str:
 
     Returns
     -------
-    str
+    Annotation
         The same for the same chords, which `chords_of` reads back exactly.
 
     Examples
@@ -45,7 +47,7 @@ def chords_text(chords: Chords) -> str:
     rows = [
         [*each, name] for each, name in zip(chords.intervals.tolist(), chords.names, strict=True)
     ]
-    return json.dumps(rows, separators=(",", ":"))
+    return Annotation(json.dumps(rows, separators=(",", ":")))
 
 
 def chords_of(text: str) -> Chords:

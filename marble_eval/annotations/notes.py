@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from marble_eval.spec import Annotation
+
 
 class Notes(NamedTuple):
     """The notes of a track.
@@ -23,7 +25,7 @@ class Notes(NamedTuple):
     pitches: np.ndarray
 
 
-def notes_text(notes: Notes) -> str:
+def notes_text(notes: Notes) -> Annotation:
     """Write notes as one line of JSON.
 
     Parameters
@@ -33,7 +35,7 @@ def notes_text(notes: Notes) -> str:
 
     Returns
     -------
-    str
+    Annotation
         The same for the same notes, which `notes_of` reads back exactly.
 
     Examples
@@ -43,7 +45,7 @@ def notes_text(notes: Notes) -> str:
     """
     pitches = notes.pitches.tolist()
     rows = [[*each, pitch] for each, pitch in zip(notes.intervals.tolist(), pitches, strict=True)]
-    return json.dumps(rows, separators=(",", ":"))
+    return Annotation(json.dumps(rows, separators=(",", ":")))
 
 
 def notes_of(text: str) -> Notes:

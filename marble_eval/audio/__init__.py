@@ -11,6 +11,7 @@ from marble_eval.audio.clips import (
     clip_count,
     normalise,
     prepare,
+    whole_track,
     windowing_fingerprint,
 )
 from marble_eval.audio.reading import AudioFacts, UnusableAudio, cheap_to_read, inspect, read
@@ -29,5 +30,6 @@ __all__ = [
     "read",
     "resample",
     "resampler_version",
+    "whole_track",
     "windowing_fingerprint",
 ]

@@ -199,7 +199,7 @@ def prepare(
         ``minimum_samples``: such a clip is never dropped in silence.
     """
     scope = windowing.normalise if normalise else None
-    audio = _whole_track(path, sample_rate, windowing, is_normalised=scope == "track")
+    audio = whole_track(path, sample_rate, windowing, is_normalised=scope == "track")
     clips: list[npt.NDArray[np.float32]] = []
     for bounds in clip_bounds(len(audio), sample_rate, windowing):
         if bounds.length < minimum_samples:
@@ -211,9 +211,32 @@ def prepare(
     return clips
 
 
-def _whole_track(
+def whole_track(
     path: Path, sample_rate: int, windowing: Windowing, *, is_normalised: bool
 ) -> npt.NDArray[np.float32]:
+    """Read a track up to where it would be cut.
+
+    Parameters
+    ----------
+    path : Path
+        The audio file.
+    sample_rate : int
+        The encoder's, in Hz.
+    windowing : Windowing
+        Channels, crop and resampler.
+    is_normalised : bool
+        Give the whole track zero mean and unit variance.
+
+    Returns
+    -------
+    np.ndarray [shape=(samples,), float32]
+        Mono, cropped, at the encoder's rate.
+
+    Raises
+    ------
+    UnusableAudio
+        As `read`.
+    """
     audio, file_rate = read(path, windowing.channels)
     if windowing.crop_seconds is not None:
         audio = audio[: _at_least_one("crop_seconds", windowing.crop_seconds, file_rate)]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from marble_eval.cli.arguments import Arguments
 from marble_eval.errors import MarbleError, SpecError, near_misses
+from marble_eval.features.description import read_description
+from marble_eval.features.frame_store import FrameStore
 from marble_eval.features.store import FeatureStore
 from marble_eval.home import home_folder
 
@@ -23,7 +25,7 @@ usage: marble-eval cache ls [--json]
        marble-eval cache verify [--json]
        marble-eval cache prune (FINGERPRINT ... | --days N | --all)
 
-  ls       every store: encoder, clips, bytes, days since it was last written
+  ls       every store: encoder, clips or tracks and frames, bytes, days since it was last written
   verify   check every record against its checksum; exit 4 if one is damaged
            (damaged records are computed again when they are next needed)
   prune    delete stores by fingerprint (its first digits are enough), those not
@@ -37,6 +39,7 @@ examples:
 """
 
 _SECONDS_A_DAY = 86400
+_COUNTED = ("clips", "tracks", "frames")
 
 
 def main(argv: list[str]) -> int:
@@ -55,31 +58,43 @@ def _folders() -> list[Path]:
     return sorted(each for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
 
 
-def _facts(folder: Path, store: FeatureStore) -> dict[str, Any]:
-    data = folder / "data.bin"
+def _store(folder: Path) -> FeatureStore | FrameStore:
+    """Open a store, which says itself whether it keeps clips or every frame."""
+    has_frames = read_description(folder).get("pooling") == "frames"
+    return FrameStore.open(folder) if has_frames else FeatureStore.open(folder)
+
+
+def _opened() -> list[tuple[Path, FeatureStore | FrameStore]]:
+    """Open every store; one that cannot be opened is named, and the others go on."""
+    opened = []
+    for folder in _folders():
+        try:
+            opened.append((folder, _store(folder)))
+        except MarbleError as error:
+            sys.stderr.write(f"marble-eval: {error}\n")
+    return opened
+
+
+def _facts(folder: Path, store: FeatureStore | FrameStore) -> dict[str, Any]:
     about = store.describe()
-    written = data.stat().st_mtime if data.exists() else folder.stat().st_mtime
     return {
         "fingerprint": folder.name,
         "encoder": about.get("name", "?"),
         "dtype": about["dtype"],
         "layers": about["layers"],
         "width": about["width"],
-        "clips": len(store),
-        "bytes": data.stat().st_size if data.exists() else 0,
-        "days": (time.time() - written) / _SECONDS_A_DAY,
+        **_held(store),
+        "bytes": store.data_bytes(),
+        "days": _age(folder),
     }
 
 
-def _opened() -> list[tuple[Path, FeatureStore]]:
-    """Open every store; one that cannot be opened is named, and the others go on."""
-    opened = []
-    for folder in _folders():
-        try:
-            opened.append((folder, FeatureStore.open(folder)))
-        except MarbleError as error:
-            sys.stderr.write(f"marble-eval: {error}\n")
-    return opened
+def _held(store: FeatureStore | FrameStore) -> dict[str, int]:
+    """Count what a store holds."""
+    if isinstance(store, FeatureStore):
+        return {"clips": len(store)}
+    tracks = store.tracks()
+    return {"tracks": len(tracks), "frames": sum(store.frames(each) for each in tracks)}
 
 
 def _list(argv: list[str]) -> int:
@@ -91,8 +106,9 @@ def _list(argv: list[str]) -> int:
         sys.stdout.write(json.dumps(stores, indent=1) + "\n")
         return 0
     for each in stores:
+        held = ", ".join(f"{each[name]} {name}" for name in _COUNTED if name in each)
         sys.stdout.write(
-            f"{each['fingerprint'][:12]}  {each['encoder']:<20}  {each['clips']:>8} clips  "
+            f"{each['fingerprint'][:12]}  {each['encoder']:<20}  {held:>24}  "
             f"{each['bytes'] / 1e6:>10.1f} MB  {each['days']:>5.1f} days  "
             f"{each['layers']} × {each['width']} {each['dtype']}\n"
         )
@@ -138,7 +154,7 @@ def _prune(argv: list[str]) -> int:
     for each in folders:
         named = any(each.name.startswith(wanted) for wanted in options.fingerprints)
         if options.all or named or (options.days is not None and _age(each) > options.days):
-            freed += sum(file.stat().st_size for file in each.iterdir() if file.is_file())
+            freed += sum(file.stat().st_size for file in each.rglob("*") if file.is_file())
             shutil.rmtree(each)
             gone += 1
     sys.stdout.write(f"deleted {gone} stores, {freed / 1e6:.1f} MB\n")
@@ -146,6 +162,7 @@ def _prune(argv: list[str]) -> int:
 
 
 def _age(folder: Path) -> float:
-    data = folder / "data.bin"
-    written = (data if data.exists() else folder).stat().st_mtime
+    """Return the days since features were last written."""
+    data = [*folder.glob("data.bin"), *folder.glob("??/*.frames")]
+    written = max(each.stat().st_mtime for each in data or [folder])
     return (time.time() - written) / _SECONDS_A_DAY

@@ -72,7 +72,7 @@ def _packages() -> str:
 
 def _demo_packages() -> str:
     return _installed(
-        _DEMO, 'pip install "marble-eval[demo]" and pip install --no-deps tinysoundfont'
+        _DEMO, "pip install pretty_midi and pip install --no-deps tinysoundfont"
     )
 
 

@@ -50,7 +50,10 @@ usage: marble-eval run task=NAME [encoder=NAME] [key=value ...] [--force] [--dry
   layers=all                or [5,6,7,sum]
   seeds=3 seed=1234         number of probe seeds, and the first
   missing=stop              or report: go on without unusable files, as a recorded deviation
-  features=float16          number type of the cache; or float32
+  features.dtype=float16    number type of the cache; or float32
+  features.frame_rate=25    frames kept a second, for beats, chords and notes
+  features.max_bytes=5e10   what the cache may take; features.in_turn=true: a few layers at a time
+  frames.trim_seconds=5     other rules for beats, chords and notes: decoder, tempo, tolerance, ...
   engine.device=auto        cpu, cuda, cuda:1; engine.workers, engine.batch_clips, ...
   results=results           where results are written
 

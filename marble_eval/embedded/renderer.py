@@ -40,7 +40,7 @@ _BALANCE_PITCHES = {False: (48, 55, 60, 67, 72), True: (36, 38, 42, 46)}
 _BALANCE_SECONDS = 0.5
 _FAINTEST_POWER = 1e-12  # for programs that are mute where they are measured
 _BALANCED_DBFS = -38.0  # about as loud as the softest program is at full volume
-_INSTALL = 'Run: pip install "marble-eval[demo]" && pip install --no-deps tinysoundfont'
+_INSTALL = "Run: pip install pretty_midi && pip install --no-deps tinysoundfont"
 
 
 def soundfont_path() -> Path:

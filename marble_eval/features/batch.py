@@ -14,13 +14,16 @@ import numpy as np
 import torch
 
 from marble_eval.errors import MarbleError
-from marble_eval.pooling import clip_means
+from marble_eval.pooling import check_hidden_states
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from marble_eval.encoders import Encoder
-    from marble_eval.features.store import ClipName, FeatureStore
+    from marble_eval.features.cuts import Cut, Cuts
+    from marble_eval.features.frame_store import FrameStore
+    from marble_eval.features.index import ClipName
+    from marble_eval.features.store import FeatureStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,27 @@ class Clip:
         Under which its features are stored.
     path : Path
         The file it was cut from, for messages.
-    audio : np.ndarray [shape=(samples,), float32]
-        At the encoder's rate.
+    cut : Cut
+        Its audio, at the encoder's rate.
     """
 
     name: ClipName
     path: Path
-    audio: np.ndarray
+    cut: Cut
+
+    @property
+    def samples(self) -> int:
+        """Return the length of the audio."""
+        return len(self.cut.audio)
 
 
 def encode_batch(
-    encoder: Encoder, batch: list[Clip], store: FeatureStore, device: torch.device
-) -> np.ndarray:
+    encoder: Encoder,
+    batch: list[Clip],
+    cuts: Cuts,
+    store: FeatureStore | FrameStore,
+    device: torch.device,
+) -> list[np.ndarray]:
     """Encode clips, in halves where the memory does not hold them all.
 
     Parameters
@@ -53,15 +65,17 @@ def encode_batch(
         What encodes them.
     batch : list of Clip
         One or more, of equal length.
-    store : FeatureStore
+    cuts : Cuts
+        What is kept of them.
+    store : FeatureStore or FrameStore
         Whose shape and number type the features must have.
     device : torch.device
         Where the encoder wants the audio.
 
     Returns
     -------
-    np.ndarray [shape=(clip, layer, width)]
-        Mean over the frames, in the store's number type.
+    list of np.ndarray [shape=(layer, width) or (layer, frame, width)]
+        What is kept of each clip, in the store's number type.
 
     Raises
     ------
@@ -70,14 +84,15 @@ def encode_batch(
         float16 where that is stored, or if memory does not hold even one clip.
     """
     try:
-        return _checked(_pooled(encoder, batch, device), encoder, batch, store)
+        pooled = _pooled(encoder, batch, cuts, device)
+        return [_checked(*each, encoder, store) for each in zip(pooled, batch, strict=True)]
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         if len(batch) == 1:
             instead = "engine.workers=1" if device.type == "cpu" else "engine.device=cpu"
             raise MarbleError(
-                f"{batch[0].path}: one clip of {len(batch[0].audio)} samples must fit into memory "
+                f"{batch[0].path}: one clip of {batch[0].samples} samples must fit into memory "
                 f"on {device}. It does not. Take {instead}, encoder.precision=bfloat16 or a "
                 f"protocol with shorter clips."
             ) from error
@@ -85,12 +100,17 @@ def encode_batch(
     if device.type == "cuda":
         torch.cuda.empty_cache()
     middle = len(batch) // 2
-    halves = (batch[:middle], batch[middle:])
-    return np.concatenate([encode_batch(encoder, half, store, device) for half in halves])
+    return [
+        each
+        for half in (batch[:middle], batch[middle:])
+        for each in encode_batch(encoder, half, cuts, store, device)
+    ]
 
 
-def _pooled(encoder: Encoder, batch: list[Clip], device: torch.device) -> np.ndarray:
-    audio = torch.from_numpy(np.stack([clip.audio for clip in batch]))
+def _pooled(
+    encoder: Encoder, batch: list[Clip], cuts: Cuts, device: torch.device
+) -> list[np.ndarray]:
+    audio = torch.from_numpy(np.stack([clip.cut.audio for clip in batch]))
     with torch.inference_mode():
         hidden_states = encoder.hidden_states(audio.to(device))
         if not isinstance(hidden_states, torch.Tensor):
@@ -99,10 +119,20 @@ def _pooled(encoder: Encoder, batch: list[Clip], device: torch.device) -> np.nda
                 f"Got {type(hidden_states).__name__} for {batch[0].path}."
             )
         try:
-            pooled = clip_means(hidden_states)
+            _check_shape(hidden_states, encoder, batch)
+            return cuts.pooled(hidden_states, [clip.cut for clip in batch])
         except ValueError as error:
             raise MarbleError(f"{encoder.name}, {batch[0].path}: {error}") from error
-        return np.asarray(pooled.cpu())
+
+
+def _check_shape(hidden_states: torch.Tensor, encoder: Encoder, batch: list[Clip]) -> None:
+    check_hidden_states(hidden_states)
+    clips, layers, _, width = hidden_states.shape
+    if (clips, layers, width) != (len(batch), len(encoder.layers), encoder.width):
+        raise ValueError(
+            f"must return {len(encoder.layers)} layers of width {encoder.width} for each of "
+            f"{len(batch)} clips, as it declares. Got the shape {tuple(hidden_states.shape)}."
+        )
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
@@ -117,23 +147,18 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _checked(
-    pooled: np.ndarray, encoder: Encoder, batch: list[Clip], store: FeatureStore
+    pooled: np.ndarray, clip: Clip, encoder: Encoder, store: FeatureStore | FrameStore
 ) -> np.ndarray:
-    if pooled.shape != (len(batch), *store.shape):
-        raise MarbleError(
-            f"{encoder.name}: must return {store.shape[0]} layers of width {store.shape[1]} for "
-            f"each of {len(batch)} clips, as it declares. Got the shape {pooled.shape} after "
-            f"pooling, from {batch[0].path}."
-        )
     with np.errstate(over="ignore"):
         features = pooled.astype(store.describe()["dtype"])
     if not np.isfinite(features).all():
-        clip, layer = (int(each) for each in np.argwhere(~np.isfinite(features))[0][:2])
+        layer = int(np.argwhere(~np.isfinite(features))[0][0])
         too_large = np.isfinite(pooled).all()
+        names = [encoder.layers[at] for at in store.describe().get("kept_layers", ())]
         raise MarbleError(
-            f"{batch[clip].path}: features must be finite. Got "
+            f"{clip.path}: features must be finite. Got "
             f"{'values beyond float16' if too_large else 'nan or inf'} in layer "
-            f"{encoder.layers[layer]} of {encoder.name}. "
-            + ("Take features=float32." if too_large else "Check the encoder's weights.")
+            f"{(names or encoder.layers)[layer]} of {encoder.name}. "
+            + ("Take features.dtype=float32." if too_large else "Check the encoder's weights.")
         )
     return features

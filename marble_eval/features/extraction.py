@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 
-from marble_eval.audio import UnusableAudio, prepare
+from marble_eval.audio import UnusableAudio
 from marble_eval.errors import MarbleError
 from marble_eval.features.batch import Clip, encode_batch
-from marble_eval.features.store import ClipName, FeatureStore
+from marble_eval.features.index import ClipName
 from marble_eval.fingerprint import file_digest
 from marble_eval.matrix_products import fast_products
 
@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from marble_eval.encoders import Encoder
+    from marble_eval.features.cuts import Cut, Cuts
+    from marble_eval.features.frame_store import FrameStore
+    from marble_eval.features.store import FeatureStore
     from marble_eval.progress import Progress
-    from marble_eval.spec import EngineSpec, Windowing
+    from marble_eval.spec import EngineSpec
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -80,10 +83,9 @@ class Extraction:
 def extract(
     jobs: Sequence[Job],
     encoder: Encoder,
-    store: FeatureStore,
-    windowing: Windowing,
+    store: FeatureStore | FrameStore,
+    cuts: Cuts,
     *,
-    normalise: bool,
     expected_clips: int,
     engine: EngineSpec,
     progress: Progress,
@@ -96,12 +98,10 @@ def extract(
         Tracks, in the order in which they are to be written.
     encoder : Encoder
         What encodes them.
-    store : FeatureStore
+    store : FeatureStore or FrameStore
         Where the features go.
-    windowing : Windowing
-        How tracks become clips.
-    normalise : bool
-        Whether the waveform is normalised.
+    cuts : Cuts
+        How tracks are cut, and what is kept.
     expected_clips : int
         Clips to be encoded by the files' headers, for the bar and the time left.
     engine : EngineSpec
@@ -127,27 +127,20 @@ def extract(
     workers = 1 if device.type != "cpu" else engine.workers or _cores()
     batch_clips = engine.batch_clips or (1 if device.type == "cpu" else 16)
     threads_before = torch.get_num_threads()
-    minimum = int(getattr(encoder, "minimum_samples", 1))
 
-    def read(job: Job) -> list[np.ndarray] | UnusableAudio:
+    def read(job: Job) -> list[Cut] | UnusableAudio:
         try:
-            clips = prepare(
-                job.path,
-                sample_rate=encoder.sample_rate,
-                windowing=windowing,
-                normalise=normalise,
-                minimum_samples=minimum,
-            )
+            found = cuts.cut(job.path)
         except UnusableAudio as error:
             # Not itself: its traceback would hold the decoded audio.
             return UnusableAudio(error.path, error.reason)
         # Features are kept under the digest, so they must be those of these bytes.
-        return clips if _is_unchanged(job) else UnusableAudio(job.path, "changed since its check")
+        return found if _is_unchanged(job) else UnusableAudio(job.path, "changed since its check")
 
-    def encode(batch: list[Clip]) -> np.ndarray:
+    def encode(batch: list[Clip]) -> list[np.ndarray]:
         if device.type == "cpu":
             torch.set_num_threads(max(1, _cores() // workers))
-        return encode_batch(encoder, batch, store, device)
+        return encode_batch(encoder, batch, cuts, store, device)
 
     progress.begin("encode", expected_clips)
     forecast = _Forecast(expected_clips, progress)
@@ -167,6 +160,7 @@ def extract(
         readers.shutdown(wait=True, cancel_futures=True)
         encoders.shutdown(wait=True, cancel_futures=True)
         torch.set_num_threads(threads_before)
+        store.abandon()
         progress.end()
     outcome.seconds = time.perf_counter() - started
     return outcome
@@ -223,8 +217,8 @@ def _in_order(
 
 
 def _clips(
-    tracks: Iterable[tuple[Job, list[np.ndarray] | UnusableAudio]],
-    store: FeatureStore,
+    tracks: Iterable[tuple[Job, list[Cut] | UnusableAudio]],
+    store: FeatureStore | FrameStore,
     outcome: Extraction,
 ) -> Iterator[Clip]:
     """Name the clips that are not stored yet; another process may be at work too."""
@@ -233,17 +227,15 @@ def _clips(
             outcome.unusable.append(read)
             continue
         store.refresh()
-        for number, audio in enumerate(read):
-            name = ClipName(job.audio, number, len(read))
-            if name not in store:
-                yield Clip(name, job.path, audio)
+        for number in store.wanted(job.audio, len(read)):
+            yield Clip(ClipName(job.audio, number, len(read)), job.path, read[number])
 
 
 def _batches(clips: Iterable[Clip], most: int) -> Iterator[list[Clip]]:
     """Join neighbours of equal length."""
     batch: list[Clip] = []
     for clip in clips:
-        if batch and (len(batch) == most or len(clip.audio) != len(batch[0].audio)):
+        if batch and (len(batch) == most or clip.samples != batch[0].samples):
             yield batch
             batch = []
         batch.append(clip)
@@ -251,7 +243,7 @@ def _batches(clips: Iterable[Clip], most: int) -> Iterator[list[Clip]]:
         yield batch
 
 
-def _write(store: FeatureStore, batch: list[Clip], features: np.ndarray) -> None:
+def _write(store: FeatureStore | FrameStore, batch: list[Clip], features: list[np.ndarray]) -> None:
     try:
         store.append([clip.name for clip in batch], features)
     except OSError as error:

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import fcntl
 import io
-import json
 import os
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from marble_eval.errors import MarbleError
+from marble_eval.features.description import StoreCheck, read_description, write_description
 from marble_eval.features.index import ClipName, Index
 
 if TYPE_CHECKING:
@@ -30,27 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClipName", "FeatureStore", "StoreCheck"]
 
-_DATA, _INDEX, _LOCK, _ABOUT = "data.bin", "index.jsonl", "lock", "about.json"
-_TYPES = ("float16", "float32")
-
-
-@dataclass(frozen=True, slots=True)
-class StoreCheck:
-    """What `FeatureStore.verify` found.
-
-    Attributes
-    ----------
-    records : int
-        Records that the index names.
-    damaged : int
-        Records, and lines of the index, that fail their checksum.
-    bytes : int
-        Size of the data.
-    """
-
-    records: int
-    damaged: int
-    bytes: int
+_DATA, _INDEX, _LOCK = "data.bin", "index.jsonl", "lock"
 
 
 class FeatureStore:
@@ -85,21 +64,15 @@ class FeatureStore:
         self.folder = folder
         self.shape = (layers, width)
         self._type = np.dtype(dtype).newbyteorder("<")
-        self.record_bytes = layers * width * self._type.itemsize
+        self.row_bytes = layers * width * self._type.itemsize
         self._about = {**(about or {}), "layers": layers, "width": width, "dtype": dtype}
-        self._index = Index(folder / _INDEX, self.record_bytes)
+        self._index = Index(folder / _INDEX, self.row_bytes)
         self.refresh()
 
     @classmethod
     def open(cls, folder: Path) -> FeatureStore:
         """Open a store that exists, by what it says about itself."""
-        try:
-            about = _read_about(folder / _ABOUT)
-        except (OSError, ValueError) as error:
-            raise MarbleError(
-                f"{folder}: must be a feature store with a readable {_ABOUT}. Got {error}. "
-                f"Delete the folder; its features are computed again when they are needed."
-            ) from None
+        about = read_description(folder)
         shape = {name: about.pop(name) for name in ("layers", "width", "dtype")}
         return cls(folder, **shape, about=about)
 
@@ -131,9 +104,21 @@ class FeatureStore:
         count = self._index.clips.get(audio, 0)
         return sum(ClipName(audio, clip, count) in self for clip in range(count))
 
+    def stored_rows(self, audio: str) -> int:
+        """Return how many rows a track has in the store: its clips."""
+        return self.stored_clips(audio)
+
+    def wanted(self, audio: str, clips: int) -> list[int]:
+        """Say which clips of a track are to be encoded: those that are not stored."""
+        return [clip for clip in range(clips) if ClipName(audio, clip, clips) not in self]
+
     def is_complete(self, audio: str) -> bool:
         """Say whether every clip of a track is stored."""
         return self.clip_count(audio) == self.stored_clips(audio)
+
+    def is_whole(self, audio: str) -> bool:
+        """Check the records of a track; those that are damaged are forgotten."""
+        return self.read(audio) is not None
 
     def read(self, audio: str) -> np.ndarray | None:
         """Read the features of a track.
@@ -190,19 +175,19 @@ class FeatureStore:
             held = stream.readinto(content)
         except OSError:  # the disk does not give it back
             held = None
-        if held == self.record_bytes and zlib.crc32(content) == place.crc:
+        if held == self.row_bytes and zlib.crc32(content) == place.crc:
             return True
         self._index.distrust(name)
         return False
 
-    def append(self, names: Sequence[ClipName], features: np.ndarray) -> int:
+    def append(self, names: Sequence[ClipName], features: Sequence[np.ndarray]) -> int:
         """Add the features of a batch of clips; those already there are left out.
 
         Parameters
         ----------
         names : sequence of ClipName
             The clips.
-        features : np.ndarray [shape=(clip, layer, width)]
+        features : sequence of np.ndarray [shape=(layer, width)]
             Their features, in the store's number type.
 
         Returns
@@ -217,9 +202,11 @@ class FeatureStore:
         OSError
             If they cannot be written; what is there stays good.
         """
-        if features.shape != (len(names), *self.shape):
+        shapes = [each.shape for each in features]
+        if shapes != [self.shape] * len(names):
             raise ValueError(
-                f"features must have the shape {(len(names), *self.shape)}. Got {features.shape}."
+                f"features must have the shape {self.shape} for each of {len(names)} clips. "
+                f"Got {shapes}."
             )
         with self._locked():
             data, index = self.folder / _DATA, self._index
@@ -235,6 +222,13 @@ class FeatureStore:
             _write_at(index.path, index.size, line)
             index.refresh()
             return len(new)
+
+    def abandon(self) -> None:
+        """Do nothing: every clip stands for itself."""
+
+    def data_bytes(self) -> int:
+        """Return the size of all records."""
+        return self._data_size()
 
     def verify(self) -> StoreCheck:
         """Check every record against its checksum; the damaged are forgotten, as by `read`."""
@@ -257,27 +251,8 @@ class FeatureStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / _LOCK).open("a") as stream:
             fcntl.flock(stream, fcntl.LOCK_EX)
-            self._write_about()
+            write_description(self.folder, self._about)
             yield
-
-    def _write_about(self) -> None:
-        path = self.folder / _ABOUT
-        try:
-            _read_about(path)
-        except (FileNotFoundError, ValueError):  # not there yet, or damaged
-            written = path.with_suffix(".tmp")
-            written.write_text(json.dumps(self._about, indent=1), encoding="utf-8")
-            written.replace(path)
-
-
-def _read_about(path: Path) -> dict[str, Any]:
-    about = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(about, dict) or about.get("dtype") not in _TYPES:
-        raise ValueError("no number type in it")
-    for name in ("layers", "width"):
-        if not isinstance(about.get(name), int) or about[name] < 1:
-            raise ValueError(f"no number for {name!r} in it")
-    return about
 
 
 def _write_at(path: Path, offset: int, content: bytes) -> None:

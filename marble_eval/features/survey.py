@@ -8,10 +8,10 @@ all unusable files are known, with their reasons, before the encoder starts.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from marble_eval.audio import UnusableAudio, cheap_to_read, clip_bounds, inspect, read
+from marble_eval.audio import UnusableAudio, cheap_to_read, inspect, read
 from marble_eval.features.digests import DigestMemory
 from marble_eval.home import home_folder
 from marble_eval.units import samples_to_seconds, seconds_to_samples
@@ -19,9 +19,11 @@ from marble_eval.units import samples_to_seconds, seconds_to_samples
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from marble_eval.features.cuts import Cuts
+    from marble_eval.features.frame_store import FrameStore
     from marble_eval.features.store import FeatureStore
     from marble_eval.progress import Progress
-    from marble_eval.spec import Track, Windowing
+    from marble_eval.spec import Track
 
 
 class Unusable(NamedTuple):
@@ -53,6 +55,8 @@ class Survey:
         In the order given.
     cached_clips, new_clips : int
         Clips in the store, and clips to be encoded by the files' headers.
+    cached_rows, new_rows : int
+        The same in rows of the store, which are clips or frames.
     """
 
     usable: list[Track]
@@ -60,26 +64,25 @@ class Survey:
     unusable: list[Unusable]
     cached_clips: int
     new_clips: int
+    cached_rows: int
+    new_rows: int
 
     def without(self, unusable: Sequence[Unusable]) -> Survey:
         """Return the survey after more tracks turned out to be unusable."""
         gone = {each.track.id for each in unusable}
-        return Survey(
+        return replace(
+            self,
             usable=[each for each in self.usable if each.id not in gone],
             digests={name: each for name, each in self.digests.items() if name not in gone},
             unusable=[*self.unusable, *unusable],
-            cached_clips=self.cached_clips,
-            new_clips=self.new_clips,
         )
 
 
 def survey(
     tracks: Sequence[Track],
-    store: FeatureStore,
-    windowing: Windowing,
+    store: FeatureStore | FrameStore,
+    cuts: Cuts,
     *,
-    sample_rate: int,
-    minimum_samples: int,
     readers: int,
     progress: Progress,
 ) -> Survey:
@@ -89,14 +92,10 @@ def survey(
     ----------
     tracks : sequence of Track
         What is to be encoded.
-    store : FeatureStore
+    store : FeatureStore or FrameStore
         Where features may be cached.
-    windowing : Windowing
+    cuts : Cuts
         How tracks become clips.
-    sample_rate : int
-        The encoder's rate, in Hz.
-    minimum_samples : int
-        The encoder's shortest input, in samples at its rate.
     readers : int
         Threads.
     progress : Progress
@@ -109,22 +108,22 @@ def survey(
     """
     memory = DigestMemory(home_folder() / "digests.jsonl")
 
-    def look(track: Track) -> tuple[str, int, int] | Unusable:
+    def look(track: Track) -> tuple[str, tuple[int, int, int, int]] | Unusable:
         try:
             digest = memory.digest(track.path)
         except OSError as error:
             return Unusable(track, _why_not_opened(error))
-        stored = store.stored_clips(digest)
+        stored, rows = store.stored_clips(digest), store.stored_rows(digest)
         if store.is_complete(digest):
-            return digest, stored, 0
+            return digest, (stored, 0, rows, 0)
         try:
-            clips = _clips_of(track, windowing, sample_rate, minimum_samples)
+            clips, all_rows = _ahead(track, cuts)
         except UnusableAudio as error:
             return Unusable(track, error.reason)
-        return digest, stored, max(0, clips - stored)
+        return digest, (stored, max(0, clips - stored), rows, max(0, all_rows - rows))
 
-    usable, digests, unusable, cached, new = [], {}, [], 0, 0
-    seen: set[str] = set()
+    usable, digests, unusable = [], {}, []
+    counts: dict[str, tuple[int, int, int, int]] = {}
     progress.begin("check", len(tracks))
     pool = ThreadPoolExecutor(readers, thread_name_prefix="survey")
     try:
@@ -133,17 +132,16 @@ def survey(
             if isinstance(found, Unusable):
                 unusable.append(found)
                 continue
-            digest, of_cache, ahead = found
+            digest, of_track = found
             usable.append(track)
             digests[track.id] = digest
-            if digest not in seen:  # the same audio under two names is encoded once
-                cached, new = cached + of_cache, new + ahead
-            seen.add(digest)
+            counts.setdefault(digest, of_track)  # the same audio under two names is encoded once
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
         progress.end()
         memory.keep()
-    return Survey(usable, digests, unusable, cached, new)
+    totals = (sum(each) for each in zip(*counts.values(), strict=True)) if counts else (0, 0, 0, 0)
+    return Survey(usable, digests, unusable, *totals)
 
 
 def _why_not_opened(error: OSError) -> str:
@@ -154,21 +152,21 @@ def _why_not_opened(error: OSError) -> str:
     return f"unreadable: {error.strerror or error}"
 
 
-def _clips_of(track: Track, windowing: Windowing, sample_rate: int, minimum_samples: int) -> int:
-    """Return how many clips a track will give, having checked what is cheap to check."""
+def _ahead(track: Track, cuts: Cuts) -> tuple[int, int]:
+    """Return the clips and rows a track will give, having checked what is cheap to check."""
     facts = inspect(track.path)
-    samples = facts.samples
+    samples, windowing = facts.samples, cuts.windowing
     if windowing.crop_seconds is not None:
         samples = min(samples, seconds_to_samples(windowing.crop_seconds, facts.sample_rate))
-    resampled = -(-samples * sample_rate // facts.sample_rate)
-    bounds = clip_bounds(resampled, sample_rate, windowing)
+    resampled = -(-samples * cuts.sample_rate // facts.sample_rate)
+    lengths = cuts.lengths(resampled)
     if cheap_to_read(track.path):  # and the header is exact, which an mp3's need not be
-        if bounds[-1].length < minimum_samples:
-            which = "last clip of " if bounds[-1].length < bounds[0].length else ""
-            held = samples_to_seconds(bounds[-1].stop - bounds[-1].start, sample_rate)
-            needed = samples_to_seconds(minimum_samples, sample_rate)
+        if lengths[-1] < cuts.minimum_samples:
+            which = "last clip of " if lengths[-1] < lengths[0] else ""
+            held = samples_to_seconds(lengths[-1], cuts.sample_rate)
+            needed = samples_to_seconds(cuts.minimum_samples, cuts.sample_rate)
             raise UnusableAudio(
                 track.path, f"too short: {which}{held:.2f} s, {needed:.4g} s needed"
             )
         read(track.path, windowing.channels)
-    return len(bounds)
+    return len(lengths), cuts.rows(resampled)

@@ -12,6 +12,7 @@ import torch
 
 from marble_eval.errors import MarbleError
 from marble_eval.grid.outcome import GridPlan, LayerOutcome, Trial
+from marble_eval.grid.trials import best_of, divergences, left_out, mean_shares, trial_of
 from marble_eval.grid.validation import validation_score
 from marble_eval.matrix_products import fast_products
 from marble_eval.probes import Member, ProbeData, TrainedMember
@@ -19,7 +20,7 @@ from marble_eval.probes.schedule import Patience
 from marble_eval.probes.training import TrainingRules, predict, train_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from marble_eval.progress import Progress
 
@@ -66,7 +67,7 @@ def train_grid(
     try:
         found = _train(first, plan, data, progress)
         best = {
-            layer: _best([each for each in found if each.member.layer == layer])
+            layer: best_of([each for each in found if each.member.layer == layer])
             for layer in plan.layers
         }
         again = [
@@ -87,13 +88,13 @@ def train_grid(
     if not whole:
         raise MarbleError(
             f"the grid must have a layer whose probes give finite outputs. Got none: "
-            f"{'; '.join(_divergences(trained))}. Look at the size of the features, or give "
+            f"{'; '.join(divergences(trained))}. Look at the size of the features, or give "
             f"smaller learning rates."
         )
     return (
-        [_trial(each) for each in trained if each.scored],
+        [trial_of(each) for each in trained if each.scored],
         [_outcome(of_layers[layer], plan, data) for layer in whole],
-        [*_divergences(trained), *_left_out(plan.layers, whole)],
+        [*divergences(trained), *left_out(plan.layers, whole)],
     )
 
 
@@ -197,63 +198,17 @@ def _train(
     return [found[each] for each in members]
 
 
-def _best(candidates: Sequence[TrainedMember]) -> TrainedMember:
-    return max(candidates, key=lambda each: each.valid_score)  # of equals the first rate
-
-
-def _divergences(trained: Sequence[TrainedMember]) -> list[str]:
-    """Tell of the probes whose outputs were no longer finite, together by rate and seed."""
-    layers: dict[tuple[float, int, str], list[str]] = {}
-    for each in trained:
-        if each.diverged:
-            what = "the best epoch before it counts" if each.scored else "it was the first epoch"
-            case = (each.member.learning_rate, each.member.seed, what)
-            layers.setdefault(case, []).append(each.member.layer)
-    return [
-        f"learning rate {rate:g}, seed {seed}: outputs no longer finite at layer "
-        f"{', '.join(of_case)}; {what}"
-        for (rate, seed, what), of_case in layers.items()
-    ]
-
-
-def _left_out(layers: Iterable[str], whole: Sequence[str]) -> list[str]:
-    """Tell of the layers without a score."""
-    return [
-        f"layer {layer} is left out: no probe of it kept finite outputs with every seed"
-        for layer in layers
-        if layer not in whole
-    ]
-
-
-def _trial(trained: TrainedMember) -> Trial:
-    return Trial(
-        layer=trained.member.layer,
-        setting=trained.member.learning_rate,
-        seed=trained.member.seed,
-        epochs=trained.epochs,
-        best_epoch=trained.best_epoch,
-        valid=trained.valid_score,
-    )
-
-
 def _outcome(
     trained: Sequence[TrainedMember], plan: GridPlan, data: Mapping[str, ProbeData]
 ) -> LayerOutcome:
     """Predict validation and test with each seed's best parameters."""
     predicted: dict[str, list[np.ndarray]] = {"valid": [], "test": []}
-    shares = []
     for each in trained:
         stack = {name: value[None].to(plan.device) for name, value in each.parameters.items()}
         for split, kept in predicted.items():
             outputs = predict(stack, [each.member], data[split], plan.rules.aggregation)
             kept.append(outputs[0].cpu().numpy())
-        if "weights" in stack:
-            shares.append(torch.softmax(stack["weights"][0], dim=0).cpu().numpy())
     member = trained[0].member
-    weights = None
-    if shares:
-        names = [plan.layer_names[at] for at in member.reads]
-        weights = dict(zip(names, np.mean(shares, axis=0).astype(float).tolist(), strict=True))
     return LayerOutcome(
         layer=member.layer,
         setting=member.learning_rate,
@@ -261,5 +216,5 @@ def _outcome(
         valid=float(np.mean([each.valid_score for each in trained])),
         valid_outputs=np.stack(predicted["valid"]),
         test_outputs=np.stack(predicted["test"]),
-        sum_weights=weights,
+        sum_weights=mean_shares(trained, plan.layer_names),
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.metrics.classification import accuracy, confusion, macro_f1, per_label_f1
+from marble_eval.spec import TaskRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 LOSS = "cross-entropy"
 
 #: Whether targets are standardised for training.
+FRAMES = False
+RULES = TaskRules()
 SCALED = False
 
 #: What a card may say of clips and tracks.

@@ -13,7 +13,9 @@ import numpy as np
 
 from marble_eval.kinds.classification import (
     AGGREGATIONS,
+    FRAMES,
     LOSS,
+    RULES,
     SCALED,
     columns_of,
     confusion_of,
@@ -38,8 +40,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGGREGATIONS",
+    "FRAMES",
     "LABELS",
     "LOSS",
+    "RULES",
     "SCALED",
     "columns_of",
     "confusion_of",

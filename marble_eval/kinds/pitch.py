@@ -12,7 +12,9 @@ import numpy as np
 
 from marble_eval.kinds.classification import (
     AGGREGATIONS,
+    FRAMES,
     LOSS,
+    RULES,
     SCALED,
     columns_of,
     confusion_of,
@@ -37,8 +39,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGGREGATIONS",
+    "FRAMES",
     "LABELS",
     "LOSS",
+    "RULES",
     "SCALED",
     "columns_of",
     "confusion_of",

@@ -14,6 +14,7 @@ import numpy as np
 
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.metrics.regression import per_dimension_r2, r2
+from marble_eval.spec import TaskRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from marble_eval.spec import TaskSpec, Track
 
 LOSS = "squared-error"
+FRAMES = False
+RULES = TaskRules()
 SCALED = True
 AGGREGATIONS = ("mean-logits",)
 LABELS = None

@@ -18,6 +18,7 @@ from marble_eval.metrics.tagging import (
     per_tag_roc_auc,
     roc_auc,
 )
+from marble_eval.spec import TaskRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from marble_eval.spec import TaskSpec, Track
 
 LOSS = "binary-cross-entropy"
+FRAMES = False
+RULES = TaskRules()
 SCALED = False
 AGGREGATIONS = ("mean-logits",)
 LABELS = None

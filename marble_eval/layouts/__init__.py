@@ -115,6 +115,9 @@ def where_to_get(spec: TaskSpec) -> str:
 
 
 def _describe(layout: Layout) -> str:
+    if layout.form == "pairs":
+        audio = ", ".join(f".{each}" for each in layout.extensions)
+        return f"audio ({audio}) in {layout.folder} with a file {layout.path} for each"
     if layout.files:
         return f"{layout.folder}/{next(iter((layout.files or {}).values()), '')} and its siblings"
     return f"{layout.folder}/{layout.path}" if layout.path else f"{layout.form} in {layout.folder}"

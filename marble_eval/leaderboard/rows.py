@@ -18,16 +18,18 @@ _SHARES = frozenset(
     {
         "accuracy",
         "average_precision",
-        "beat_f1",
         "chroma_accuracy",
-        "downbeat_f1",
         "macro_f1",
+        "majmin",
         "mirex_score",
         "r2",
         "roc_auc",
+        "root",
         "weighted_score",
     }
 )
+# How the names of others begin: of a dimension, of beats, of notes, of frames.
+_SHARE_STEMS = ("beat_", "downbeat_", "frame_", "note_", "r2_")
 _DECIMALS = 4
 
 
@@ -117,7 +119,8 @@ def metric_unit(metric: str) -> str:
     >>> metric_unit("accuracy"), metric_unit("sdr_vocals"), metric_unit("tempo_error")
     ('percent', 'dB', '1')
     """
-    if metric.removesuffix("_by_recording") in _SHARES or metric.startswith("r2_"):
+    is_share = metric in _SHARES or metric.startswith(_SHARE_STEMS)
+    if is_share or metric.removesuffix("_by_recording") in _SHARES:
         return "percent"
     return "dB" if metric.startswith("sdr_") else "1"
 

@@ -25,10 +25,13 @@ class Loss(NamedTuple):
     gradient : callable
         From outputs (member, rows, output) and goals (rows, output) to the
         gradient of the mean loss for the outputs.
+    is_of_rows : bool
+        Whether the mean is over the rows, or over each of their outputs.
     """
 
     goals: Callable[[torch.Tensor, int], torch.Tensor]
     gradient: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    is_of_rows: bool
 
 
 def one_hot(targets: torch.Tensor, outputs: int) -> torch.Tensor:
@@ -148,7 +151,7 @@ def squared_error_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.
 
 #: By the name that a kind's ``LOSS`` gives.
 LOSSES = {
-    "binary-cross-entropy": Loss(as_they_are, binary_cross_entropy_gradient),
-    "cross-entropy": Loss(one_hot, cross_entropy_gradient),
-    "squared-error": Loss(as_they_are, squared_error_gradient),
+    "binary-cross-entropy": Loss(as_they_are, binary_cross_entropy_gradient, is_of_rows=False),
+    "cross-entropy": Loss(one_hot, cross_entropy_gradient, is_of_rows=True),
+    "squared-error": Loss(as_they_are, squared_error_gradient, is_of_rows=False),
 }

@@ -22,7 +22,7 @@ from marble_eval.configuration import read_yaml
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.fingerprint import digest_of
 from marble_eval.kinds import KINDS
-from marble_eval.spec import TaskSpec, from_mapping
+from marble_eval.spec import TaskRules, TaskSpec, from_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +62,27 @@ class Task:
     decode: Callable[..., Any]
     score: Callable[..., Any]
     remarks: Callable[..., list[str]] = lambda *_: []
+
+    def rules(self, name: str) -> TaskRules:
+        """Return what a protocol's rules fix for this task.
+
+        A card without any block has the kind's defaults under every protocol.
+
+        Raises
+        ------
+        SpecError
+            If the card has blocks, but none for these rules.
+        """
+        protocols = self.spec.protocols
+        if not protocols:
+            defaults: TaskRules = self.kind.RULES
+            return defaults
+        if name not in protocols:
+            raise SpecError(
+                f"{self.folder / 'task.yaml'}: 'protocols' must have a block {name!r} for this "
+                f"protocol. It has {', '.join(protocols)}."
+            )
+        return protocols[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +210,24 @@ def _completed(spec: TaskSpec, kind: Any, card: Path) -> TaskSpec:
                 f"{card}: 'aggregation' of {name} must be {' or '.join(kind.AGGREGATIONS)} for "
                 f"the kind {spec.kind}. Got {rules.aggregation!r}."
             )
+        _check_frames(rules, kind, f"{card}: {name}")
     return spec
+
+
+def _check_frames(rules: TaskRules, kind: Any, subject: str) -> None:
+    """Hold a block against what kinds with an estimate for every frame can do."""
+    if (rules.frames is not None) != kind.FRAMES:
+        raise SpecError(
+            f"{subject}: 'frames' must be given for kinds with an estimate for every frame, and "
+            f"for no other. Got {'one' if rules.frames else 'none'}."
+        )
+    asked = {"hop_seconds": None, "tail": "keep", "batch_of": "clips", "scored": "track"}
+    for field, value in asked.items():
+        if kind.FRAMES and getattr(rules, field) != value:
+            raise SpecError(
+                f"{subject}: {field!r} must be {value!r} where there is an estimate for every "
+                f"frame. Got {getattr(rules, field)!r}."
+            )
 
 
 def read_card(path: Path) -> TaskSpec:

@@ -1,9 +1,10 @@
 """The table of predictions: one row for each item of a split and each seed.
 
 Columns: `split`, `id`, `recording`, `group`, `seed`, `reference`, `estimate`, then the
-probe's outputs `output_0`, `output_1`, … as float32, before any softmax. From it any
-metric can be computed anew, and intervals drawn with the same groups. `recording` is
-empty for an item that is a whole one.
+probe's outputs `output_0`, `output_1`, … as float32, before any softmax; none where
+there is an estimate for every frame, whose events stand in `estimate` as JSON with
+their times. From it any metric can be computed anew, and intervals drawn with the same
+groups. `recording` is empty for an item that is a whole one.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ output_0, …. Got ['split', 'id'].
     """
     names = [str(each) for each in predictions.columns]
     outputs = output_columns(len(names) - len(COLUMNS))
-    if not outputs or names != [*COLUMNS, *outputs]:
+    if names != [*COLUMNS, *outputs]:
         raise ValueError(f"columns must be {', '.join(COLUMNS)}, output_0, …. Got {names}.")
     wrong = [name for name in outputs if predictions[name].dtype != np.float32]
     if wrong:

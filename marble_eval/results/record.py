@@ -19,9 +19,9 @@ from marble_eval.results.scores import (
     LayerScore,
     MetricScore,
 )
-from marble_eval.spec import Windowing
+from marble_eval.spec import FrameRules, Windowing
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,17 @@ class EncoderRecord:
 
 @dataclass(frozen=True, slots=True)
 class FeatureRecord:
-    """Which cached features; `clips` is their number over all splits."""
+    """Which cached features; `clips` is their number over all splits.
+
+    `frame_rate` is None where the frames of a clip are averaged.
+    """
 
     fingerprint: str
     windowing: Windowing
     pooling: str
     dtype: str
     clips: int
+    frame_rate: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class ProtocolRecord:
     track: Literal["constrained", "semi-constrained"]
     conforms: bool
     deviations: tuple[str, ...]
+    frames: FrameRules | None
 
     def __post_init__(self) -> None:
         if self.conforms == bool(self.deviations):

@@ -54,7 +54,11 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class MetricScore:
-    """A metric of the chosen probe on test; `seed_spread` is apart from the interval."""
+    """A metric of the chosen probe on test; `seed_spread` is apart from the interval.
+
+    `ceiling` is what the references score at the frame rate of the features; None where
+    a track has one estimate.
+    """
 
     value: float
     low: float
@@ -64,6 +68,7 @@ class MetricScore:
     n: int
     seed_values: tuple[float, ...]
     seed_spread: float
+    ceiling: float | None
 
 
 @dataclass(frozen=True, slots=True)

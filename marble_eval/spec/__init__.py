@@ -6,7 +6,7 @@ Only a task card may leave things out, so that a card of one's own data can be s
 """
 
 from marble_eval.spec.download import Download
-from marble_eval.spec.frames import FrameRules
+from marble_eval.spec.frames import FrameChoices, FrameRules
 from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.mapping import from_mapping
 from marble_eval.spec.protocol import (
@@ -20,8 +20,9 @@ from marble_eval.spec.protocol import (
     Unit,
     Windowing,
 )
-from marble_eval.spec.settings import Settings
+from marble_eval.spec.settings import FeatureSpec, Settings
 from marble_eval.spec.task import (
+    Annotation,
     Excused,
     Label,
     Source,
@@ -32,10 +33,13 @@ from marble_eval.spec.task import (
 __all__ = [
     "SPLITS",
     "Aggregation",
+    "Annotation",
     "Channels",
     "Download",
     "EngineSpec",
     "Excused",
+    "FeatureSpec",
+    "FrameChoices",
     "FrameRules",
     "Label",
     "Layout",

@@ -8,7 +8,7 @@ ask for it does not read: tempi are for beats alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 
@@ -84,3 +84,51 @@ class FrameRules:
                     f"{name!r} must rise from above 0 to at most {30 * self.rate:g}, which is two "
                     f"frames a beat. Got {getattr(self, name)!r}."
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChoices:
+    """What a run does otherwise than the card's `frames` block says.
+
+    Every field is that of `FrameRules`, or None to leave the card's.
+    """
+
+    context_seconds: float | None = None
+    window_seconds: float | None = None
+    batch_windows: int | None = None
+    widening: tuple[float, ...] | None = None
+    rate: float | None = None
+    decoder: Literal["dbn", "peaks"] | None = None
+    tempo: tuple[float, float] | None = None
+    downbeat_tempo: tuple[float, float] | None = None
+    transition_lambda: float | None = None
+    observation_lambda: int | None = None
+    threshold: float | None = None
+    tolerance: float | None = None
+    trim_seconds: float | None = None
+
+    def over(self, rules: FrameRules) -> FrameRules:
+        """Put the choices in the place of a card's rules.
+
+        Parameters
+        ----------
+        rules : FrameRules
+            The card's.
+
+        Returns
+        -------
+        FrameRules
+            As they are run.
+
+        Raises
+        ------
+        ValueError
+            If they break a rule together.
+
+        Examples
+        --------
+        >>> FrameChoices(trim_seconds=5.0).over(FrameRules()).trim_seconds
+        5.0
+        """
+        chosen = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(rules, **{name: each for name, each in chosen.items() if each is not None})

@@ -18,27 +18,29 @@ class Layout:
 
     Attributes
     ----------
-    form : {"folders", "jsonl", "table", "jamendo", "nsynth", "vocalset"}
+    form : {"folders", "jsonl", "table", "pairs", "jamendo", "nsynth", "vocalset"}
         Audio at paths made from the split list's ids; one JSON Lines file for each
-        split, as MARBLE v2 has them; one table (CSV or JSON Lines) for all; or the
-        data set's own release.
+        split, as MARBLE v2 has them; one table (CSV or JSON Lines) for all; audio with
+        an annotation file for each track; or the data set's own release.
     folder : str
         Where it starts, below the task's root; "." for the root itself.
     path : str
         "folders": pattern of the audio file, with ``{id}`` (an id of the split
-        list) and ``{extension}``. "table": the file's name. The others say in
-        their module what it is.
+        list) and ``{extension}``. "table": the file's name. "pairs": name of a
+        track's annotation file, with ``{stem}``, the name of its audio file without
+        extension. The others say in their module what it is.
     extensions : tuple of str
-        "folders": tried in this order.
+        "folders": tried in this order. "pairs": those of audio, in any case.
     files : mapping of str to str
         "jsonl": file of each split.
     label : str
-        "jsonl", "table": the field that holds the label.
+        "jsonl", "table": the field that holds the label. "pairs": the field under
+        which the kind is handed the annotation file's name.
     group, recording : str
         "jsonl": the fields that hold them; empty if there is none.
     """
 
-    form: Literal["folders", "jsonl", "table", "jamendo", "nsynth", "vocalset"]
+    form: Literal["folders", "jsonl", "table", "pairs", "jamendo", "nsynth", "vocalset"]
     folder: str = "."
     path: str = ""
     extensions: tuple[str, ...] = ()
@@ -56,12 +58,14 @@ class Layout:
                     f"'files' must name a file for each of {', '.join(SPLITS)}. Got {self.files!r}."
                 )
             return
-        if not self.path and self.form in ("folders", "table"):
+        if not self.path and self.form in ("folders", "table", "pairs"):
             raise ValueError(f"'path' must be given for the form {self.form!r}. Add it.")
+        if not self.extensions and self.form in ("folders", "pairs"):
+            raise ValueError(f"'extensions' must be given for the form {self.form!r}. Add them.")
         if self.form == "folders":
             _check_pattern(self.path)
-            if not self.extensions:
-                raise ValueError("'extensions' must be given for the form 'folders'. Add them.")
+        if self.form == "pairs":
+            _check_name(self.path, self.extensions)
 
 
 def _check_pattern(pattern: str) -> None:
@@ -72,6 +76,24 @@ def _check_pattern(pattern: str) -> None:
     if "id" not in names or names - {"id", "extension"}:
         raise ValueError(
             f"'path' must hold {{id}}, and nothing else in braces but {{extension}}. "
+            f"Got {pattern!r}."
+        )
+
+
+def _check_name(pattern: str, extensions: tuple[str, ...]) -> None:
+    rest = pattern.replace("{stem}", "", 1)
+    if rest == pattern or any(each in rest for each in "{}/\\"):
+        raise ValueError(
+            f"'path' must be the name of a file, without folder, and hold {{stem}} once and no "
+            f"other braces. Got {pattern!r}."
+        )
+    dotted = [each for each in extensions if not each or each.startswith(".")]
+    if dotted:
+        raise ValueError(f"'extensions' must be written without a dot. Got {dotted[0]!r}.")
+    suffix = PurePosixPath(pattern).suffix[1:].lower()
+    if suffix in ("", *(each.lower() for each in extensions)):
+        raise ValueError(
+            f"'path' must end with the extension of an annotation file, none of audio. "
             f"Got {pattern!r}."
         )
 

@@ -6,7 +6,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from marble_eval.spec.frames import FrameChoices
 from marble_eval.spec.protocol import EngineSpec, ProbeSpec, ProtocolSpec
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """What is cached.
+
+    Attributes
+    ----------
+    dtype : {"float16", "float32"}
+        Number type.
+    frame_rate : float or None
+        Frames kept a second, in Hz, for tasks with an estimate for every frame; the
+        encoder's own rate, or a whole number of its frames in each. None for its own.
+    max_bytes : float
+        A run whose features would take more is refused.
+    in_turn : bool
+        Where that is too little for all layers of a task with an estimate for every
+        frame: encode some layers at a time, and delete them before the next.
+    """
+
+    dtype: Literal["float16", "float32"]
+    frame_rate: float | None
+    max_bytes: float
+    in_turn: bool
+
+    def __post_init__(self) -> None:
+        for name in ("frame_rate", "max_bytes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ValueError(f"{name!r} must be positive. Got {value!r}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +60,10 @@ class Settings:
         The first of them; the others follow it.
     missing : {"stop", "report"}
         What is done about files that cannot be used.
-    features : {"float16", "float32"}
-        Number type of the cache.
+    features : FeatureSpec
+        What is cached.
+    frames : FrameChoices
+        What is done otherwise than the card's `frames` block says.
     results : Path or None
         Folder of all results; None to write none.
     force : bool
@@ -46,7 +79,8 @@ class Settings:
     seeds: int
     seed: int
     missing: Literal["stop", "report"]
-    features: Literal["float16", "float32"]
+    features: FeatureSpec
+    frames: FrameChoices
     results: Path | None
     force: bool
 

@@ -18,8 +18,18 @@ from marble_eval.spec.download import Download
 from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.protocol import TaskRules
 
-#: A class name, tags, or one number for each dimension.
-Label = str | tuple[str, ...] | tuple[float, ...]
+
+class Annotation(str):
+    """Events in time as one line of JSON, where other tracks have the name of a class.
+
+    Which events, the kind of the task knows; see `marble_eval.annotations`.
+    """
+
+    __slots__ = ()
+
+
+#: A class name, events in time, tags, or one number for each dimension.
+Label = str | Annotation | tuple[str, ...] | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +46,8 @@ class Track:
         "train", "valid" or "test".
     label : str, tuple of str or tuple of float
         What its kind of task asks for: a class, a key or a pitch by its name, tags
-        in the order of the card's labels, or one number for each dimension.
+        in the order of the card's labels, one number for each dimension, or events
+        (an `Annotation`).
     group : str
         What must stay on one side of a split (artist, song); the id if nothing.
     recording : str
@@ -230,10 +241,3 @@ class TaskSpec:
     def main_metric(self) -> str:
         """Return the metric that ranks encoders and chooses among probes."""
         return self.metrics[0]
-
-    def rules(self, name: str) -> TaskRules | None:
-        """Return what a protocol fixes for this task; None if it has no block for it.
-
-        A card without any block has the defaults of `TaskRules` under every protocol.
-        """
-        return self.protocols.get(name) if self.protocols else TaskRules()

@@ -22,6 +22,7 @@ import torch
 
 from marble_eval.audio import prepare
 from marble_eval.configuration import load_engine, load_protocol
+from marble_eval.features.cuts import ClipCuts
 from marble_eval.features.extraction import Job, extract
 from marble_eval.features.store import FeatureStore
 from marble_eval.fingerprint import file_digest
@@ -79,8 +80,7 @@ def extraction_ratio() -> ExtractionRatio:
                 jobs,
                 encoder,
                 store,
-                windowing,
-                normalise=True,
+                ClipCuts(windowing, True, encoder.sample_rate, 1),
                 expected_clips=len(jobs),
                 engine=load_engine("local"),
                 progress=Silence(),

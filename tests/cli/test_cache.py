@@ -7,10 +7,13 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import marble_eval
 from marble_eval.cli import main
+from marble_eval.features.frame_store import FrameStore
+from marble_eval.features.index import ClipName
 from marble_eval.home import home_folder
 
 
@@ -76,3 +79,65 @@ def test_prune_deletes_what_is_named_and_nothing_else(
     capsys.readouterr()
     assert main(["cache", "ls"]) == 0
     assert capsys.readouterr().out.startswith("0 stores")
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    """The folder of a store of every frame: two tracks of 450, of two layers of width 3."""
+    folder = home_folder() / "features" / "f00d"
+    about = {"name": "mert", "pooling": "frames", "kept_layers": [3, 4]}
+    store = FrameStore(folder, layers=2, width=3, dtype="float16", about=about)
+    for audio in ("a" * 32, "b" * 32):
+        store.append([ClipName(audio, 0, 1)], [np.ones((2, 450, 3), np.float16)])
+    return folder
+
+
+def test_ls_shows_tracks_and_frames_where_every_frame_is_kept(
+    store: Path, frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "ls", "--json"]) == 0
+    found = {each["fingerprint"]: each for each in json.loads(capsys.readouterr().out)}
+    of_frames = found["f00d"]
+    assert (of_frames["tracks"], of_frames["frames"], "clips" in of_frames) == (2, 900, False)
+    assert of_frames["bytes"] == sum(each.stat().st_size for each in frames.glob("??/*"))
+    assert of_frames["bytes"] > 900 * 2 * 3 * 2
+    assert found[store.name]["clips"] == 48
+    assert main(["cache", "ls"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[1:5] for line in lines if line.startswith("f00d")] == [
+        ["mert", "2", "tracks,", "900"]
+    ]
+    assert lines[-1].startswith("2 stores")
+
+
+def test_verify_finds_a_changed_byte_in_a_track_of_frames(
+    frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["cache", "verify"]) == 0
+    assert "2 records  ok" in capsys.readouterr().out
+    (path,) = frames.glob("bb/*.frames")
+    data = bytearray(path.read_bytes())
+    data[700] ^= 1
+    path.write_bytes(data)
+    assert main(["cache", "verify"]) == 4
+    assert "1 DAMAGED" in capsys.readouterr().out
+    assert main(["cache", "verify", "--json"]) == 0  # it is gone, and is made again when needed
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["records"], found["damaged"]) == (1, 0)
+
+
+def test_prune_counts_the_files_of_every_track(
+    frames: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    padding = frames / "aa" / "unfinished.part"
+    padding.write_bytes(bytes(3_000_000))
+    long_ago = time.time() - 3 * 86400
+    first, last = sorted(frames.glob("??/*.frames"))
+    os.utime(first, (long_ago, long_ago))
+    assert main(["cache", "prune", "--days", "2"]) == 0  # the last was written today
+    assert frames.exists()
+    os.utime(last, (long_ago, long_ago))
+    capsys.readouterr()
+    assert main(["cache", "prune", "--days", "2"]) == 0
+    assert capsys.readouterr().out == "deleted 1 stores, 3.0 MB\n"
+    assert not frames.exists()

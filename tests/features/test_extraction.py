@@ -22,7 +22,8 @@ import torch
 from marble_eval.audio import UnusableAudio, prepare
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError
-from marble_eval.features import extraction
+from marble_eval.features import cuts, extraction
+from marble_eval.features.cuts import ClipCuts
 from marble_eval.features.extraction import Extraction, Job, extract
 from marble_eval.features.store import ClipName, FeatureStore
 from marble_eval.fingerprint import file_digest
@@ -40,6 +41,8 @@ WINDOWING = Windowing(
     tail="keep",
     tail_seconds=0.1,
 )
+CUTS = ClipCuts(WINDOWING, normalised=False, sample_rate=RATE, minimum_samples=1)
+MERT_CUTS = ClipCuts(WINDOWING, normalised=True, sample_rate=24000, minimum_samples=400)
 # Clips of 0.5 s and shorter tails, alone and beside one another: 40 clips.
 SECONDS = (2.0, 0.9, 0.9, 0.5, 0.5, 1.0, 2.3, 0.3, 0.3, 0.3, 3.0, 1.7, 0.5, 1.9, 2.5)
 CLIPS = 40
@@ -106,8 +109,7 @@ def _extract(
         jobs,
         encoder or Slices(),
         _store(folder),
-        WINDOWING,
-        normalise=False,
+        CUTS,
         expected_clips=CLIPS,
         engine=engine or _engine(),
         progress=progress or Silence(),
@@ -284,8 +286,7 @@ def test_torn_files_are_completed_byte_for_byte(
             missing,
             encoder,
             store,
-            WINDOWING,
-            normalise=False,
+            CUTS,
             expected_clips=CLIPS,
             engine=engine,
             progress=Silence(),
@@ -313,8 +314,7 @@ def test_a_tracks_features_are_those_of_mert_on_its_clips(tmp_path: Path) -> Non
         jobs,
         encoder,
         store,
-        WINDOWING,
-        normalise=True,
+        MERT_CUTS,
         expected_clips=5,
         engine=_engine(2, 4),
         progress=Silence(),
@@ -338,8 +338,7 @@ def test_a_run_of_mert_cut_off_ends_with_the_same_bytes(tmp_path: Path) -> None:
             jobs,
             encoder,
             FeatureStore(folder, layers=5, width=192, dtype="float32"),
-            WINDOWING,
-            normalise=True,
+            MERT_CUTS,
             expected_clips=11,
             engine=_engine(2, 3),
             progress=Silence(),
@@ -412,7 +411,8 @@ def test_an_interrupt_in_the_encoder_keeps_what_is_finished(
 def test_a_fault_in_a_worker_comes_out_and_the_pools_end(
     tmp_path: Path, jobs: list[Job], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    real, calls = getattr(extraction, part), []
+    module = cuts if part == "prepare" else extraction
+    real, calls = getattr(module, part), []
 
     def faulty(*arguments: Any, **options: Any) -> Any:
         calls.append(part)
@@ -420,7 +420,7 @@ def test_a_fault_in_a_worker_comes_out_and_the_pools_end(
             raise ZeroDivisionError("a fault of ours")
         return real(*arguments, **options)
 
-    monkeypatch.setattr(extraction, part, faulty)
+    monkeypatch.setattr(module, part, faulty)
     with pytest.raises(ZeroDivisionError, match="a fault of ours"):
         _extract(jobs, tmp_path, engine=_engine(2))
     assert _no_pool_is_left()
@@ -464,7 +464,7 @@ def test_readers_never_run_far_ahead_of_the_encoder(
         most = max(most, read - len(encoder.clips))
         return prepare(*arguments, **options)
 
-    monkeypatch.setattr(extraction, "prepare", counted)
+    monkeypatch.setattr(cuts, "prepare", counted)
     _extract(jobs, tmp_path / "store", encoder, _engine(workers=2, readers=3))
     assert read == 40
     # 2 x readers + workers are read ahead, workers + 1 on their way through the encoder.
@@ -532,7 +532,7 @@ def test_a_neighbour_that_is_always_first_is_no_fault(
     neighbour = _store(tmp_path)
     real = FeatureStore.append
 
-    def late(self: FeatureStore, names: list[ClipName], features: np.ndarray) -> int:
+    def late(self: FeatureStore, names: list[ClipName], features: list[np.ndarray]) -> int:
         real(neighbour, names, features)
         return real(self, names, features)
 

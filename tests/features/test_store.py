@@ -32,13 +32,13 @@ BATCHES = [
 NAMES = [name for batch in BATCHES for name in batch]
 
 
-def _features(names: list[ClipName]) -> np.ndarray:
+def _features(names: list[ClipName]) -> list[np.ndarray]:
     """Numbers that tell each clip from every other."""
     rows = [
         100 * AUDIO.index(name.audio) + 10 * name.clip + 1 + np.arange(LAYERS * WIDTH) / 8
         for name in names
     ]
-    return np.array(rows, np.float16).reshape(len(names), LAYERS, WIDTH)
+    return [row.astype(np.float16).reshape(LAYERS, WIDTH) for row in rows]
 
 
 def _open(folder: Path, **about: Any) -> FeatureStore:
@@ -82,7 +82,7 @@ def test_what_was_appended_is_read_from_another_opening(tmp_path: Path) -> None:
 def test_records_are_plain_little_endian_numbers(tmp_path: Path) -> None:
     store = FeatureStore(tmp_path, layers=LAYERS, width=WIDTH, dtype="float32", about={})
     features = np.random.default_rng(0).standard_normal((6, LAYERS, WIDTH)).astype(np.float32)
-    store.append(NAMES, features)
+    store.append(NAMES, list(features))
     numbers = np.fromfile(tmp_path / "data.bin", "<f4").reshape(6, LAYERS, WIDTH)
     np.testing.assert_array_equal(numbers, features)
     (line,) = (tmp_path / "index.jsonl").read_text().splitlines()
@@ -115,14 +115,14 @@ def test_a_clip_is_stored_once(tmp_path: Path) -> None:
     assert store.append(NAMES[:4], _features(NAMES[:4])) == 0
     assert _bytes(tmp_path) == before
     new = ClipName("d" * 32, 0, 1)
-    features = np.concatenate([_features(NAMES[:1]), np.full((1, LAYERS, WIDTH), 7, np.float16)])
+    features = [*_features(NAMES[:1]), np.full((LAYERS, WIDTH), 7, np.float16)]
     assert store.append([NAMES[0], new], features) == 1
     np.testing.assert_array_equal(store.read("d" * 32), features[1:])
 
 
 def test_features_of_another_shape_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"shape \(1, 2, 3\)\. Got \(1, 3, 2\)"):
-        _open(tmp_path).append(NAMES[:1], np.zeros((1, 3, 2), np.float16))
+    with pytest.raises(ValueError, match=r"shape \(2, 3\) for each of 1 clips\. Got \[\(3, 2\)\]"):
+        _open(tmp_path).append(NAMES[:1], [np.zeros((3, 2), np.float16)])
     assert not (tmp_path / "data.bin").exists()
 
 
@@ -290,7 +290,7 @@ def _append_one_by_one(folder: Path, numbers: list[int]) -> None:
     store = _open(folder)
     for number in numbers:
         name = ClipName(f"{number:032x}", 0, 1)
-        store.append([name], np.full((1, LAYERS, WIDTH), number, np.float16))
+        store.append([name], [np.full((LAYERS, WIDTH), number, np.float16)])
 
 
 def test_writers_at_full_speed_do_not_come_between_each_others_lines(tmp_path: Path) -> None:
@@ -334,7 +334,7 @@ def test_a_writer_sees_that_its_neighbour_has_mended_the_index(tmp_path: Path) -
     first, second = _open(tmp_path), _open(tmp_path)
     assert first.append(BATCHES[0], _features(BATCHES[0])) == 2
     new = [ClipName("d" * 32, 0, 1)]
-    second.append(new, np.full((1, LAYERS, WIDTH), 7, np.float16))
+    second.append(new, [np.full((LAYERS, WIDTH), 7, np.float16)])
     first.refresh()
     for store in (first, second, _open(tmp_path)):
         _check_all(store)
@@ -427,7 +427,7 @@ def test_a_store_that_must_not_be_written_is_read_without_a_lock(
     _check_all(store)
     assert store.verify().damaged == 0
     with pytest.raises(PermissionError):
-        store.append([ClipName("d" * 32, 0, 1)], np.zeros((1, LAYERS, WIDTH), np.float16))
+        store.append([ClipName("d" * 32, 0, 1)], [np.zeros((LAYERS, WIDTH), np.float16)])
 
 
 @pytest.mark.parametrize("name", ["data.bin", "index.jsonl"])
@@ -472,7 +472,7 @@ def test_a_store_tells_what_is_inside(tmp_path: Path) -> None:
     }  # fmt: skip
     opened = FeatureStore.open(tmp_path)
     assert opened.describe() == store.describe() == about
-    assert opened.record_bytes == RECORD_BYTES
+    assert opened.row_bytes == RECORD_BYTES
 
 
 @pytest.mark.parametrize(
@@ -496,7 +496,7 @@ def test_a_damaged_description_is_noticed_and_written_again(tmp_path: Path, cont
     assert str(raised.value).startswith(f"{tmp_path}: ")
     store = _open(tmp_path)
     _check_all(store)  # features do not depend on it
-    store.append([ClipName("d" * 32, 0, 1)], np.zeros((1, LAYERS, WIDTH), np.float16))
+    store.append([ClipName("d" * 32, 0, 1)], [np.zeros((LAYERS, WIDTH), np.float16)])
     assert len(FeatureStore.open(tmp_path)) == 7
 
 

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from marble_eval.audio.pieces import FrameGrid
 from marble_eval.features import digests
 from marble_eval.features import survey as module
+from marble_eval.features.cuts import ClipCuts, FrameCuts
+from marble_eval.features.frame_store import FrameStore
 from marble_eval.features.store import ClipName, FeatureStore
 from marble_eval.features.survey import Survey, Unusable, survey
 from marble_eval.fingerprint import file_digest
@@ -59,20 +62,13 @@ def _survey(
     progress: Silence | None = None,
     **changes: Any,
 ) -> Survey:
-    return survey(
-        tracks,
-        _store(folder),
-        dataclasses.replace(WINDOWING, **changes),
-        sample_rate=RATE,
-        minimum_samples=minimum_samples,
-        readers=2,
-        progress=progress or Silence(),
-    )
+    cuts = ClipCuts(dataclasses.replace(WINDOWING, **changes), False, RATE, minimum_samples)
+    return survey(tracks, _store(folder), cuts, readers=2, progress=progress or Silence())
 
 
 def _keep(folder: Path, path: Path, clips: list[int], of: int) -> None:
     names = [ClipName(file_digest(path), clip, of) for clip in clips]
-    _store(folder).append(names, np.zeros((len(names), 1, 2), np.float16))
+    _store(folder).append(names, [np.zeros((1, 2), np.float16)] * len(names))
 
 
 def test_every_fault_is_named_with_its_reason_in_the_order_of_the_tracks(tmp_path: Path) -> None:
@@ -206,6 +202,35 @@ def test_compressed_files_are_left_to_the_decoder(tmp_path: Path) -> None:
     assert found.unusable[0].reason.startswith("unreadable")
 
 
+def test_of_frames_pieces_and_rows_are_counted(tmp_path: Path) -> None:
+    # At 50 frames a second, of which three make one; pieces of 0.5 s, a rest of 0.1 s or more.
+    cuts = FrameCuts(
+        dataclasses.replace(WINDOWING, tail_seconds=0.1),
+        False,
+        400,
+        FrameGrid(RATE, 50.0, 3),
+        (0,),
+        0.1,
+    )
+    store = FrameStore(tmp_path / "frames", layers=1, width=2, dtype="float16")
+    tracks = [_track(_wav(tmp_path / f"{at}.wav", 1.2 + at, at)) for at in range(3)]
+    tracks.append(_track(tracks[0].path, "again"))
+
+    def counted() -> tuple[int, int, int, int]:
+        found = survey(tracks, store, cuts, readers=2, progress=Silence())
+        assert [each.id for each in found.usable] == ["0", "1", "2", "again"]
+        return found.cached_clips, found.new_clips, found.cached_rows, found.new_rows
+
+    # Pieces have 8 rows, 0.48 s: 1.2, 2.2 and 3.2 s are 3, 5 and 7 pieces; 20, 37 and 53 rows.
+    assert counted() == (0, 3 + 5 + 7, 0, 20 + 37 + 53)
+    audio = file_digest(tracks[1].path)
+    names = [ClipName(audio, clip, 5) for clip in range(5)]
+    store.append(names[:4], [np.zeros((1, 8, 2), np.float16)] * 4)
+    assert counted() == (0, 15, 0, 110)  # nothing is there before a track's last clip
+    store.append(names[4:], [np.zeros((1, 4, 2), np.float16)])
+    assert counted() == (5, 3 + 7, 36, 20 + 53)
+
+
 class _Notes(Silence):
     def __init__(self) -> None:
         self.done: list[Any] = []
@@ -238,7 +263,7 @@ def test_an_interrupt_ends_the_readers(tmp_path: Path, monkeypatch: pytest.Monke
         return "0" * 32
 
     monkeypatch.setattr(digests, "file_digest", interrupted)
-    monkeypatch.setattr(module, "_clips_of", lambda *arguments: 1)
+    monkeypatch.setattr(module, "_ahead", lambda *arguments: (1, 1))
     notes = _Notes()
     tracks = [_track(tmp_path / f"{at}.wav") for at in range(500)]
     for each in tracks:

@@ -55,9 +55,9 @@ def test_every_part_is_frozen() -> None:
 
 def test_a_run_with_deviations_cannot_conform() -> None:
     with pytest.raises(ValueError, match="'conforms' must be true just when"):
-        ProtocolRecord("marble-v1", 1, "constrained", True, ("batch 128 instead of 64",))
+        ProtocolRecord("marble-v1", 1, "constrained", True, ("batch 128 instead of 64",), None)
     with pytest.raises(ValueError, match="'conforms' must be true just when"):
-        ProtocolRecord("marble-v1", 1, "constrained", False, ())
+        ProtocolRecord("marble-v1", 1, "constrained", False, (), None)
 
 
 def test_a_track_cannot_be_left_unscored_without_a_name() -> None:

@@ -10,6 +10,8 @@ from marble_eval.configuration import load_engine, load_probe, load_protocol, ru
 from marble_eval.errors import SpecError
 from marble_eval.spec import Settings, from_mapping
 
+FEATURES = run_defaults()["features"]
+
 
 def settings(**changes: Any) -> Settings:
     values = run_defaults()
@@ -53,7 +55,12 @@ def test_the_default_is_marble_s_own_seed_and_all_layers() -> None:
         ({"seed": -1}, "marble-eval run: 'seed' must lie in 0 to 2**31 - 1. Got -1."),
         ({"seed": 2**31}, "marble-eval run: 'seed' must lie in 0 to 2**31 - 1. Got 2147483648."),
         ({"missing": "skip"}, "'missing' must be one of stop, report. Got 'skip'."),
-        ({"features": "float61"}, "Got 'float61'. Did you mean 'float16'"),
+        ({"features": FEATURES | {"dtype": "float61"}}, "Got 'float61'. Did you mean 'float16'"),
+        ({"features": FEATURES | {"max_bytes": 0}}, "'max_bytes' must be positive. Got 0"),
+        ({"features": FEATURES | {"frame_rate": -25}}, "'frame_rate' must be positive. Got -25"),
+        ({"features": "float32"}, "'features': must be a mapping of names to values. Got"),
+        ({"frames": {"decoder": "hmm"}}, "'decoder' must be 'dbn' or 'peaks' or null. Got 'hmm'."),
+        ({"frames": {"temp": [60, 90]}}, "unknown name 'temp'. Did you mean 'tempo'"),
         ({"layers": "al"}, "'layers' must be 'all' or a list. Got 'al'."),
         ({"layers": [True]}, "'layers'[0] must be of type int or of type str. Got True."),
         ({"force": "yes"}, "'force' must be of type bool. Got 'yes'."),

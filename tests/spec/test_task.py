@@ -97,8 +97,8 @@ def test_layouts_are_taken(layout: dict[str, Any]) -> None:
         ),
         (
             {"form": "folder", "folder": "."},
-            "'form' must be one of folders, jsonl, table, jamendo, nsynth, vocalset. "
-            "Got 'folder'. Did you mean 'folders'?",
+            "'form' must be one of folders, jsonl, table, pairs, jamendo, nsynth, "
+            "vocalset. Got 'folder'. Did you mean 'folders'?",
         ),
     ],
 )

@@ -1,0 +1,139 @@
+"""Cutting a track for an encoder whose every frame is kept.
+
+The frames of a track stand on one grid, frame i at the time i / rate. The track is
+cut into pieces that divide this grid between them; an encoder may hear a little
+more on both sides of a piece, so that the frames beside a cut know what is behind
+it. No audio is lost: a rest that is too short for a piece joins the one before.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from marble_eval.units import seconds_to_samples
+
+
+class Piece(NamedTuple):
+    """A piece of a track.
+
+    Attributes
+    ----------
+    start, stop : int
+        The samples that the encoder hears: the first, and the one behind the last.
+    heard_from : int
+        Number of the encoder's frame, on the grid of the track, at ``start``.
+    first : int
+        First frame that is kept, on the grid of the kept frames.
+    kept : int or None
+        Frames kept; None for all to the end of the track.
+    """
+
+    start: int
+    stop: int
+    heard_from: int
+    first: int
+    kept: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameGrid:
+    """The frames of an encoder, and which of them are kept.
+
+    Attributes
+    ----------
+    sample_rate : int
+        The encoder's, in Hz.
+    frame_rate : float
+        The encoder's frames per second, in Hz.
+    step : int
+        Of how many of its frames one is made; 1 to keep each.
+    """
+
+    sample_rate: int
+    frame_rate: float
+    step: int
+
+    @property
+    def rate(self) -> float:
+        """Return the rate of the kept frames, in Hz."""
+        return self.frame_rate / self.step
+
+    def sample_of(self, frame: int) -> int:
+        """Return the sample at which a frame of the encoder stands."""
+        return round(frame * self.sample_rate / self.frame_rate)
+
+
+def pieces_of(
+    samples: int,
+    grid: FrameGrid,
+    *,
+    clip_seconds: float | None,
+    context_seconds: float,
+    tail_seconds: float,
+) -> tuple[Piece, ...]:
+    """Cut a track.
+
+    Parameters
+    ----------
+    samples : int
+        Length of the track, cropped already; at least 1.
+    grid : FrameGrid
+        The frames.
+    clip_seconds : float or None
+        Length of a piece without what is heard besides, rounded to whole frames; None
+        for the track in one.
+    context_seconds : float
+        What is heard on both sides, rounded up to whole frames.
+    tail_seconds : float
+        A shorter rest joins the piece before it.
+
+    Returns
+    -------
+    tuple of Piece
+        In order of time, at least one. They keep every frame once.
+
+    Raises
+    ------
+    ValueError
+        If there are no samples, or a piece is shorter than a frame.
+
+    Examples
+    --------
+    >>> grid = FrameGrid(sample_rate=100, frame_rate=10.0, step=1)
+    >>> cut = pieces_of(250, grid, clip_seconds=1.0, context_seconds=0.2, tail_seconds=1.0)
+    >>> [(each.start, each.stop, each.heard_from, each.first, each.kept) for each in cut]
+    [(0, 120, 0, 0, 10), (80, 250, 8, 10, None)]
+    """
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1. Got {samples!r}.")
+    if clip_seconds is None:
+        return (Piece(0, samples, 0, 0, None),)
+    kept = round(clip_seconds * grid.rate)
+    if kept < 1:
+        raise ValueError(
+            f"'clip_seconds' must be at least one frame at {grid.rate:g} Hz. Got {clip_seconds}."
+        )
+    around = math.ceil(context_seconds * grid.frame_rate)
+    frames = kept * grid.step
+    pieces = []
+    first = 0
+    while True:
+        stop = grid.sample_of((first + kept) * grid.step)
+        is_last = samples - stop < max(1, seconds_to_samples(tail_seconds, grid.sample_rate))
+        heard_from = max(0, first * grid.step - around)
+        pieces.append(
+            Piece(
+                start=grid.sample_of(heard_from),
+                stop=samples
+                if is_last
+                else min(samples, grid.sample_of(first * grid.step + frames + around)),
+                heard_from=heard_from,
+                first=first,
+                kept=None if is_last else kept,
+            )
+        )
+        if is_last:
+            return tuple(pieces)
+        first += kept

@@ -1,0 +1,217 @@
+"""A group of probes in training: parameters, gradients, and each one's best so far.
+
+The members of a group share a seed and a form (single layers, or learned sums); a
+seed alone decides the initial parameters, the order of the tracks and what dropout
+drops, so a member's result is the same in any group, also alone. Two generators
+are seeded with the first two words of NumPy's SeedSequence of the seed: one draws
+the initial parameters and then the order of each epoch, the other what is dropped.
+A batch that is too large for the memory is sent in parts, whose gradients add up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from marble_eval.probes.adam import StackedAdam
+from marble_eval.probes.dropout import Dropout
+from marble_eval.probes.heads import (
+    gradients,
+    hidden_activations,
+    initial_parameters,
+    mixed,
+    outputs_of,
+)
+from marble_eval.probes.losses import LOSSES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from marble_eval.probes import Member
+    from marble_eval.spec import ProbeSpec
+
+
+def reads_of(members: Sequence[Member], device: torch.device) -> torch.Tensor:
+    """Say which layers a group reads: one a member, or all those of its sum.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        The group.
+    device : torch.device
+        Where the positions are wanted.
+
+    Returns
+    -------
+    torch.Tensor [shape=(read,), int64]
+        Positions of layers.
+    """
+    first = members[0].reads
+    of_group = first if len(first) > 1 else [each.reads[0] for each in members]
+    return torch.as_tensor(of_group, device=device)
+
+
+class ProbeGroup:
+    """The parameters of the members still in training, and everyone's best.
+
+    Parameters
+    ----------
+    members : sequence of Member
+        Of one seed; all of single layers, or all learned sums of the same layers.
+    probe : ProbeSpec
+        Shape of the probes.
+    loss : str
+        A name in `marble_eval.probes.losses.LOSSES`.
+    width, outputs : int
+        Size of an embedding and number of outputs.
+    device : torch.device
+        Where to compute.
+
+    Attributes
+    ----------
+    members : list of Member
+        Those still in training.
+    places : np.ndarray [shape=(remaining,), int64]
+        Where they stand among all.
+    reads : torch.Tensor [shape=(read,), int64]
+        What they read.
+    parameters : dict of str to torch.Tensor
+        Theirs.
+    best : dict of str to torch.Tensor
+        Of all members, at their best epoch.
+
+    Raises
+    ------
+    ValueError
+        If the members cannot be trained together.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        probe: ProbeSpec,
+        *,
+        loss: str,
+        width: int,
+        outputs: int,
+        device: torch.device,
+    ) -> None:
+        if len({(each.seed, len(each.reads)) for each in members}) != 1:
+            raise ValueError("the members of a group must share their seed and their form.")
+        self.members = list(members)
+        self.places = np.arange(len(members))
+        self.reads = reads_of(members, device)
+        self._device, self._loss = device, LOSSES[loss]
+        self._scale = 1 / (1 - probe.dropout)
+        draws, drops = np.random.SeedSequence(members[0].seed).generate_state(2).tolist()
+        self._draws = torch.Generator().manual_seed(draws)
+        self._dropout = None
+        if probe.hidden and probe.dropout:
+            # On the device: copying masks would cost more than making them.
+            generator = torch.Generator(device).manual_seed(drops)
+            self._dropout = Dropout(probe.hidden, probe.dropout, generator)
+        first = initial_parameters(
+            probe,
+            width=width,
+            outputs=outputs,
+            layers=len(members[0].reads),
+            members=len(members),
+            generator=self._draws,
+        )
+        self.parameters = {name: each.to(device) for name, each in first.items()}
+        self.best = {name: each.clone() for name, each in self.parameters.items()}
+        self._optimiser = StackedAdam(self.parameters, fused=device.type == "cpu")
+        self._has_part = False
+
+    def order(self, count: int) -> torch.Tensor:
+        """Draw the order of an epoch.
+
+        Parameters
+        ----------
+        count : int
+            Examples.
+
+        Returns
+        -------
+        torch.Tensor [shape=(count,), int64]
+            Every number below it once, on the CPU.
+        """
+        return torch.randperm(count, generator=self._draws)
+
+    def add(self, features: torch.Tensor, goals: torch.Tensor, share: torch.Tensor | float) -> None:
+        """Send a part of a batch forward and back; gradients add up until `step`.
+
+        Parameters
+        ----------
+        features : torch.Tensor [shape=(read, rows, width), float32]
+            What the group reads.
+        goals : torch.Tensor [shape=(rows, output)]
+            What the outputs are compared with.
+        share : torch.Tensor [shape=(rows, output)] or float
+            What the gradient of the part's mean loss is multiplied with, so that the
+            parts add up to the mean of the batch; 0 for an output without a goal.
+        """
+        into = self._optimiser.gradients
+        if self._has_part:
+            into = {name: torch.empty_like(each) for name, each in into.items()}
+        self._find_gradients(features, goals, share, into)
+        if self._has_part:
+            for name, each in self._optimiser.gradients.items():
+                each.add_(into[name])
+        self._has_part = True
+
+    def step(self, rates: np.ndarray) -> None:
+        """Change the parameters by the gradients that were found.
+
+        Parameters
+        ----------
+        rates : np.ndarray [shape=(member,)]
+            Learning rates of all members, those that have stopped too.
+        """
+        self._optimiser.step(rates[self.places])
+        self._has_part = False
+
+    def remember(self, improved: np.ndarray) -> None:
+        """Copy the parameters of the members that have just been best."""
+        for position, place in enumerate(self.places):
+            if improved[place]:
+                for name, each in self.parameters.items():
+                    self.best[name][place].copy_(each[position])
+
+    def drop(self, active: np.ndarray) -> None:
+        """Leave out the members that have stopped."""
+        stay = np.flatnonzero(active[self.places])
+        if len(stay) == len(self.places):
+            return
+        kept = torch.as_tensor(stay, device=self._device)
+        self.parameters = {name: each[kept] for name, each in self.parameters.items()}
+        self._optimiser.keep(self.parameters, kept)
+        self.members = [self.members[position] for position in stay]
+        self.places = self.places[stay]
+        self.reads = reads_of(self.members, self._device) if self.members else self.reads[:0]
+
+    def _find_gradients(
+        self,
+        features: torch.Tensor,
+        goals: torch.Tensor,
+        share: torch.Tensor | float,
+        into: dict[str, torch.Tensor],
+    ) -> None:
+        parameters, dropout = self.parameters, self._dropout
+        layers = features if "weights" in parameters else None
+        inputs = features if layers is None else mixed(parameters, layers)
+        units, scale = None, 1.0
+        if "hidden" not in parameters:
+            output = outputs_of(parameters, inputs)
+        else:
+            scale = self._scale
+            kept = None if dropout is None else dropout.kept(inputs.shape[1])
+            units = hidden_activations(parameters, inputs, kept)
+            weight, bias = parameters["output"], parameters["output_bias"]
+            output = torch.baddbmm(bias, units, weight, alpha=scale)
+        sent_back = self._loss.gradient(output, goals)
+        if not isinstance(share, float) or share != 1.0:
+            sent_back.mul_(share)
+        gradients(parameters, inputs, layers, units, scale, sent_back, into=into)
