@@ -141,6 +141,7 @@ def _fill(prepared: Preparation, expected_clips: int, progress: Progress) -> Ext
         expected_clips=expected_clips,
         engine=prepared.settings.engine,
         progress=progress,
+        beside=prepared.plan.beside,
     )
 
 

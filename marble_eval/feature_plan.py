@@ -8,12 +8,14 @@ layers that are probed.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.audio import windowing_fingerprint
 from marble_eval.audio.pieces import FrameGrid
 from marble_eval.encoders import normalises
 from marble_eval.errors import SpecError
+from marble_eval.features.batch import Keep
 from marble_eval.features.cuts import ClipCuts, Cuts, FrameCuts
 from marble_eval.features.frame_store import FrameStore
 from marble_eval.features.store import FeatureStore
@@ -42,12 +44,16 @@ class FeaturePlan(NamedTuple):
         What identifies them.
     pooling : str
         What is kept, in words.
+    beside : Keep, optional
+        Where every frame of whole tracks is kept: the mean over the frames too, which is
+        what a task with one estimate for a whole track asks for.
     """
 
     cuts: Cuts
     store: FeatureStore | FrameStore
     fingerprint: str
     pooling: str
+    beside: Keep | None = None
 
     @property
     def frame_rate(self) -> float | None:
@@ -116,6 +122,10 @@ def feature_plan(
             "clip mean",
         )
     step = _step(encoder, features.frame_rate)
+    beside = None
+    if windowing.clip_seconds is None:
+        pooled = feature_plan(encoder, features, protocol, replace(rules, frames=None), layers)
+        beside = Keep(pooled.cuts, pooled.store)
     kept = tuple(sorted({at for reads in layers.values() for at in reads}))
     grid = FrameGrid(encoder.sample_rate, float(encoder.frame_rate), step)
     context = rules.frames.context_seconds
@@ -138,6 +148,7 @@ def feature_plan(
         ),
         fingerprint,
         f"{grid.rate:g} frames a second",
+        beside,
     )
 
 

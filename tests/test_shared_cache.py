@@ -70,3 +70,42 @@ def test_tasks_of_one_data_set_encode_each_file_once(
     assert sum(len({t.path for t in tracks}) for tracks in of_tasks.values()) > len(heard), (
         "the fixtures of the family must share audio, or nothing is shown"
     )
+
+
+def test_beats_leave_behind_what_genres_need_of_the_same_audio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run after the beats of the same files, genre encodes nothing, and stores the same bytes."""
+    beat, genre = readable("GTZANBeat"), load_task("GTZAN")
+    root = tmp_path / "GTZAN"
+    shutil.copytree(beat.folder / "fixture" / "data", root)
+    lists = {
+        name: (beat.folder / "fixture" / "lists" / name).read_bytes()
+        for name in ("train", "valid", "test")
+    }
+    genre = dataclasses.replace(
+        genre,
+        spec=dataclasses.replace(genre.spec, sizes={}, label_counts={}),
+        read_tracks=lambda root, spec, _: genre.kind.read_tracks(root, spec, lists.__getitem__),
+    )
+    rng = np.random.default_rng(0)
+    files = sorted((root / "genres").rglob("*.wav"))
+    for path in files:
+        soundfile.write(path, 0.1 * rng.standard_normal(3 * RATE), RATE)
+    quick = dataclasses.replace(load_protocol("marble-v1"), max_epochs=1, learning_rates=(0.001,))
+
+    def stored(home: str, tasks: list[Task]) -> tuple[list[int], bytes]:
+        monkeypatch.setenv("MARBLE_EVAL_HOME", str(tmp_path / home))
+        encoder, clips = Listener(), []
+        for each in tasks:
+            marble_eval.evaluate(encoder, each, root=root, protocol=quick, seeds=1)  # type: ignore[arg-type]
+            clips.append(encoder.clips)
+        (data,) = (tmp_path / home / "features").glob("*/data.bin")
+        return clips, data.read_bytes()
+
+    together, of_both = stored("both", [beat, genre])
+    alone, of_genre = stored("genre", [genre])
+    assert together == [len(files), len(files)] and alone == [len(files)]
+    assert sorted(of_both[at : at + 12] for at in range(0, len(of_both), 12)) == sorted(
+        of_genre[at : at + 12] for at in range(0, len(of_genre), 12)
+    )

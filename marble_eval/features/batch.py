@@ -8,7 +8,7 @@ through in halves and is the same batch still.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from marble_eval.errors import MarbleError
 from marble_eval.pooling import check_hidden_states
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from marble_eval.encoders import Encoder
@@ -50,13 +51,24 @@ class Clip:
         return len(self.cut.audio)
 
 
+class Keep(NamedTuple):
+    """Something that is kept of what the encoder gives.
+
+    Attributes
+    ----------
+    cuts : Cuts
+        How it is made from the hidden states.
+    store : FeatureStore or FrameStore
+        Where it goes; its shape and number type are those of the features.
+    """
+
+    cuts: Cuts
+    store: FeatureStore | FrameStore
+
+
 def encode_batch(
-    encoder: Encoder,
-    batch: list[Clip],
-    cuts: Cuts,
-    store: FeatureStore | FrameStore,
-    device: torch.device,
-) -> list[np.ndarray]:
+    encoder: Encoder, batch: list[Clip], keeps: Sequence[Keep], device: torch.device
+) -> list[list[np.ndarray]]:
     """Encode clips, in halves where the memory does not hold them all.
 
     Parameters
@@ -65,17 +77,15 @@ def encode_batch(
         What encodes them.
     batch : list of Clip
         One or more, of equal length.
-    cuts : Cuts
+    keeps : sequence of Keep
         What is kept of them.
-    store : FeatureStore or FrameStore
-        Whose shape and number type the features must have.
     device : torch.device
         Where the encoder wants the audio.
 
     Returns
     -------
-    list of np.ndarray [shape=(layer, width) or (layer, frame, width)]
-        What is kept of each clip, in the store's number type.
+    list of list of np.ndarray [shape=(layer, width) or (layer, frame, width)]
+        For each of ``keeps`` what is kept of each clip, in its store's number type.
 
     Raises
     ------
@@ -84,8 +94,10 @@ def encode_batch(
         float16 where that is stored, or if memory does not hold even one clip.
     """
     try:
-        pooled = _pooled(encoder, batch, cuts, device)
-        return [_checked(*each, encoder, store) for each in zip(pooled, batch, strict=True)]
+        return [
+            [_checked(*each, encoder, keep.store) for each in zip(pooled, batch, strict=True)]
+            for keep, pooled in zip(keeps, _pooled(encoder, batch, keeps, device), strict=True)
+        ]
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
@@ -100,16 +112,15 @@ def encode_batch(
     if device.type == "cuda":
         torch.cuda.empty_cache()
     middle = len(batch) // 2
-    return [
-        each
-        for half in (batch[:middle], batch[middle:])
-        for each in encode_batch(encoder, half, cuts, store, device)
-    ]
+    first, second = (
+        encode_batch(encoder, half, keeps, device) for half in (batch[:middle], batch[middle:])
+    )
+    return [[*one, *other] for one, other in zip(first, second, strict=True)]
 
 
 def _pooled(
-    encoder: Encoder, batch: list[Clip], cuts: Cuts, device: torch.device
-) -> list[np.ndarray]:
+    encoder: Encoder, batch: list[Clip], keeps: Sequence[Keep], device: torch.device
+) -> list[list[np.ndarray]]:
     audio = torch.from_numpy(np.stack([clip.cut.audio for clip in batch]))
     with torch.inference_mode():
         hidden_states = encoder.hidden_states(audio.to(device))
@@ -120,7 +131,8 @@ def _pooled(
             )
         try:
             _check_shape(hidden_states, encoder, batch)
-            return cuts.pooled(hidden_states, [clip.cut for clip in batch])
+            cuts = [clip.cut for clip in batch]
+            return [each.cuts.pooled(hidden_states, cuts) for each in keeps]
         except ValueError as error:
             raise MarbleError(f"{encoder.name}, {batch[0].path}: {error}") from error
 

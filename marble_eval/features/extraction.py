@@ -21,7 +21,7 @@ import torch
 
 from marble_eval.audio import UnusableAudio
 from marble_eval.errors import MarbleError
-from marble_eval.features.batch import Clip, encode_batch
+from marble_eval.features.batch import Clip, Keep, encode_batch
 from marble_eval.features.index import ClipName
 from marble_eval.fingerprint import file_digest
 from marble_eval.matrix_products import fast_products
@@ -89,6 +89,7 @@ def extract(
     expected_clips: int,
     engine: EngineSpec,
     progress: Progress,
+    beside: Keep | None = None,
 ) -> Extraction:
     """Encode every clip that the store does not hold.
 
@@ -108,6 +109,9 @@ def extract(
         How wide the work is done.
     progress : Progress
         Who is told.
+    beside : Keep, optional
+        What else is kept of the same clips; it costs next to nothing, and another task
+        on this audio finds it.
 
     Returns
     -------
@@ -137,10 +141,12 @@ def extract(
         # Features are kept under the digest, so they must be those of these bytes.
         return found if _is_unchanged(job) else UnusableAudio(job.path, "changed since its check")
 
-    def encode(batch: list[Clip]) -> list[np.ndarray]:
+    keeps = [Keep(cuts, store), *([] if beside is None else [beside])]
+
+    def encode(batch: list[Clip]) -> list[list[np.ndarray]]:
         if device.type == "cpu":
             torch.set_num_threads(max(1, _cores() // workers))
-        return encode_batch(encoder, batch, cuts, store, device)
+        return encode_batch(encoder, batch, keeps, device)
 
     progress.begin("encode", expected_clips)
     forecast = _Forecast(expected_clips, progress)
@@ -151,7 +157,8 @@ def extract(
         batches = _batches(_clips(tracks, store, outcome), batch_clips)
         with fast_products(device):
             for batch, features in _in_order(encoders, encode, batches, ahead=workers + 1):
-                _write(store, batch, features)
+                for keep, kept in zip(keeps, features, strict=True):
+                    _write(keep.store, batch, kept)
                 outcome.encoded += len(batch)
                 progress.advance(len(batch))
                 forecast.batch_done(len(batch))

@@ -126,10 +126,7 @@ def _part(
     wanted = np.concatenate(goals)
     known = np.isfinite(wanted)
     rows = torch.from_numpy(np.flatnonzero(known.any(axis=1)))
-    features = {}
-    for layer in layers:
-        found = torch.cat([split.read(each.track, layer, *each[1:]) for each in windows])
-        features[layer] = found if len(rows) == len(found) else found[rows]
+    features = _read(split, windows, layers, rows)
     wanted, known = wanted[rows.numpy()], known[rows.numpy()]
     in_part = len(rows) if loss.is_of_rows else known.size
     share: torch.Tensor | float = in_part / terms
@@ -137,6 +134,23 @@ def _part(
         share = torch.from_numpy(known.astype(np.float32)) * share
     goals_known = torch.from_numpy(np.where(known, wanted, np.float32(0)).astype(np.float32))
     return Part(features, goals_known, share, is_last)
+
+
+def _read(
+    split: FrameSplit, windows: Sequence[Window], layers: Sequence[int], rows: torch.Tensor
+) -> dict[int, torch.Tensor]:
+    """Read some rows of the windows, all layers into one piece of memory.
+
+    A piece of a few MB would come from the heap, which the many sizes of many parts
+    fragment; a large one is given back whole.
+    """
+    room = torch.empty(0)
+    for place, layer in enumerate(layers):
+        found = torch.cat([split.read(each.track, layer, *each[1:]) for each in windows])
+        if not place:
+            room = found.new_empty(len(layers), len(rows), found.shape[1])
+        room[place] = found if len(rows) == len(found) else found[rows]
+    return dict(zip(layers, room, strict=True))
 
 
 def read_ahead(items: Iterable[_Item]) -> Generator[_Item, None, None]:

@@ -28,7 +28,7 @@ from marble_eval.probes.schedule import Schedule
 from marble_eval.probes.training import trained_members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from marble_eval.grid.frame_batches import Part
     from marble_eval.grid.frame_split import FrameSplit
@@ -150,8 +150,10 @@ def frame_outputs(
     members = len(parameters["output"])
     for start in range(0, frames, ROWS):
         stop = min(frames, start + ROWS)
-        rows = [split.read(track, layer, start, stop).to(device).float() for layer in reads]
-        inputs = _inputs(parameters, rows, members)
+        read = (split.read(track, layer, start, stop) for layer in reads)
+        rows = _as_float(read, len(reads), device)
+        summed = "weights" in parameters
+        inputs = mixed(parameters, rows) if summed else _for_each(rows[0], members)
         pieces.append(outputs_of(parameters, inputs).cpu())
     return np.asarray(torch.cat(pieces, dim=1))
 
@@ -212,11 +214,19 @@ def _by_layer(members: Sequence[Member], device: torch.device) -> list[list[Memb
     return sorted(groups, key=lambda group: -len(group[0].reads))
 
 
-def _inputs(parameters: Parameters, rows: list[torch.Tensor], members: int) -> torch.Tensor:
-    """Give each probe what it reads: a view of one layer, or its own sum of them."""
-    if "weights" in parameters:
-        return mixed(parameters, torch.stack(rows))
-    return rows[0].expand(members, *rows[0].shape)
+def _as_float(layers: Iterable[torch.Tensor], count: int, device: torch.device) -> torch.Tensor:
+    """Stack layers (layer, rows, width), each converted straight into its place."""
+    found = torch.empty(0)
+    for place, each in enumerate(layers):
+        if not place:
+            found = torch.empty(count, *each.shape, device=device)
+        found[place] = each
+    return found
+
+
+def _for_each(rows: torch.Tensor, members: int) -> torch.Tensor:
+    """Show the same rows (rows, width) to every member, without a copy."""
+    return rows.expand(members, *rows.shape)
 
 
 @torch.inference_mode()
@@ -228,11 +238,10 @@ def _learn_from(
     at: int,
 ) -> None:
     group = groups[at]
-    rows = [part.features[layer].to(device).float() for layer in group.members[0].reads]
-    if "weights" in group.parameters:
-        features = torch.stack(rows)
-    else:
-        features = rows[0].expand(len(group.members), *rows[0].shape)
+    reads = group.members[0].reads
+    features = _as_float((part.features[layer] for layer in reads), len(reads), device)
+    if "weights" not in group.parameters:
+        features = _for_each(features[0], len(group.members))
     share = part.share if isinstance(part.share, float) else part.share.to(device)
     group.add(features, part.goals.to(device), share)
     if part.is_last:

@@ -1,13 +1,14 @@
 """Études: pieces of eight seconds whose beats, chords or notes are annotated in time.
 
-Each is the music of one track of a new task folder with an estimate for every frame, and
-the file of its annotation. Clicks come at 80 to 160 beats a minute, the first of a bar
-higher and louder; the 24 major and minor triads follow each other in any order; melodies
-have one voice.
+Each is a track of a new task folder with an estimate for every frame, and the file of its
+annotation. Clicks come at 80 to 160 beats a minute in bars of three or four, whose first
+one is lower and richer. The 24 major and minor triads follow each other in any order. A
+melody has one voice, with rests.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -15,13 +16,14 @@ import numpy as np
 from marble_eval.metrics.chord import CHORDS
 from marble_eval.scaffold.tones import SAMPLE_RATE, Player, Sound, seconds, tone
 
-SECONDS = 8.0
+_SECONDS = 8.0
 
 _SLOWEST, _FASTEST = 80.0, 160.0  # beats a minute
-_ACCENT, _BEAT = (96, 1.0), (84, 0.5)  # note and height of a click
-_CHORDS = 6  # in a piece: four pieces have all 24
+_DOWNBEAT, _BEAT = (55, 0.5), (96, 1.0)  # MIDI number of a click, and decay of its overtones
+_TRIADS = 24
+_CHORDS = 6  # in a piece, so that four pieces share out the triads
 _SILENCE = 0.5  # seconds before the first chord
-_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)  # MIDI numbers, C major above middle C
+_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)  # MIDI numbers, C major from middle C on
 
 
 class Etude(NamedTuple):
@@ -30,7 +32,7 @@ class Etude(NamedTuple):
     Attributes
     ----------
     annotation : str
-        Content of the file of beats, chords or notes.
+        Content of its file of beats, chords or notes.
     sound : np.ndarray [shape=(samples,)]
         At `marble_eval.scaffold.tones.SAMPLE_RATE`.
     """
@@ -39,47 +41,59 @@ class Etude(NamedTuple):
     sound: Sound
 
 
-def clicks(number: int, player: Player, rng: np.random.Generator) -> Etude:
-    """Play clicks in bars of three or four; a line has the time and the place in the bar."""
+class Form(NamedTuple):
+    """What the études of a kind of task are.
+
+    Attributes
+    ----------
+    column : str
+        Of the table, with the name of the annotation's file.
+    suffix : str
+        Of that file, behind the name of the audio file without extension.
+    play : callable
+        From the number of the piece, its player and random numbers to the piece.
+    """
+
+    column: str
+    suffix: str
+    play: Callable[[int, Player, np.random.Generator], Etude]
+
+
+def _clicks(number: int, player: Player, rng: np.random.Generator) -> Etude:
     period = 60 / rng.uniform(_SLOWEST, _FASTEST)
-    bar = 3 if number % 3 == 0 else 4
-    times = np.arange(rng.uniform(0, period), SECONDS - 0.1, period)
-    places = (np.arange(len(times)) + rng.integers(bar)) % bar + 1
-    sound = 0.05 * tone(rng.uniform(40, 52) + player.tuning, seconds(SECONDS), 0.5 + player.decay)
+    beats_in_bar = 3 if number % 3 == 0 else 4
+    times = np.arange(rng.uniform(0, period), _SECONDS - 0.1, period)
+    places = (np.arange(len(times)) + rng.integers(beats_in_bar)) % beats_in_bar + 1
+    sound, time, lines = _silence(), seconds(0.1), []
     for at, place in zip(times, places, strict=True):
-        note, height = _ACCENT if place == 1 else _BEAT
-        time = seconds(0.1)
-        click = height * np.exp(-40 * time) * tone(note + player.tuning, time, 0.3 + player.decay)
-        _add(sound, click, at)
-    lines = [f"{at:.4f} {place}\n" for at, place in zip(times, places, strict=True)]
+        note, decay = _DOWNBEAT if place == 1 else _BEAT
+        click = tone(note + player.tuning, time, decay + player.decay)
+        _add(sound, np.exp(-25 * time) * click, at)
+        lines.append(f"{at:.4f} {place}\n")
     return Etude("".join(lines), sound)
 
 
-def chords(number: int, player: Player, rng: np.random.Generator) -> Etude:
-    """Play six triads after a silence; a line has start, end and name."""
-    # Every four pieces share out all chords, so that each split has each of them.
-    order = np.random.default_rng(number // 4).permutation(24)
-    some = order[number % 4 * _CHORDS :][:_CHORDS]
-    bounds = np.linspace(_SILENCE, SECONDS, _CHORDS + 1).round(3)
-    sound = np.zeros(round(SECONDS * SAMPLE_RATE))
-    lines = [f"0.000 {_SILENCE:.3f} N\n"]
-    for which, start, end in zip(some.tolist(), bounds, bounds[1:], strict=False):
-        minor, root = divmod(which, 12)
-        time = seconds(end - start)
+def _changes(number: int, player: Player, rng: np.random.Generator) -> Etude:
+    # The same order for four pieces that follow each other: each split has all triads.
+    order = np.random.default_rng(number * _CHORDS // _TRIADS).permutation(_TRIADS).tolist()
+    start = number * _CHORDS % _TRIADS
+    bounds = np.linspace(_SILENCE, _SECONDS, _CHORDS + 1)
+    sound, lines = _silence(), [f"0.000 {_SILENCE:.3f} N\n"]
+    for triad, at, end in zip(order[start:][:_CHORDS], bounds, bounds[1:], strict=False):
+        minor, root = divmod(triad, 12)
+        time = seconds(end - at)
         for step in (0, 3 if minor else 4, 7):
-            note = 48 + (root + step) % 12 + 12 * int(rng.integers(2))
-            _add(sound, np.exp(-time) * tone(note + player.tuning, time, 1 + player.decay), start)
-        lines.append(f"{start:.3f} {end:.3f} {CHORDS[which]}\n")
+            note = 48 + (root + step) % 12 + 12 * rng.integers(2)
+            _add(sound, np.exp(-time) * tone(note + player.tuning, time, 1 + player.decay), at)
+        lines.append(f"{at:.3f} {end:.3f} {CHORDS[triad]}\n")
     return Etude("".join(lines), sound)
 
 
-def melody(number: int, player: Player, rng: np.random.Generator) -> Etude:
-    """Play notes of a scale with rests between them; a line has onset, end and MIDI number."""
-    sound = np.zeros(round(SECONDS * SAMPLE_RATE))
-    lines = ["onset,end,pitch\n"]
+def _melody(number: int, player: Player, rng: np.random.Generator) -> Etude:
+    sound, lines = _silence(), ["onset,end,pitch\n"]
     onset = rng.uniform(0.1, 0.5)
-    while (end := onset + rng.uniform(0.3, 0.8)) < SECONDS:
-        pitch = int(rng.choice(_SCALE))
+    while (end := onset + rng.uniform(0.3, 0.8)) < _SECONDS:
+        pitch = rng.choice(_SCALE)
         time = seconds(end - onset)
         _add(sound, np.exp(-time) * tone(pitch + player.tuning, time, 0.5 + player.decay), onset)
         lines.append(f"{onset:.4f},{end:.4f},{pitch}\n")
@@ -87,6 +101,19 @@ def melody(number: int, player: Player, rng: np.random.Generator) -> Etude:
     return Etude("".join(lines), sound)
 
 
+def _silence() -> Sound:
+    return np.zeros(round(_SECONDS * SAMPLE_RATE))
+
+
 def _add(sound: Sound, part: Sound, start: float) -> None:
     at = round(start * SAMPLE_RATE)
     sound[at : at + len(part)] += part[: len(sound) - at]
+
+
+#: By kind of task.
+ETUDES = {
+    "beat": Form("beats", ".beats", _clicks),
+    "chord": Form("chords", ".lab", _changes),
+    # A table of tracks ends with .csv too, and is no file of notes.
+    "frames": Form("notes", ".notes.csv", _melody),
+}

@@ -1,4 +1,4 @@
-"""Write the folder: card, README, table and audio."""
+"""Write the folder: card, README, table, audio, and annotations beside it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import soundfile
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.scaffold.card import card_text
 from marble_eval.scaffold.guide import guide_text
-from marble_eval.scaffold.performances import SAMPLE_RATE, performances
+from marble_eval.scaffold.performances import performances
+from marble_eval.scaffold.tones import SAMPLE_RATE
 
 _AUDIO = "audio"
 
@@ -69,7 +70,7 @@ def write_task_folder(folder: Path, kind: str, name: str) -> list[Path]:
     Returns
     -------
     list of Path
-        Card, README, table, and the audio files.
+        Card, README, table, audio, and the files of its annotations.
 
     Raises
     ------
@@ -109,9 +110,12 @@ def _write(folder: Path, kind: str, texts: dict[str, str]) -> list[Path]:
         path = folder / _AUDIO / f"{each.name}.wav"
         soundfile.write(path, each.sound, SAMPLE_RATE, subtype="PCM_16")
         audio.append(path)
-        table.writerow((f"{_AUDIO}/{path.name}", *each.labels.values(), each.split, each.group))
-    written = []
-    for name, text in (*texts.items(), ("tracks.csv", stream.getvalue())):
+        labels = list(each.labels.values())
+        if each.annotation:
+            labels = [f"{_AUDIO}/{name}" for name in labels]
+            texts |= dict.fromkeys(labels, each.annotation)
+        table.writerow((f"{_AUDIO}/{path.name}", *labels, each.split, each.group))
+    texts |= {"tracks.csv": stream.getvalue()}
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="")
-        written.append(folder / name)
-    return [*written, *audio]
+    return [*(folder / name for name in texts), *audio]

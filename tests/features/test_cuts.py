@@ -15,7 +15,7 @@ from marble_eval.encoders import Encoder
 from marble_eval.encoders.mel import load_mel
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError
-from marble_eval.features.batch import Clip, encode_batch
+from marble_eval.features.batch import Clip, Keep, encode_batch
 from marble_eval.features.cuts import Cut, FrameCuts
 from marble_eval.features.extraction import Job, extract
 from marble_eval.features.frame_store import FrameStore
@@ -304,7 +304,7 @@ def test_an_encoder_with_another_frame_rate_than_it_declares_is_refused(
         match=rf"centred, track\.wav: .*must give {declared:g} frames a second, as it declares: "
         rf"{2 * declared:.0f} for 16000 samples\. Got 201\.",
     ):
-        encode_batch(encoder, batch, _cuts(encoder, None), store, torch.device("cpu"))
+        encode_batch(encoder, batch, [Keep(_cuts(encoder, None), store)], torch.device("cpu"))[0]
 
 
 @pytest.mark.parametrize("frames", [197, 198, 201, 203])
