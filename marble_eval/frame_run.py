@@ -19,7 +19,7 @@ from marble_eval.features.cuts import FrameCuts
 from marble_eval.features.frame_store import FrameStore
 from marble_eval.frame_scoring import ChosenEvents, score_frames
 from marble_eval.grid.frame_split import FrameSource, FrameSplit
-from marble_eval.grid.frames import FrameLayer, train_frame_grid
+from marble_eval.grid.frames import FrameLayer, check_trained, train_frame_grid
 from marble_eval.pooled_run import Worked, grid_plan
 from marble_eval.preparation import prepare
 from marble_eval.results import Cost
@@ -27,11 +27,14 @@ from marble_eval.spec import SPLITS, FrameRules
 from marble_eval.task_data import check_scorable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from marble_eval.grid import Trial
     from marble_eval.preparation import Preparation
     from marble_eval.progress import Progress
 
 
+_MARK = "in-turn"  # a file in a store that is deleted after its turn
 _NAMED = 10  # tracks named in a remark; the others are counted
 
 
@@ -52,6 +55,8 @@ def run_frames(prepared: Preparation, progress: Progress) -> Worked:
 
     Raises
     ------
+    SpecError
+        If the probe is not trained by gradient descent.
     MissingError
         If files turn out to be unusable and the run is not to go on.
     ValidationError
@@ -59,6 +64,7 @@ def run_frames(prepared: Preparation, progress: Progress) -> Worked:
     MarbleError
         If encoding or training fails.
     """
+    check_trained(grid_plan(prepared))
     whole, of_turns = prepared, turns(prepared)
     trials: list[Trial] = []
     layers: list[FrameLayer] = []
@@ -72,7 +78,7 @@ def run_frames(prepared: Preparation, progress: Progress) -> Worked:
             progress.say(f"turn {number} of {len(of_turns)}: layers {', '.join(names)}")
             some = replace(whole.settings, layers=names)
             prepared = prepare(whole.task, whole.encoder, some, progress)
-        is_ours = not prepared.plan.store.folder.exists()
+        is_ours = len(of_turns) > 1 and _claimed(prepared.plan.store.folder)
         encoded = encode_tracks(prepared, progress)
         prepared = encoded.prepared
         # Once more: the only references may be of tracks that could not be decoded.
@@ -85,10 +91,11 @@ def run_frames(prepared: Preparation, progress: Progress) -> Worked:
         if best is None or ahead.valid > best.valid:
             best, events = ahead, ChosenEvents(ahead, data, prepared.device)
         cost = _added(cost, prepared, encoded.clips_encoded, encoded.seconds, started)
-        if len(of_turns) > 1 and is_ours:
+        if is_ours:
             shutil.rmtree(prepared.plan.store.folder)
     if best is None or events is None:
         raise ValueError("a run must have at least one layer.")
+    trials.sort(key=lambda each: whole.seeds.index(each.seed))  # as if trained in one turn
     scores = score_frames(trials, layers, best, events, data)
     remarks += _ended_early(data)
     clips = _clips(prepared)
@@ -126,6 +133,19 @@ def frame_data(prepared: Preparation) -> dict[str, FrameSplit]:
         audio = [prepared.survey.digests[each.id] for each in tracks]
         found[split] = FrameSplit(tracks, audio, source)
     return found
+
+
+def _claimed(folder: Path) -> bool:
+    """Mark a store as one of a turn, unless it was there for another run; say if it is one.
+
+    The mark outlives a run that is killed, so that the next one deletes the store too.
+    """
+    mark = folder / _MARK
+    if folder.exists() and not mark.exists():
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    mark.touch()
+    return True
 
 
 def _ended_early(data: dict[str, FrameSplit]) -> list[str]:

@@ -133,7 +133,12 @@ class Preparation:
             revision=str(getattr(self.encoder, "revision", "unversioned")),
             task=self.task.spec.name,
             version=self.task.spec.version,
-            variant=variant_of(settings, self.encoder, list(self.layers), self.deviations),
+            variant=variant_of(
+                settings if self.task.kind.FRAMES else _pooled(settings),
+                self.encoder,
+                list(self.layers),
+                self.deviations,
+            ),
         )
 
     def without(self, unusable: list[Unusable]) -> Preparation:
@@ -204,6 +209,11 @@ def _rules(task: Task, settings: Settings) -> TaskRules:
     except ValueError as error:
         raise SpecError(f"frames: {error}") from None
     return replace(rules, frames=frames)
+
+
+def _pooled(settings: Settings) -> Settings:
+    """Leave out what pooled features do not depend on."""
+    return replace(settings, features=replace(settings.features, frame_rate=None))
 
 
 def _settle(surveyed: Survey, task: Task, settings: Settings) -> None:

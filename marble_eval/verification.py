@@ -248,9 +248,7 @@ def _wrong_length(
     )
 
 
-def _too_short(
-    tracks: Sequence[Track], looked: Mapping[str, _Looked], task: Task
-) -> list[Faulty]:
+def _too_short(tracks: Sequence[Track], looked: Mapping[str, _Looked], task: Task) -> list[Faulty]:
     """Find audio that ends before what is annotated in it."""
     found = []
     for each in tracks if task.kind.FRAMES else ():

@@ -71,9 +71,7 @@ def _packages() -> str:
 
 
 def _demo_packages() -> str:
-    return _installed(
-        _DEMO, "pip install pretty_midi and pip install --no-deps tinysoundfont"
-    )
+    return _installed(_DEMO, "pip install pretty_midi and pip install --no-deps tinysoundfont")
 
 
 def _device() -> str:

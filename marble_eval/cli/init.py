@@ -21,14 +21,17 @@ marble-eval init: write a task folder that runs as it is, to put your own data i
 usage: marble-eval init task FOLDER [--kind KIND]
 
 Writes a commented task.yaml, a tracks.csv, a README, and 84 short synthesised tracks
-(below 1.5 MB). No Python is needed for a task of your own.
+(below 1.5 MB); for beat, chord and frames 20 tracks of 8 s and their annotation files
+(5 MB). No Python is needed for a task of your own.
 
   FOLDER   a new folder, or an empty one; the task is called like it
-  --kind   classification (a class a track; the default), tagging, regression, key, pitch
+  --kind   classification (a class a track; the default), tagging, regression, key, pitch,
+           or what changes within a track: beat, chord, frames (88 notes)
 
 examples:
   marble-eval init task my-dataset
   marble-eval init task my-tags --kind tagging
+  marble-eval init task my-beats --kind beat
   marble-eval run task=./my-dataset encoder=mel
 """
 
@@ -61,7 +64,7 @@ def main(argv: list[str]) -> int:
 
 def _init_task(folder: Path, kind: str) -> int:
     from marble_eval.registry import task_folders
-    from marble_eval.scaffold import task_name, write_task_folder
+    from marble_eval.scaffold import floor_of, task_name, write_task_folder
 
     name = task_name(folder)
     taken = {each: task.provider for task in task_folders().values() for each in _names(task.spec)}
@@ -72,13 +75,13 @@ def _init_task(folder: Path, kind: str) -> int:
         )
     written = write_task_folder(folder, kind, name)
     megabytes = sum(each.stat().st_size for each in written) / 1e6
-    place = shlex.quote(_behind_task(folder))
+    command = f"marble-eval run task={shlex.quote(_behind_task(folder))} encoder={floor_of(kind)}"
     sys.stdout.write(
         f"{name}: a {kind} task in {folder}: task.yaml, tracks.csv, README.md and "
         f"{sum(each.suffix == '.wav' for each in written)} tracks, {megabytes:.1f} MB\n\n"
         f"next:\n"
-        f"  marble-eval run task={place} encoder=mel --dry-run   # check the data\n"
-        f"  marble-eval run task={place} encoder=mel             # scores, in some seconds\n"
+        f"  {command} --dry-run   # check the data\n"
+        f"  {command}             # scores, in a minute or less\n"
         f"then put your own audio and rows in; {folder / 'README.md'} says how\n"
     )
     return 0

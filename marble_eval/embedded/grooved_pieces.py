@@ -35,7 +35,7 @@ TEMPO_BPM = (65.0, 166.0)
 _DRIFT = (0.02, 0.08)
 _SWUNG, _SWING = 0.3, (0.56, 0.67)  # share of the pieces, and where the second half begins
 _QUARTERED, _QUARTERED_BELOW_BPM = 0.6, 100.0  # share of the slow pieces with quarter beats
-_SYNCOPATION, _DENSITY = (0.0, 0.8), (0.75, 1.1)
+_SYNCOPATION, _DENSITY = (0.0, 0.8), (0.7, 1.05)
 _STEADY = 0.5  # times as syncopated: bass, low and middle drum
 _PUSHED = 0.1  # share of the chords that come half a beat early
 _CHORDS = ("struck", "struck", "broken", "held")
@@ -135,11 +135,12 @@ def score_of(recipe: Recipe, *, seconds: float) -> tuple[Voice, ...]:
     harmony = _harmony(recipe, rng, bars)
     lowest, centre = int(rng.integers(34, 42)), float(rng.uniform(56.0, 66.0))
     bass = _repeated([_groove(recipe, rng, steps, _STEADY)], recipe, rng, bars)
+    manner = _CHORDS[rng.integers(len(_CHORDS))]
     voices = [
         Voice(recipe.bass, bass_on(bass, harmony, rng, lowest=lowest)),
-        Voice(recipe.chords, _chords(recipe, rng, steps, harmony, centre)),
+        Voice(recipe.chords, _chords(manner, recipe, rng, steps, harmony, centre)),
     ]
-    if rng.random() < _WITH_LEAD:
+    if rng.random() < _WITH_LEAD or manner == "held":  # held chords have no groove
         motifs = [_groove(recipe, rng, steps) for _ in range(2)]
         tune = tune_on(
             _repeated(motifs, recipe, rng, bars), harmony, rng, lowest=int(rng.integers(60, 70))
@@ -182,9 +183,13 @@ def _harmony(recipe: Recipe, rng: np.random.Generator, bars: int) -> list[Soundi
 
 
 def _chords(
-    recipe: Recipe, rng: np.random.Generator, steps: int, harmony: list[Sounding], centre: float
+    manner: str,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    steps: int,
+    harmony: list[Sounding],
+    centre: float,
 ) -> list[Written]:
-    manner = _CHORDS[rng.integers(len(_CHORDS))]
     if manner == "held":
         return held_chords(harmony, centre=centre)
     broken = manner == "broken"

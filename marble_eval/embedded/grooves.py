@@ -21,8 +21,8 @@ from marble_eval.embedded.performance import Written
 
 # Chance of a stroke on the first beat, on other beats, on half and on quarter beats: in a
 # groove without any syncopation, and in the most syncopated one.
-_PLAIN = (1.0, 0.8, 0.3, 0.1)
-_SYNCOPATED = (0.6, 0.5, 0.55, 0.25)
+_PLAIN = (1.0, 0.8, 0.35, 0.1)
+_SYNCOPATED = (0.65, 0.45, 0.6, 0.25)
 _FEWEST_STROKES = 2
 _ACCENT = 12  # velocity more or less
 _LONGEST_BEATS = 2.0  # that a stroke is held

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from marble_eval.spec import Windowing
 
-_SLACK = 3  # frames by which an encoder may differ from its rate: the borders of its front end
+_SLACK = 5  # frames by which an encoder may differ from its rate: the borders of its front end
 
 
 class Cut(NamedTuple):

@@ -91,11 +91,7 @@ def train_frame_grid(
     MarbleError
         If every probe diverged before it had a score.
     """
-    if plan.probe.name == "logreg":
-        raise SpecError(
-            f"probe=logreg solves tasks with one class a track. Got the kind "
-            f"{plan.task.spec.kind}. Take probe=linear or probe=mlp."
-        )
+    check_trained(plan)
     rates = plan.rules.learning_rates or plan.protocol.learning_rates
     rules = training_rules(plan)
 
@@ -149,6 +145,26 @@ def train_frame_grid(
         layers,
         [*divergences(trained), *left_out(plan.layers, whole)],
     )
+
+
+def check_trained(plan: GridPlan) -> None:
+    """Refuse a probe that is not trained by gradient descent, before anything is encoded.
+
+    Parameters
+    ----------
+    plan : GridPlan
+        What is to be trained.
+
+    Raises
+    ------
+    SpecError
+        If it is solved instead.
+    """
+    if plan.probe.name == "logreg":
+        raise SpecError(
+            f"probe=logreg solves tasks with one class a track. Got the kind "
+            f"{plan.task.spec.kind}. Take probe=linear or probe=mlp."
+        )
 
 
 def estimates(

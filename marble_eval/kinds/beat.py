@@ -40,6 +40,7 @@ SCALED = False
 AGGREGATIONS = ("mean-logits",)
 LABELS = ("beat", "downbeat")
 DRAFT = "F-measure of peaks"
+_LEAST = 0.05  # probability below which nothing is a beat: silence has peaks too
 _BESIDES = 0.01  # what the other event counts in it
 
 annotation_of = beats_of
@@ -209,7 +210,7 @@ def decode(logits: np.ndarray, rate: float, spec: TaskSpec, rules: FrameRules) -
 
 def _times_in(activation: np.ndarray, tempo: tuple[float, float], rules: FrameRules) -> np.ndarray:
     if rules.decoder == "peaks":
-        return _peaks(activation, rules.rate, rules.threshold, tempo)
+        return _peaks(activation, rules.rate, tempo, rules, _LEAST)
     return decode_beats(
         activation,
         rules.rate,
@@ -220,10 +221,14 @@ def _times_in(activation: np.ndarray, tempo: tuple[float, float], rules: FrameRu
 
 
 def _peaks(
-    activation: np.ndarray, rate: float, threshold: float, tempo: tuple[float, float]
+    activation: np.ndarray, rate: float, tempo: tuple[float, float], rules: FrameRules, least: float
 ) -> np.ndarray:
+    # By a fixed threshold a young probe would have no peak, and all its epochs one score.
+    slowest, fastest = tempo
+    relative = relative_threshold(activation, rules.threshold, min(1.0, slowest / 60 / rate))
+    threshold = max(least, relative)
     # Half the shortest period: an early beat stays, a doubled peak does not.
-    apart = 0.5 * 60 / tempo[1]
+    apart = 0.5 * 60 / fastest
     return pick_peaks(activation, rate, threshold=threshold, distance_seconds=apart)
 
 
@@ -238,8 +243,7 @@ def draft_counts(
 ) -> np.ndarray:
     """Score one track roughly by the main metric: the F-measure of peaks.
 
-    The other event counts a hundredth. Where beats are easy, many epochs find them all, and
-    of these the one that knows the downbeats best is to be kept, not the first.
+    The other event counts a hundredth: of epochs that find all beats the best is kept so.
 
     Parameters
     ----------
@@ -274,10 +278,7 @@ def _rough_counts(
 ) -> np.ndarray:
     activation = expit(np.asarray(logits[:, LABELS.index(event)], dtype=np.float64))
     tempo = rules.tempo if event == "beat" else rules.downbeat_tempo
-    # By a fixed threshold a young probe would have no peak, and all its epochs one score.
-    per_second = tempo[0] / 60
-    threshold = relative_threshold(activation, rules.threshold, min(1.0, per_second / rate))
-    peaks = _peaks(activation, rate, threshold, tempo)
+    peaks = _peaks(activation, rate, tempo, rules, 0.0)
     (counts,) = beat_counts(
         annotation,
         Beats(peaks, peaks),

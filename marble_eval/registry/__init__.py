@@ -4,12 +4,12 @@ Nothing is registered: `tasks` looks for folders with a card, `encoders` for con
 and entry points, whenever they are asked.
 """
 
+from marble_eval.registry.cards import read_card
 from marble_eval.registry.encoders import check_encoder, encoder_names, load_encoder
 from marble_eval.registry.tasks import (
     Task,
     TaskFolder,
     load_task,
-    read_card,
     task_folders,
     task_names,
 )

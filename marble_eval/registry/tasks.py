@@ -11,18 +11,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points, version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.configuration import read_yaml
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.fingerprint import digest_of
 from marble_eval.kinds import KINDS
-from marble_eval.spec import TaskRules, TaskSpec, from_mapping
+from marble_eval.registry.cards import completed, read_card
+from marble_eval.spec import TaskRules, TaskSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -170,7 +170,7 @@ def load_task(name: str) -> Task:
             f"Got {spec.kind!r}. {near_misses(spec.kind, KINDS)}"
         )
     kind = importlib.import_module(f"marble_eval.kinds.{spec.kind}")
-    spec = _completed(spec, kind, card)
+    spec = completed(spec, kind, card)
     own = _own_functions(found.folder)
     if not spec.data and not hasattr(own, "read_tracks"):
         raise SpecError(f"{card}: 'data' must name a layout, or a task.py must have read_tracks.")
@@ -179,80 +179,6 @@ def load_task(name: str) -> Task:
     if own_remarks is not None:
         functions["remarks"] = own_remarks
     return Task(spec=spec, folder=found.folder, provider=found.provider, kind=kind, **functions)
-
-
-def _completed(spec: TaskSpec, kind: Any, card: Path) -> TaskSpec:
-    """Fill in what the kind knows, and hold the card against the kind."""
-    if kind.LABELS is not None:
-        if spec.labels not in ((), kind.LABELS):
-            raise SpecError(
-                f"{card}: 'labels' must be those of the kind {spec.kind}, {kind.LABELS[0]} to "
-                f"{kind.LABELS[-1]}, or be left out. Got {spec.labels!r}."
-            )
-        spec = replace(spec, labels=kind.LABELS)
-    if spec.kind == "regression" and not spec.labels:
-        raise SpecError(f"{card}: 'labels' must name the dimensions, which are columns. Add them.")
-    if spec.kind == "classification" and len(spec.labels) == 1:
-        raise SpecError(f"{card}: 'labels' must be two or more. Got {spec.labels!r}.")
-    known = kind.metrics_of(spec)
-    unknown = [each for each in spec.metrics if each not in known]
-    if unknown:
-        raise SpecError(f"{card}: unknown metric {unknown[0]!r}. {near_misses(unknown[0], known)}")
-    spec = replace(spec, metrics=spec.metrics or tuple(known))
-    if spec.higher_is_better != known[spec.main_metric]:
-        raise SpecError(
-            f"{card}: 'higher_is_better' must be {known[spec.main_metric]} for "
-            f"{spec.main_metric}. Got {spec.higher_is_better}."
-        )
-    for name, rules in spec.protocols.items():
-        if rules.aggregation not in kind.AGGREGATIONS:
-            raise SpecError(
-                f"{card}: 'aggregation' of {name} must be {' or '.join(kind.AGGREGATIONS)} for "
-                f"the kind {spec.kind}. Got {rules.aggregation!r}."
-            )
-        _check_frames(rules, kind, f"{card}: {name}")
-    return spec
-
-
-def _check_frames(rules: TaskRules, kind: Any, subject: str) -> None:
-    """Hold a block against what kinds with an estimate for every frame can do."""
-    if (rules.frames is not None) != kind.FRAMES:
-        raise SpecError(
-            f"{subject}: 'frames' must be given for kinds with an estimate for every frame, and "
-            f"for no other. Got {'one' if rules.frames else 'none'}."
-        )
-    asked = {"hop_seconds": None, "tail": "keep", "batch_of": "clips", "scored": "track"}
-    for field, value in asked.items():
-        if kind.FRAMES and getattr(rules, field) != value:
-            raise SpecError(
-                f"{subject}: {field!r} must be {value!r} where there is an estimate for every "
-                f"frame. Got {getattr(rules, field)!r}."
-            )
-
-
-def read_card(path: Path) -> TaskSpec:
-    """Read a task card.
-
-    Parameters
-    ----------
-    path : Path
-        A ``task.yaml``.
-
-    Returns
-    -------
-    TaskSpec
-        The card.
-
-    Raises
-    ------
-    SpecError
-        If it is not YAML or breaks a rule.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(f"{path}: must be a readable YAML file. {error}") from None
-    return from_mapping(TaskSpec, read_yaml(text, str(path)), str(path))
 
 
 def _roots() -> Iterator[tuple[Path, str]]:

@@ -105,7 +105,7 @@ def _write(folder: Path, kind: str, texts: dict[str, str]) -> list[Path]:
     stream = io.StringIO(newline="")
     table = csv.writer(stream, lineterminator="\n")
     table.writerow(columns)
-    audio = []
+    audio, contents = [], dict(texts)
     for each in played:
         path = folder / _AUDIO / f"{each.name}.wav"
         soundfile.write(path, each.sound, SAMPLE_RATE, subtype="PCM_16")
@@ -113,9 +113,9 @@ def _write(folder: Path, kind: str, texts: dict[str, str]) -> list[Path]:
         labels = list(each.labels.values())
         if each.annotation:
             labels = [f"{_AUDIO}/{name}" for name in labels]
-            texts |= dict.fromkeys(labels, each.annotation)
+            contents |= dict.fromkeys(labels, each.annotation)
         table.writerow((f"{_AUDIO}/{path.name}", *labels, each.split, each.group))
-    texts |= {"tracks.csv": stream.getvalue()}
-    for name, text in texts.items():
+    contents["tracks.csv"] = stream.getvalue()
+    for name, text in contents.items():
         (folder / name).write_text(text, encoding="utf-8", newline="")
-    return [*(folder / name for name in texts), *audio]
+    return [*(folder / name for name in contents), *audio]

@@ -39,7 +39,8 @@ class FrameRules:
         How steady the tempo is; into how many parts a beat is divided, of which
         the first is the beat itself. For the network.
     threshold : float
-        Probability from which a peak is a beat or a frame has a note, in (0, 1).
+        Probability from which a frame has a note; how far up from the floor of a track's
+        outputs to the height of its beats a peak is one. In (0, 1).
     tolerance : float
         How far an estimate may lie from the reference, in seconds: a beat, or the
         onset of a note.

@@ -290,7 +290,7 @@ def test_what_is_stored_is_one_pass_cut_or_not(tmp_path: Path) -> None:
             np.testing.assert_array_equal(found, whole[layer])
 
 
-@pytest.mark.parametrize("declared", [50.0, 86.1328125, 103.0])
+@pytest.mark.parametrize("declared", [50.0, 86.1328125, 107.0])
 def test_an_encoder_with_another_frame_rate_than_it_declares_is_refused(
     tmp_path: Path, declared: float
 ) -> None:
