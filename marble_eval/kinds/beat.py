@@ -269,12 +269,7 @@ def draft_counts(
 
 
 def _rough_counts(
-    event: str,
-    measure: str,
-    logits: np.ndarray,
-    annotation: Beats,
-    rate: float,
-    rules: FrameRules,
+    event: str, measure: str, logits: np.ndarray, annotation: Beats, rate: float, rules: FrameRules
 ) -> np.ndarray:
     activation = expit(np.asarray(logits[:, LABELS.index(event)], dtype=np.float64))
     tempo = rules.tempo if event == "beat" else rules.downbeat_tempo
