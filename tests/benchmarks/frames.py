@@ -99,7 +99,7 @@ class FrameRatios(NamedTuple):
     def _of_grid(self, probe: str) -> str:
         epoch, products, disk = (self.seconds[name] for name in (probe, f"{probe} bare", "read"))
         return (
-            f"frames, {probe} grid: an epoch is {epoch / disk:.1f} times reading its features once, "
+            f"frames, {probe} grid: an epoch is {epoch / disk:.1f} times reading its features, "
             f"{epoch / products:.2f} times its products (an hour of audio {epoch:.1f} s, products "
             f"{products:.1f} s, reading {disk:.1f} s, {self.cold:.0%} of it from the disk; "
             f"{self.peaks[probe]:.0f} MB)"
@@ -162,7 +162,8 @@ class _StandIn:
 
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
         frames = (audio.unfold(1, _HOP, _HOP) @ self._maps).tanh_()
-        return frames.unflatten(2, (len(self.layers), self.width)).transpose(1, 2)
+        shape = (len(audio), -1, len(self.layers), self.width)
+        return frames.view(shape).transpose(1, 2)
 
     def fingerprint(self) -> str:
         return f"stand-in of {len(self.layers)} layers of {self.width}"
