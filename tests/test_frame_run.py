@@ -180,7 +180,8 @@ def test_from_audio_files_to_scores_that_the_table_gives_again(
     assert result.metrics["beat_f1"].value > 0.6, "clicks in a spectrum are no riddle"
     assert next(iter(result.metrics)) == "beat_f1" and len(result.metrics) == 16
     assert result.remarks[-1] == (
-        "epoch and learning rate chosen by F-measure of peaks on validation, the layer by beat_f1"
+        "epoch and learning rate chosen by F-measure of peaks, with a tenth of likelihood, on "
+        "validation, the layer by beat_f1"
     )
 
     table = read_predictions(path)

@@ -23,7 +23,7 @@ from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.peaks import pick_peaks, relative_threshold
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.layouts.jsonl import below
-from marble_eval.metrics.beat import LATEST, METRICS, NARROW, beat_counts
+from marble_eval.metrics.beat import LATEST, METRICS, NARROW, beat_counts, likelihood
 from marble_eval.spec import FrameRules, TaskRules
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ RULES = TaskRules(clip_seconds=30.0, batch_of="clips", frames=FrameRules(context
 SCALED = False
 AGGREGATIONS = ("mean-logits",)
 LABELS = ("beat", "downbeat")
-DRAFT = "F-measure of peaks"
+DRAFT = "F-measure of peaks, with a tenth of likelihood,"
 _LEAST = 0.05  # probability below which nothing is a beat: silence has peaks too
-_BESIDES = 0.01  # what the other event counts in it
+_BESIDES, _SURE = 0.01, 0.1  # what the other event counts in it, and the likelihood
 
 annotation_of = beats_of
 text_of = beats_text
@@ -243,7 +243,8 @@ def draft_counts(
 ) -> np.ndarray:
     """Score one track roughly by the main metric: the F-measure of peaks.
 
-    The other event counts a hundredth: of epochs that find all beats the best is kept so.
+    The other event counts a hundredth, and the likelihood of the targets a tenth: of epochs
+    with the same peaks the one is kept that is surest of them, which the network asks for.
 
     Parameters
     ----------
@@ -257,15 +258,17 @@ def draft_counts(
     Returns
     -------
     np.ndarray [shape=(2,), float64]
-        (2 TP, n_reference + n_estimate) for a pooled main metric, else (F, 1), and a
-        hundredth of the same for the other event; (0, 0) for one without a reference.
+        (2 TP, n_reference + n_estimate) for a pooled main metric, else (F, 1), and the
+        shares of the others; (0, 0) for one without a reference.
     """
     event, _, measure = spec.main_metric.partition("_")
     other = LABELS[1 - LABELS.index(event)]
     main, besides = (
         _rough_counts(each, measure, logits, annotation, rate, rules) for each in (event, other)
     )
-    return np.asarray(main + _BESIDES * besides * (main[1] > 0))
+    targets = encode(annotation, len(logits), rate, spec, rules, widened=True)
+    sure = np.array([likelihood(expit(np.asarray(logits, dtype=np.float64)), targets), 1.0])
+    return np.asarray(main + _BESIDES * besides * (main[1] > 0) + _SURE * main[1] * sure)
 
 
 def _rough_counts(

@@ -207,3 +207,31 @@ def matched(reference: npt.ArrayLike, estimate: npt.ArrayLike, window: float) ->
             pairs += 1
             at += 1
     return pairs
+
+
+def likelihood(activations: np.ndarray, targets: np.ndarray) -> float:
+    """Say how sure outputs are of what is right: the geometric mean of its probability.
+
+    Parameters
+    ----------
+    activations : np.ndarray [shape=(frame, event)]
+        Probabilities.
+    targets : np.ndarray [shape=(frame, event)]
+        From 0 to 1; nan where nothing is known.
+
+    Returns
+    -------
+    float
+        exp(-binary cross-entropy), in (0, 1]; 1 where nothing is known.
+
+    Examples
+    --------
+    >>> likelihood(np.array([[0.5], [0.5]]), np.array([[1.0], [0.0]]))
+    0.5
+    """
+    known = np.isfinite(targets)
+    if not known.any():
+        return 1.0
+    right = np.clip(activations[known], 1e-7, 1 - 1e-7)
+    wanted = np.asarray(targets[known], dtype=np.float64)
+    return float(np.exp(np.mean(wanted * np.log(right) + (1 - wanted) * np.log(1 - right))))

@@ -240,6 +240,28 @@ def test_two_beats_of_one_frame_become_one() -> None:
 # --- the draft ---
 
 
+@pytest.fixture
+def peaks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the likelihood out of the draft."""
+    monkeypatch.setattr(beat, "_SURE", 0.0)
+
+
+@pytest.mark.parametrize("metric", ["beat_f1", "beat_f1_pooled"])
+def test_of_drafts_with_the_same_peaks_the_surer_one_is_better(metric: str) -> None:
+    """A young probe's peaks are where they belong; the network needs them to be high."""
+    annotation = excerpt()
+    drafts = [
+        beat.draft_counts(
+            activations(annotation, 75.0, bias=bias), annotation, 75.0, main(metric), RULES
+        )
+        for bias in (-9.5, -7.0, -5.0)
+    ]
+    shares = [each[0] / each[1] for each in drafts]
+    assert shares == sorted(shares) and shares[-1] > shares[0] + 0.002
+    assert min(shares) > 0.9, "the likelihood must not outweigh the peaks"
+
+
+@pytest.mark.usefixtures("peaks_alone")
 @pytest.mark.parametrize("event", ["beat", "downbeat"])
 @pytest.mark.parametrize("rate", [75.0, 25.0])
 def test_the_draft_is_the_f_measure_of_peaks_of_the_main_event(event: str, rate: float) -> None:
@@ -257,6 +279,7 @@ def test_the_draft_is_the_f_measure_of_peaks_of_the_main_event(event: str, rate:
         assert 1 < found[0] < 1.01
 
 
+@pytest.mark.usefixtures("peaks_alone")
 def test_of_two_drafts_alike_the_one_that_knows_the_downbeats_is_better() -> None:
     annotation = excerpt()
     knows = activations(annotation, 75.0)
@@ -269,6 +292,7 @@ def test_of_two_drafts_alike_the_one_that_knows_the_downbeats_is_better() -> Non
     assert better[0] == pytest.approx(better[1]) and worse[0] < better[0] - 0.003
 
 
+@pytest.mark.usefixtures("peaks_alone")
 def test_the_draft_sees_what_is_missed_and_added() -> None:
     annotation = Beats(excerpt().beats, NONE)
     heard = Beats(np.append(annotation.beats[:-10], annotation.beats[3] + 0.25), NONE)
@@ -280,6 +304,7 @@ def test_the_draft_sees_what_is_missed_and_added() -> None:
     assert ratio.tolist() == [counts[0] / counts[1], 1]
 
 
+@pytest.mark.usefixtures("peaks_alone")
 def test_the_draft_is_trimmed_like_the_score() -> None:
     annotation = Beats(np.arange(0.1, 30.0, 0.5), NONE)
     heard = annotation.beats + np.where(annotation.beats < 5, 0.2, 0.0)
@@ -290,6 +315,7 @@ def test_the_draft_is_trimmed_like_the_score() -> None:
     assert beat.draft_counts(logits, annotation, 75.0, main("beat_f1"), RULES)[0] < 1
 
 
+@pytest.mark.usefixtures("peaks_alone")
 def test_the_draft_of_a_narrow_metric_has_a_narrow_window() -> None:
     annotation = Beats(excerpt().beats, NONE)
     late = Beats(annotation.beats + 0.04, NONE)
@@ -340,6 +366,7 @@ def test_a_draft_without_a_reference_counts_nowhere(metric: str) -> None:
     assert beat.draft_counts(logits, annotation, 75.0, main(metric), RULES).tolist() == [0, 0]
 
 
+@pytest.mark.usefixtures("peaks_alone")
 def test_outputs_that_are_all_alike_have_a_draft() -> None:
     for frames in (1, 3, 750):
         for rate in (0.5, 25.0):

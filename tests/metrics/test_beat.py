@@ -8,9 +8,10 @@ import mir_eval.beat
 import mir_eval.util
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 from marble_eval.annotations.beats import Beats
-from marble_eval.metrics.beat import LATEST, METRICS, beat_counts, matched
+from marble_eval.metrics.beat import LATEST, METRICS, beat_counts, likelihood, matched
 
 NONE = np.array([])
 BEAT_METRICS = tuple(name for name in METRICS if name.startswith("beat_"))
@@ -303,3 +304,13 @@ def test_an_unknown_metric_is_refused_with_the_one_that_may_be_meant() -> None:
     beats = Beats(clicks(120), NONE)
     with pytest.raises(ValueError, match="Did you mean 'beat_f1'"):
         beat_counts(beats, beats, ("beat_f",))
+
+
+def test_likelihood_is_that_of_scikit_learn_s_log_loss() -> None:
+    rng = np.random.default_rng(0)
+    activations, targets = rng.random((200, 2)), rng.integers(0, 2, (200, 2)).astype(float)
+    expected = np.exp(-log_loss(targets.ravel(), activations.ravel()))
+    assert likelihood(activations, targets) == pytest.approx(expected)
+    targets[:, 1] = np.nan
+    expected = np.exp(-log_loss(targets[:, 0], activations[:, 0]))
+    assert likelihood(activations, targets) == pytest.approx(expected)
