@@ -36,7 +36,7 @@ _DRIFT = (0.02, 0.08)
 _SWUNG, _SWING = 0.3, (0.56, 0.67)  # share of the pieces, and where the second half begins
 _QUARTERED, _QUARTERED_BELOW_BPM = 0.6, 100.0  # share of the slow pieces with quarter beats
 _SYNCOPATION, _DENSITY = (0.0, 0.8), (0.7, 1.05)
-_STEADY = 0.5  # times as syncopated: bass, low and middle drum
+_SYNCOPATED = {"bass": 0.5, "low": 0.2, "mid": 0.2}  # times as much as the other parts
 _PUSHED = 0.1  # share of the chords that come half a beat early
 _CHORDS = ("struck", "struck", "broken", "held")
 _WITH_LEAD, _RUNNING = 0.7, 0.4  # shares of all pieces, and of those with drums
@@ -134,20 +134,20 @@ def score_of(recipe: Recipe, *, seconds: float) -> tuple[Voice, ...]:
     steps = 4 if quartered else 2
     harmony = _harmony(recipe, rng, bars)
     lowest, centre = int(rng.integers(34, 42)), float(rng.uniform(56.0, 66.0))
-    bass = _repeated([_groove(recipe, rng, steps, _STEADY)], recipe, rng, bars)
+    bass = _repeated([_groove(recipe, rng, steps, "bass")], recipe, rng, bars)
     manner = _CHORDS[rng.integers(len(_CHORDS))]
     voices = [
         Voice(recipe.bass, bass_on(bass, harmony, rng, lowest=lowest)),
         Voice(recipe.chords, _chords(manner, recipe, rng, steps, harmony, centre)),
     ]
     if rng.random() < _WITH_LEAD or manner == "held":  # held chords have no groove
-        motifs = [_groove(recipe, rng, steps) for _ in range(2)]
+        motifs = [_groove(recipe, rng, steps, "lead") for _ in range(2)]
         tune = tune_on(
             _repeated(motifs, recipe, rng, bars), harmony, rng, lowest=int(rng.integers(60, 70))
         )
         voices.append(Voice(recipe.lead, tune))
     for role in DRUMS if recipe.drummed else ():
-        pattern = _groove(recipe, rng, steps, 1.0 if role == "high" else _STEADY)
+        pattern = _groove(recipe, rng, steps, role)
         if role == "high" and rng.random() < _RUNNING:
             pattern = running(rng, beats=recipe.metre, steps=steps)
         strokes = _repeated([pattern], recipe, rng, bars)
@@ -157,10 +157,9 @@ def score_of(recipe: Recipe, *, seconds: float) -> tuple[Voice, ...]:
     return tuple(voices)
 
 
-def _groove(
-    recipe: Recipe, rng: np.random.Generator, steps: int, share: float = 1.0
-) -> tuple[Stroke, ...]:
-    syncopation, density = share * rng.uniform(*_SYNCOPATION), rng.uniform(*_DENSITY)
+def _groove(recipe: Recipe, rng: np.random.Generator, steps: int, role: str) -> tuple[Stroke, ...]:
+    syncopation = _SYNCOPATED.get(role, 1.0) * rng.uniform(*_SYNCOPATION)
+    density = rng.uniform(*_DENSITY)
     return groove(rng, beats=recipe.metre, steps=steps, syncopation=syncopation, density=density)
 
 
@@ -193,7 +192,11 @@ def _chords(
     if manner == "held":
         return held_chords(harmony, centre=centre)
     broken = manner == "broken"
-    pattern = running(rng, beats=recipe.metre, steps=2) if broken else _groove(recipe, rng, steps)
+    pattern = (
+        running(rng, beats=recipe.metre, steps=2)
+        if broken
+        else _groove(recipe, rng, steps, "chords")
+    )
     strokes = _repeated([pattern], recipe, rng, len(harmony))
     return chords_on(strokes, harmony, centre=centre, broken=broken)
 

@@ -19,7 +19,7 @@ from marble_eval.scaffold.tones import SAMPLE_RATE, Player, Sound, seconds, tone
 _SECONDS = 8.0
 
 _SLOWEST, _FASTEST = 80.0, 160.0  # beats a minute
-_DOWNBEAT, _BEAT = (57, 0.7), (96, 0.7)  # MIDI number of a click, and decay of its overtones
+_DOWNBEAT, _BEAT = 57, 96  # MIDI numbers of the clicks
 _TRIADS = 24
 _CHORDS = 6  # in a piece, so that four pieces share out the triads
 _SILENCE = 0.5  # seconds before the first chord
@@ -64,13 +64,11 @@ def _clicks(number: int, player: Player, rng: np.random.Generator) -> Etude:
     beats_in_bar = 3 if number % 3 == 0 else 4
     times = np.arange(rng.uniform(0, period), _SECONDS - 0.1, period)
     places = (np.arange(len(times)) + rng.integers(beats_in_bar)) % beats_in_bar + 1
-    # Clicks out of silence are found at once, and training ends before downbeats are.
-    sound = _silence() + 0.02 * rng.standard_normal(len(_silence()))
-    time, lines = seconds(0.1), []
+    sound, time, lines = _silence(), seconds(0.1), []
     for at, place in zip(times, places, strict=True):
-        note, decay = _DOWNBEAT if place == 1 else _BEAT
-        click = tone(note + player.tuning, time, decay + player.decay)
-        _add(sound, np.exp(-25 * time) * click, at)
+        note = _DOWNBEAT if place == 1 else _BEAT
+        click = tone(note + player.tuning, time, 0.7 + player.decay)
+        _add(sound, np.exp(-40 * time) * click, at)
         lines.append(f"{at:.4f} {place}\n")
     return Etude("".join(lines), sound)
 

@@ -78,7 +78,7 @@ class FrameRules:
         if any(not 0 < each < 1 for each in self.widening):
             raise ValueError(f"'widening' must lie between 0 and 1. Got {self.widening!r}.")
         for name in ("tempo", "downbeat_tempo"):
-            if len(getattr(self, name)) != len(("slowest", "fastest")):
+            if len(getattr(self, name)) != 2:
                 raise ValueError(f"{name!r} must be two numbers. Got {getattr(self, name)!r}.")
             slowest, fastest = getattr(self, name)
             # A beat must be longer than a frame, or the network has no state for it.
