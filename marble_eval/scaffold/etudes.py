@@ -1,9 +1,9 @@
 """Études: pieces of eight seconds whose beats, chords or notes are annotated in time.
 
 Each is a track of a new task folder with an estimate for every frame, and the file of its
-annotation. Clicks come at 80 to 160 beats a minute in bars of three or four, whose first
-one is lower and richer. The 24 major and minor triads follow each other in any order. A
-melody has one voice, with rests.
+annotation. Clicks come at 80 to 160 beats a minute in bars of three or four, the first of
+a bar lower. The 24 major and minor triads follow each other in any order. A melody has
+one voice, with rests.
 """
 
 from __future__ import annotations

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import re
 import shlex
+import shutil
 import subprocess
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,32 @@ from marble_eval.cli import main
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.kinds import KINDS
 from marble_eval.registry import load_task, read_card
-from marble_eval.scaffold import task_name, write_task_folder
+from marble_eval.scaffold import floor_of, task_name, write_task_folder
 from marble_eval.task_data import task_tracks
 
-#: Main metric of each kind, and what a guess earns.
+#: Main metric of each kind, and what a guess earns. Beats at any steady tempo are right in the
+#: 0.14 s around each of up to 2.7 a second; all eight notes of the melodies always on have a
+#: precision of an eighth at most.
 CHANCE = {
+    "beat": ("beat_f1", 0.38),
+    "chord": ("frame_accuracy", 1 / 24),
     "classification": ("accuracy", 1 / 3),
+    "frames": ("frame_f1", 2 / 9),
     "key": ("weighted_score", 0.25),
     "pitch": ("accuracy", 1 / 6),
     "regression": ("r2", 0.0),
     "tagging": ("roc_auc", 0.5),
 }
+
+#: With an estimate for every frame, and the ends of their annotation files.
+SUFFIXES = {"beat": ".beats", "chord": ".lab", "frames": ".notes.csv"}
+
+PIECES = {"train": 48, "valid": 18, "test": 18}
+ETUDES = {"train": 12, "valid": 4, "test": 4}
+
+
+def sizes_of(kind: str) -> dict[str, int]:
+    return ETUDES if kind in SUFFIXES else PIECES
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +70,13 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 def test_a_new_task_of_every_kind_runs_and_scores_above_chance(
     folders: dict[str, Path], kind: str
 ) -> None:
-    result = marble_eval.evaluate("mel", f"{folders[kind]}/", protocol="quick", seeds=1)
+    result = marble_eval.evaluate(floor_of(kind), f"{folders[kind]}/", protocol="quick", seeds=1)
     metric, chance = CHANCE[kind]
     assert next(iter(result.metrics)) == metric
     score = result.metrics[metric]
     assert score.low > chance
-    assert result.counts.scored == score.n == 18
-    assert result.task.sizes == {"train": 48, "valid": 18, "test": 18}
+    assert result.counts.scored == score.n == sizes_of(kind)["test"]
+    assert result.task.sizes == sizes_of(kind)
     assert (result.task.name, result.task.kind) == (f"my-{kind}", kind)
     assert result.protocol.conforms
 
@@ -79,7 +95,12 @@ def test_the_folder_is_small_and_always_the_same(
         "task.yaml",
         "tracks.csv",
     }
-    assert sum(map(len, files.values())) < 1.5e6
+    in_audio = {path.name for path in files if len(path.parts) == 2}
+    names = {each.removesuffix(".wav") for each in in_audio if each.endswith(".wav")}
+    ends = (".wav", SUFFIXES[kind]) if kind in SUFFIXES else (".wav",)
+    assert in_audio == {f"{name}{end}" for name in names for end in ends}
+    assert len(names) == sum(sizes_of(kind).values())
+    assert sum(map(len, files.values())) < (5.2e6 if kind in SUFFIXES else 1.5e6)
     written = write_task_folder(tmp_path / "again", kind, f"my-{kind}")
     assert {path.relative_to(tmp_path / "again") for path in written} == set(files)
     for path in written:
@@ -97,8 +118,8 @@ def test_players_stay_in_one_split_and_every_label_is_in_every_split(
         sides[each.group].add(each.split)
         labels[each.split].add(each.label)
     assert all(len(splits) == 1 for splits in sides.values())
-    assert len(sides) == 28
-    if kind != "regression":
+    assert len(sides) == (20 if kind in SUFFIXES else 28)
+    if kind not in ("regression", *SUFFIXES):
         assert labels["train"] == labels["valid"] == labels["test"]
 
 
@@ -115,10 +136,11 @@ def test_the_notes_are_where_the_table_says(folders: dict[str, Path]) -> None:
 
 
 def test_audio_is_sound_at_a_sane_level(folders: dict[str, Path]) -> None:
-    for folder in folders.values():
-        for path in (folder / "audio").iterdir():
+    for kind, folder in folders.items():
+        for path in (folder / "audio").glob("*.wav"):
             sound, rate = soundfile.read(path)
-            assert (rate, sound.ndim, len(sound)) == (16000, 1, 6400)
+            assert (rate, sound.ndim) == (16000, 1)
+            assert len(sound) == (8 * rate if kind in SUFFIXES else 6400)
             assert 0.1 < np.abs(sound).max() <= 0.5
 
 
@@ -129,7 +151,9 @@ def test_audio_is_sound_at_a_sane_level(folders: dict[str, Path]) -> None:
 def test_the_card_has_few_fields_each_told(folders: dict[str, Path], kind: str) -> None:
     text = (folders[kind] / "task.yaml").read_text()
     fields = set(yaml.safe_load(text))
-    assert fields == {"name", "kind", "data", "version"} | (set() if kind == "key" else {"labels"})
+    has_own_labels = kind not in ("key", *SUFFIXES)
+    assert fields == {"name", "kind", "data", "version"} | ({"labels"} if has_own_labels else set())
+    assert all(each in text.split("kind:")[0] for each in KINDS)
     blocks = text.split("\n\n")
     for name in fields:
         (block,) = [each for each in blocks if re.search(f"^{name}:", each, re.MULTILINE)]
@@ -153,11 +177,31 @@ def test_what_is_commented_out_is_right_once_the_sign_is_taken_away(
     assert spec.licence == "CC-BY-4.0" and spec.citation.startswith("@misc{") and spec.summary
     task = load_task(f"{tmp_path}/")  # metrics and sizes are right too
     assert task.spec.metrics == tuple(task.kind.metrics_of(spec))
-    assert task_tracks(task, folders[kind], None)[0].spec.sizes == {
-        "train": 48,
-        "valid": 18,
-        "test": 18,
-    }
+    assert task_tracks(task, folders[kind], None)[0].spec.sizes == sizes_of(kind)
+    if kind in SUFFIXES:  # what is written out is what holds without it
+        assert task.rules("marble-v1") == task.rules("marble-v2") == task.kind.RULES
+        assert "tail" not in tail and "context_seconds" in tail
+    else:
+        assert "tail" in tail and "frames:" not in tail
+
+
+@pytest.mark.parametrize("kind", SUFFIXES)
+def test_without_a_table_the_commented_layout_reads_the_same_annotations(
+    folders: dict[str, Path], kind: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / f"my-{kind}"
+    shutil.copytree(folders[kind], folder)
+    _, with_table = task_tracks(load_task(f"{folder}/"), None, None)
+    text = (folder / "task.yaml").read_text()
+    (folder / "task.yaml").write_text(re.sub("^# (  - .form: pairs)", r"\1", text, flags=re.M))
+    assert task_tracks(load_task(f"{folder}/"), None, None)[1] == with_table  # it comes first
+    (folder / "tracks.csv").unlink()
+    task, tracks = task_tracks(load_task(f"{folder}/"), None, None)
+    assert [each.form for each in task.spec.data] == ["table", "pairs"]
+    found, wanted = ({each.path.name: each.label for each in some} for some in (tracks, with_table))
+    assert found == wanted and len(found) == 20
+    assert Counter(each.split for each in tracks) == ETUDES
+    assert (folder / f"my-{kind}.split.csv").is_file()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -169,7 +213,10 @@ def test_the_readme_shows_the_table_as_it_is(folders: dict[str, Path], kind: str
     assert len(next(csv.reader([row]))) == len(next(csv.reader([header])))
     for column in header.split(","):
         assert f"`{column}`" in text
-    assert f"marble-eval run task=./my-{kind} encoder=mel" in text
+    assert f"marble-eval run task=./my-{kind} encoder={floor_of(kind)}\n" in text
+    amount = "20 tracks of 8 s" if kind in SUFFIXES else "84 tracks of 0.4 s"
+    assert amount in text and "{" not in text
+    assert ("Without a table" in text) == ("half a minute" in text) == (kind in SUFFIXES)
     assert text.startswith(f"# my-{kind}\n")
 
 
@@ -202,6 +249,21 @@ def test_the_commands_that_it_ends_with_work(tmp_path: Path) -> None:
     assert "0 clips from the cache, 84 to encode" in typed(*commands[0][1:])
     assert "accuracy" in typed(*commands[1][1:], "protocol=quick", "seeds=1")
     assert len(list((tmp_path / "results").rglob("Meine-Tone@1"))) == 1
+
+
+def test_the_commands_name_an_encoder_that_learns_the_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init", "task", "Mine", "--kind", "chord"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("Mine: a chord task in Mine: task.yaml, tracks.csv, README.md and 20 ")
+    first, second = re.findall("^  marble-eval (.*?) *#", told, re.MULTILINE)
+    assert first == "run task=./Mine encoder=chroma --dry-run"
+    assert main(shlex.split(first)) == 0
+    assert "0 clips from the cache, 20 to encode" in capsys.readouterr().out
+    assert main([*shlex.split(second), "protocol=quick", "seeds=1"]) == 0
+    assert "frame_accuracy" in capsys.readouterr().out
 
 
 def test_the_folder_one_stands_in_may_be_filled_if_it_is_empty(
