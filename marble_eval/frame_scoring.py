@@ -2,8 +2,8 @@
 
 Every metric is a sum of numerators over a sum of denominators, one pair a track, so a
 resample is two weighted sums. A score is the mean over the seeds of the chosen layer;
-the ceiling beside it is what the references themselves would score if they were known
-to the frame, which no encoder of this frame rate can be asked to exceed.
+the ceiling beside it is what the references themselves score when they are rounded to
+frames, which no encoder of this frame rate can be asked to exceed by much.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def _caveats(result: Result) -> list[str]:
 
 
 def _ceilings(result: Result) -> list[str]:
-    """Say what the frame rate alone allows, where that is less than everything."""
+    """Say what references rounded to frames score, where that is less than everything."""
     rate = result.features.frame_rate
     below = [
         f"{name} {100 * each.ceiling:.1f}"
@@ -97,7 +97,7 @@ def _ceilings(result: Result) -> list[str]:
     ]
     if rate is None or not below:
         return []
-    return [f"  at most, with {rate:g} frames a second: {', '.join(below)}"]
+    return [f"  references rounded to {rate:g} frames a second: {', '.join(below)}"]
 
 
 def layer_curve(result: Result) -> str:

@@ -50,7 +50,7 @@ class FrameRules:
 
     context_seconds: float = 0.0
     window_seconds: float = 10.0
-    batch_windows: int = 64
+    batch_windows: int = 8
     widening: tuple[float, ...] = (0.5, 0.25)
     rate: float = 100.0
     decoder: Literal["dbn", "peaks"] = "dbn"

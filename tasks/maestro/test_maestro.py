@@ -258,7 +258,7 @@ def test_the_protocols_say_what_v1_s_config_says(task: Task) -> None:
     for rules in task.spec.protocols.values():
         assert (rules.max_epochs, rules.plateau_patience, rules.stop_patience) == (50, 2, 5)
         assert rules.clip_seconds == 10.0 and rules.frames is not None
-        assert (rules.frames.window_seconds, rules.frames.batch_windows) == (10.0, 16)
+        assert (rules.frames.window_seconds, rules.frames.batch_windows) == (10.0, 64)
         assert (rules.frames.threshold, rules.frames.tolerance) == (0.5, 0.05)
         assert rules.frames.context_seconds == 1.0
 

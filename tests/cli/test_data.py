@@ -56,7 +56,7 @@ def downloadable(folder: Path, address: str, content: bytes = CONTENT) -> Path:
 def test_list_names_every_data_set_once(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "list", "--json"]) == 0
     sets = {each["data set"]: each for each in json.loads(capsys.readouterr().out)}
-    assert sets["GTZAN"]["tasks"] == ["GTZAN"]
+    assert sets["GTZAN"]["tasks"] == ["GTZAN", "GTZANBeat"]
     assert sets["MTG"]["tasks"] == ["MTGGenre", "MTGInstrument", "MTGMood", "MTGTop50"]
     assert sets["NSynth"]["licence"].startswith("CC BY 4.0")
     assert main(["data", "list"]) == 0
