@@ -205,7 +205,7 @@ _FRAMES = """\
 #     batch_of: clips                   # always, where there is an estimate for every frame
 #     frames:
 #       context_seconds: 1.0            # heard on both sides of a clip, so that no cut shows
-#       batch_windows: 8               # a step of training; fewer where there are few tracks
+#       batch_windows: 8                # a step of training; fewer where there are few tracks
 {frames}#   marble-v2: *windows
 """
 
