@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from marble_eval.probes.training import TrainingRules
     from marble_eval.progress import Progress
 
+# Rows at once on a CPU: what the probes of a layer make of them stays in its cache, and in
+# memory that need not be asked for anew.
+_SLICE = 512
 _FEW = 3  # learned sums side by side on a CPU: each has all layers in memory as float32
 
 
@@ -148,9 +151,8 @@ def frame_outputs(
     """
     pieces, frames = [], split.frames[track]
     members = len(parameters["output"])
-    for start in range(0, frames, ROWS):
-        stop = min(frames, start + ROWS)
-        read = (split.read(track, layer, start, stop) for layer in reads)
+    for some in _slices(frames, device):
+        read = (split.read(track, layer, some.start, some.stop) for layer in reads)
         rows = _as_float(read, len(reads), device)
         summed = "weights" in parameters
         inputs = mixed(parameters, rows) if summed else _for_each(rows[0], members)
@@ -214,6 +216,13 @@ def _by_layer(members: Sequence[Member], device: torch.device) -> list[list[Memb
     return sorted(groups, key=lambda group: -len(group[0].reads))
 
 
+def _slices(rows: int, device: torch.device) -> Iterator[slice]:
+    """Divide rows into what is computed at once."""
+    size = _SLICE if device.type == "cpu" else ROWS
+    for start in range(0, rows, size):
+        yield slice(start, min(rows, start + size))
+
+
 def _as_float(layers: Iterable[torch.Tensor], count: int, device: torch.device) -> torch.Tensor:
     """Stack layers (layer, rows, width), each converted straight into its place."""
     found = torch.empty(0)
@@ -237,13 +246,14 @@ def _learn_from(
     device: torch.device,
     at: int,
 ) -> None:
-    group = groups[at]
-    reads = group.members[0].reads
-    features = _as_float((part.features[layer] for layer in reads), len(reads), device)
-    if "weights" not in group.parameters:
-        features = _for_each(features[0], len(group.members))
-    share = part.share if isinstance(part.share, float) else part.share.to(device)
-    group.add(features, part.goals.to(device), share)
+    group, reads, rows = groups[at], groups[at].members[0].reads, len(part.goals)
+    for some in _slices(rows, device):
+        features = _as_float((part.features[layer][some] for layer in reads), len(reads), device)
+        if "weights" not in group.parameters:
+            features = _for_each(features[0], len(group.members))
+        goals = part.goals[some].to(device)
+        share = part.share if isinstance(part.share, float) else part.share[some].to(device)
+        group.add(features, goals, share * (len(goals) / rows))
     if part.is_last:
         group.step(schedules[at].rates)
 

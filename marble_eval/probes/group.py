@@ -153,13 +153,7 @@ class ProbeGroup:
             What the gradient of the part's mean loss is multiplied with, so that the
             parts add up to the mean of the batch; 0 for an output without a goal.
         """
-        into = self._optimiser.gradients
-        if self._has_part:
-            into = {name: torch.empty_like(each) for name, each in into.items()}
-        self._find_gradients(features, goals, share, into)
-        if self._has_part:
-            for name, each in self._optimiser.gradients.items():
-                each.add_(into[name])
+        self._find_gradients(features, goals, share)
         self._has_part = True
 
     def step(self, rates: np.ndarray) -> None:
@@ -197,7 +191,6 @@ class ProbeGroup:
         features: torch.Tensor,
         goals: torch.Tensor,
         share: torch.Tensor | float,
-        into: dict[str, torch.Tensor],
     ) -> None:
         parameters, dropout = self.parameters, self._dropout
         layers = features if "weights" in parameters else None
@@ -214,4 +207,13 @@ class ProbeGroup:
         sent_back = self._loss.gradient(output, goals)
         if not isinstance(share, float) or share != 1.0:
             sent_back.mul_(share)
-        gradients(parameters, inputs, layers, units, scale, sent_back, into=into)
+        gradients(
+            parameters,
+            inputs,
+            layers,
+            units,
+            scale,
+            sent_back,
+            into=self._optimiser.gradients,
+            kept=1.0 if self._has_part else 0.0,
+        )

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Parameters = dict[str, torch.Tensor]
 
+_NARROW = 128  # outputs of a member up to which those of all members go into one product
+
 
 def initial_parameters(
     spec: ProbeSpec,
@@ -107,8 +109,50 @@ def outputs_of(parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         Logits or values.
     """
     if "hidden" in parameters:
-        inputs = torch.baddbmm(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
-    return torch.baddbmm(parameters["output_bias"], inputs, parameters["output"])
+        inputs = _products(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
+    return _products(parameters["output_bias"], inputs, parameters["output"])
+
+
+def _products(bias: torch.Tensor, inputs: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Multiply the rows of every member by its weights and add its bias."""
+    if not _is_shared(inputs):
+        return torch.baddbmm(bias, inputs, weight)
+    members, width, outputs = weight.shape
+    if outputs <= _NARROW:
+        beside = weight.transpose(0, 1).reshape(width, -1)
+        found = torch.addmm(bias.view(1, -1), inputs[0], beside)
+        return found.view(-1, members, outputs).transpose(0, 1)
+    found = inputs.new_empty(members, inputs.shape[1], outputs)
+    for each in zip(bias, weight, found, strict=True):
+        torch.addmm(each[0], inputs[0], each[1], out=each[2])
+    return found
+
+
+def _add_gradient(
+    inputs: torch.Tensor, sent_back: torch.Tensor, into: torch.Tensor, kept: float
+) -> None:
+    """Compute the gradient of every member's weights, and add ``kept`` times what is there."""
+    if not _is_shared(inputs):
+        torch.baddbmm(into, inputs.mT, sent_back, beta=kept, out=into)
+    elif sent_back.shape[2] <= _NARROW:
+        beside = sent_back.transpose(0, 1).flatten(1)
+        _add((beside.mT @ inputs[0]).view(into.mT.shape).mT, into, kept)
+    else:
+        for back, found in zip(sent_back, into, strict=True):
+            torch.addmm(found, inputs[0].mT, back, beta=kept, out=found)
+
+
+def _add(value: torch.Tensor, into: torch.Tensor, kept: float) -> None:
+    """Add a gradient to ``kept`` times what is there, which may be anything if that is 0."""
+    if kept:
+        into.mul_(kept).add_(value)
+    else:
+        into.copy_(value)
+
+
+def _is_shared(inputs: torch.Tensor) -> bool:
+    """Say whether all members read the same rows, of which bmm on a CPU would make copies."""
+    return len(inputs) > 1 and inputs.stride(0) == 0
 
 
 def track_means(
@@ -165,7 +209,7 @@ def hidden_activations(
     torch.Tensor [shape=(member, rows, units)]
         To be scaled by 1 / (1 - dropout) where it is used, which is cheaper there.
     """
-    units = torch.baddbmm(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
+    units = _products(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
     return units if kept is None else units.mul_(kept)
 
 
@@ -178,6 +222,7 @@ def gradients(
     output_gradient: torch.Tensor,
     *,
     into: Parameters,
+    kept: float = 0.0,
 ) -> None:
     """Compute the gradient of the loss for every parameter of every probe.
 
@@ -196,24 +241,26 @@ def gradients(
     output_gradient : torch.Tensor [shape=(member, rows, output)]
         Gradient of the loss for the outputs.
     into : dict of str to torch.Tensor
-        Overwritten with the gradients; same names and shapes as ``parameters``.
+        Where the gradients are written; same names and shapes as ``parameters``.
+    kept : float
+        What is there already is multiplied with this and added; 0 overwrites it.
     """
-    torch.sum(output_gradient, 1, keepdim=True, out=into["output_bias"])
+    _add(output_gradient.sum(1, keepdim=True), into["output_bias"], kept)
     if units is None:
-        torch.bmm(inputs.mT, output_gradient, out=into["output"])
+        _add_gradient(inputs, output_gradient, into["output"], kept)
         inner, weight = output_gradient, parameters["output"]
     else:
         scaled = output_gradient * scale
-        torch.bmm(units.mT, scaled, out=into["output"])
+        _add_gradient(units, scaled, into["output"], kept)
         passed = torch.bmm(scaled, parameters["output"].mT)
         # Zero wherever the unit was off or dropped: both left it at zero.
-        inner = torch.ops.aten.threshold_backward(passed, units, 0)
-        torch.bmm(inputs.mT, inner, out=into["hidden"])
-        torch.sum(inner, 1, keepdim=True, out=into["hidden_bias"])
+        inner = torch.ops.aten.threshold_backward.grad_input(passed, units, 0, grad_input=passed)
+        _add_gradient(inputs, inner, into["hidden"], kept)
+        _add(inner.sum(1, keepdim=True), into["hidden_bias"], kept)
         weight = parameters["hidden"]
     if layers is not None:
         at_inputs = torch.bmm(inner, weight.mT)
         by_layer = at_inputs.flatten(1) @ layers.flatten(1).mT
         shares = torch.softmax(parameters["weights"], dim=1)
         centred = by_layer - (shares * by_layer).sum(1, keepdim=True)
-        torch.mul(shares, centred, out=into["weights"])
+        _add(shares * centred, into["weights"], kept)
