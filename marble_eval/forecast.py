@@ -15,6 +15,7 @@ import torch
 
 from marble_eval.audio import UnusableAudio
 from marble_eval.budget import feature_bytes, in_words, savings
+from marble_eval.encoders import card_of
 from marble_eval.features.cuts import FrameCuts
 from marble_eval.grid.frame_batches import ROWS
 from marble_eval.grid.trained import training_rules
@@ -76,7 +77,7 @@ def outlook(prepared: Preparation) -> list[str]:
     lines = [
         f"{task.spec.name}@{task.spec.version}: {sizes}; licence: {task.spec.licence}",
         f"{encoder.name} ({getattr(encoder, 'revision', 'unversioned')}): {len(encoder.layers)} "
-        f"layers of width {encoder.width}; licence: {getattr(encoder, 'licence', 'not stated')}",
+        f"layers of width {encoder.width}; licence: {card_of(encoder).licence}",
         *announcements(prepared),
         f"{_probes(prepared)} probes ({len(prepared.layers)} layers, seeds {prepared.seeds})",
     ]

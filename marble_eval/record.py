@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from marble_eval.encoders import card_of
 from marble_eval.fingerprint import digest_of
 from marble_eval.identity import track_of
 from marble_eval.results import (
@@ -125,18 +126,23 @@ def _task(prepared: Preparation) -> TaskRecord:
 
 
 def _encoder(prepared: Preparation) -> EncoderRecord:
-    encoder = prepared.encoder
+    encoder, card, spec = prepared.encoder, card_of(prepared.encoder), prepared.task.spec
     return EncoderRecord(
         name=encoder.name,
         revision=str(getattr(encoder, "revision", "unversioned")),
         fingerprint=encoder.fingerprint(),
-        licence=str(getattr(encoder, "licence", "not stated")),
+        licence=card.licence,
         parameters=getattr(encoder, "parameters", None),
         sample_rate=encoder.sample_rate,
         frame_rate=float(encoder.frame_rate),
         layers=tuple(encoder.layers),
         width=encoder.width,
         precision=str(getattr(encoder, "precision", "float32")),
+        trained_on=card.trained_on,
+        overlap=card.overlap.get(spec.name, card.overlap.get(spec.dataset, "")),
+        citation=card.citation,
+        step=getattr(encoder, "step", None),
+        remote_code=getattr(encoder, "remote_code", None),
     )
 
 

@@ -81,6 +81,8 @@ def _caveats(result: Result) -> list[str]:
     lines += _ceilings(result)
     lines += [f"  deviates: {each}" for each in result.protocol.deviations]
     lines += [f"  note: {each}" for each in result.remarks]
+    if result.encoder.overlap:
+        lines.append(f"  the weights may have seen this data: {result.encoder.overlap}")
     for what, licence in (("weights", result.encoder.licence), ("data", result.task.licence)):
         if _NON_COMMERCIAL.search(licence):
             lines.append(f"  licence of the {what}: {licence}; the scores inherit its terms")

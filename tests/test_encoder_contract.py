@@ -19,6 +19,7 @@ import torch
 from marble_eval.configuration import config_names, read_config
 from marble_eval.encoders import Encoder, normalises
 from marble_eval.registry import check_encoder, load_encoder
+from marble_eval.spec import EncoderCard, from_mapping
 
 CONFIGS = config_names("encoder")
 CHECKPOINTS = Path(__file__).parent / "data" / "mert"
@@ -64,21 +65,19 @@ def noise(encoder: Encoder, seconds: float = 2.0, batch: int = 3) -> torch.Tenso
 @pytest.mark.parametrize("config", CONFIGS)
 def test_a_config_gives_every_argument_of_its_function(config: str) -> None:
     values = read_config("encoder", config)
+    values.pop("card")
     module, _, function = str(values.pop("target")).partition(":")
     parameters = inspect.signature(getattr(import_module(module), function)).parameters
     assert set(values) <= set(parameters)
-    # The device comes from the engine; everything else is written down in the config.
-    assert set(parameters) - {"device"} == set(values)
+    # The device comes from the engine, the card from its block; all else is written down.
+    assert set(parameters) - {"device", "card"} == set(values)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_a_licence_is_stated(config: str) -> None:
-    values = read_config("encoder", config)
-    if values.get("hub"):
-        assert isinstance(values["licence"], str) and values["licence"]
-        return
-    stated = vars(load(config)).get("licence")
-    assert isinstance(stated, str) and stated
+def test_a_card_states_licence_training_data_and_citation(config: str) -> None:
+    values = read_config("encoder", config)["card"]
+    assert all(values[each] for each in ("licence", "trained_on", "citation"))
+    from_mapping(EncoderCard, values, config)
 
 
 @pytest.mark.parametrize("config", CONFIGS)
@@ -108,7 +107,7 @@ def test_it_is_an_encoder(encoder: Encoder, name: str) -> None:
 
 
 def test_what_it_may_say_has_its_type(encoder: Encoder) -> None:
-    facts = {"revision": str, "licence": str, "minimum_samples": int, "parameters": int}
+    facts = {"revision": str, "minimum_samples": int, "parameters": int}
     for fact, kind in facts.items():
         assert isinstance(getattr(encoder, fact, kind()), kind)
 

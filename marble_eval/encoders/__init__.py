@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from marble_eval.errors import SpecError
+from marble_eval.spec import UNSTATED, EncoderCard
+
 if TYPE_CHECKING:
     import torch
 
@@ -34,10 +37,12 @@ class Encoder(Protocol):
     Notes
     -----
     These further attributes are used where an encoder has them:
-    ``revision`` (str: which weights), ``licence`` (str), ``normalise`` (bool, or
-    a mapping from protocol name to bool: the waveform is to have zero mean and
-    unit variance), ``minimum_samples`` (int: shortest input), ``device``
-    (where the audio is to be put) and ``parameters`` (int: their number).
+    ``revision`` (str: which weights), ``card`` (`EncoderCard`: licence, training data,
+    citation), ``normalise`` (bool, or a mapping from protocol name to bool: the waveform
+    is to have zero mean and unit variance), ``minimum_samples`` (int: shortest input),
+    ``device`` (where the audio is to be put), ``parameters`` (int: their number),
+    ``precision`` (str: of its products), ``step`` (int: of pre-training) and
+    ``remote_code`` (str: repository and commit whose code was run).
     """
 
     name: str
@@ -94,3 +99,37 @@ def normalises(encoder: Encoder, protocol: str) -> bool:
     if isinstance(rule, Mapping):
         return bool(rule.get(protocol, True))
     return bool(rule)
+
+
+def card_of(encoder: Encoder) -> EncoderCard:
+    """Return what an encoder says of its weights; an empty card where it says nothing.
+
+    Parameters
+    ----------
+    encoder : Encoder
+        The encoder; its optional ``card`` is an `EncoderCard`.
+
+    Returns
+    -------
+    EncoderCard
+        Its card.
+
+    Raises
+    ------
+    SpecError
+        If ``card`` is something else.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> card_of(SimpleNamespace(card=EncoderCard(licence="MIT"))).licence
+    'MIT'
+    """
+    card: Any = getattr(encoder, "card", None)
+    if card is None:
+        return UNSTATED
+    if not isinstance(card, EncoderCard):
+        raise SpecError(
+            f"{encoder.name}: 'card' must be a marble_eval.spec.EncoderCard. Got {card!r}."
+        )
+    return card

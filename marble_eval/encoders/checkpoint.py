@@ -32,38 +32,6 @@ _RENAMED = {
 }
 
 
-def fetched(hub: str, revision: str | None) -> Path:
-    """Find a commit of a repository in the hub's cache, downloaded if it may be.
-
-    Parameters
-    ----------
-    hub : str
-        Repository, such as "m-a-p/MERT-v1-95M".
-    revision : str or None
-        Branch or commit; None for the newest.
-
-    Returns
-    -------
-    Path
-        Its folder, which has the name of the commit.
-
-    Raises
-    ------
-    MissingError
-        If it is not in the cache and cannot be downloaded.
-    """
-    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only if it is needed
-
-    wanted = [CONFIG, PREPROCESSOR, *WEIGHTS]
-    try:
-        return Path(snapshot_download(hub, revision=revision, allow_patterns=wanted))
-    except Exception as error:  # those of its HTTP library, which changed between versions
-        raise MissingError(
-            f"{hub}: must be in the hub's cache or come from the hub. "
-            f"Got {type(error).__name__}: {' '.join(str(error).split())}"
-        ) from error
-
-
 def read_checkpoint(folder: Path) -> tuple[HubertShape, dict[str, torch.Tensor]]:
     """Read a checkpoint's config and weights.
 
@@ -86,21 +54,7 @@ def read_checkpoint(folder: Path) -> tuple[HubertShape, dict[str, torch.Tensor]]
     SpecError
         If the config contradicts itself, or a weight has no place or another size.
     """
-    if not folder.is_dir():
-        raise MissingError(f"{folder}: must be the folder of a checkpoint. It is not there.")
-    config = _read_json(folder / CONFIG)
-    # The config of the 330M in MERT's repository says hubert, released ones mert_model.
-    if config.get("model_type") not in ("mert_model", "hubert"):
-        raise MissingError(
-            f"{folder / CONFIG}: 'model_type' must be mert_model. Got {config.get('model_type')!r}."
-        )
-    if (folder / PREPROCESSOR).is_file():
-        rate = _read_json(folder / PREPROCESSOR).get("sampling_rate")
-        if rate is not None and config.setdefault("sample_rate", rate) != rate:
-            raise SpecError(
-                f"{folder}: {CONFIG} and {PREPROCESSOR} must agree on the sample rate. "
-                f"Got {config['sample_rate']!r} and {rate!r}."
-            )
+    config = read_network_config(folder)
     file = next((folder / each for each in WEIGHTS if (folder / each).is_file()), None)
     if file is None:
         raise MissingError(
@@ -110,7 +64,44 @@ def read_checkpoint(folder: Path) -> tuple[HubertShape, dict[str, torch.Tensor]]
     return shape, placed(_read_tensors(file), shape, str(file))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_network_config(folder: Path) -> dict[str, Any]:
+    """Read what a checkpoint says of its network, with the sample rate.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder in the released layout.
+
+    Returns
+    -------
+    dict
+        Content of ``config.json``; the rate may come from beside it.
+
+    Raises
+    ------
+    MissingError
+        If the file is absent or of another kind of network.
+    SpecError
+        If the two files disagree on the sample rate.
+    """
+    config = read_json(folder / CONFIG)
+    # The config of the 330M in MERT's repository says hubert, released ones mert_model.
+    if config.get("model_type") not in ("mert_model", "hubert"):
+        raise MissingError(
+            f"{folder / CONFIG}: 'model_type' must be mert_model. Got {config.get('model_type')!r}."
+        )
+    if (folder / PREPROCESSOR).is_file():
+        rate = read_json(folder / PREPROCESSOR).get("sampling_rate")
+        if rate is not None and config.setdefault("sample_rate", rate) != rate:
+            raise SpecError(
+                f"{folder}: {CONFIG} and {PREPROCESSOR} must agree on the sample rate. "
+                f"Got {config['sample_rate']!r} and {rate!r}."
+            )
+    return config
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of names and values; raise MissingError if it is none."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -16,6 +16,7 @@ import torch
 from marble_eval.encoders.cqt import ConstantQ
 from marble_eval.errors import SpecError
 from marble_eval.fingerprint import digest_of
+from marble_eval.spec import UNSTATED, EncoderCard
 
 _IMPLEMENTATION = 1  # raised when the same audio gives other features
 _CLASSES = 12  # C, Db, … B; the lowest bin of the transform is a C
@@ -29,7 +30,9 @@ class ChromaEncoder:
     Made by `load_chroma`, which says what the arguments are.
     """
 
-    def __init__(self, *, name: str, sample_rate: int, hop_length: int, octaves: int) -> None:
+    def __init__(
+        self, *, name: str, sample_rate: int, hop_length: int, octaves: int, card: EncoderCard
+    ) -> None:
         self.name = name
         self.sample_rate = sample_rate
         self.frame_rate = sample_rate / hop_length
@@ -38,7 +41,7 @@ class ChromaEncoder:
         self.minimum_samples = hop_length
         self.parameters = 0
         self.revision = "1"
-        self.licence = "Apache-2.0"
+        self.card = card
         self.normalise = False
         self.device = torch.device("cpu")
         bins = octaves * _CLASSES * _BINS
@@ -88,7 +91,14 @@ class ChromaEncoder:
         return self._fingerprint
 
 
-def load_chroma(*, name: str, sample_rate: int, hop_length: int, octaves: int) -> ChromaEncoder:
+def load_chroma(
+    *,
+    name: str,
+    sample_rate: int,
+    hop_length: int,
+    octaves: int,
+    card: EncoderCard = UNSTATED,
+) -> ChromaEncoder:
     """Make the encoder of chroma statistics.
 
     Parameters
@@ -102,6 +112,8 @@ def load_chroma(*, name: str, sample_rate: int, hop_length: int, octaves: int) -
         shortest clip.
     octaves : int
         Octaves that are heard, from C1 (32.7 Hz) upwards.
+    card : EncoderCard
+        Licence and citation.
 
     Returns
     -------
@@ -127,6 +139,6 @@ def load_chroma(*, name: str, sample_rate: int, hop_length: int, octaves: int) -
                 f"encoder {name}: {option!r} must be a positive integer. Got {value!r}."
             )
     try:
-        return ChromaEncoder(name=name, **options)
+        return ChromaEncoder(name=name, card=card, **options)
     except ValueError as error:  # the transform's bins do not fit below half the rate
         raise SpecError(f"encoder {name}: {error} Lower 'octaves'.") from error

@@ -17,6 +17,7 @@ import torch
 
 from marble_eval.errors import SpecError
 from marble_eval.fingerprint import digest_of
+from marble_eval.spec import UNSTATED, EncoderCard
 
 _IMPLEMENTATION = 1  # raised when the same audio gives other features
 
@@ -28,7 +29,14 @@ class MelEncoder:
     """
 
     def __init__(
-        self, *, name: str, sample_rate: int, n_fft: int, hop_length: int, n_mels: int
+        self,
+        *,
+        name: str,
+        sample_rate: int,
+        n_fft: int,
+        hop_length: int,
+        n_mels: int,
+        card: EncoderCard,
     ) -> None:
         self.name = name
         self.sample_rate = sample_rate
@@ -38,7 +46,7 @@ class MelEncoder:
         self.minimum_samples = n_fft
         self.parameters = 0
         self.revision = "1"
-        self.licence = "Apache-2.0"
+        self.card = card
         self.normalise = False
         self.device = torch.device("cpu")
         self._hop_length, self._n_mels = hop_length, n_mels
@@ -95,7 +103,13 @@ class MelEncoder:
 
 
 def load_mel(
-    *, name: str, sample_rate: int, n_fft: int, hop_length: int, n_mels: int
+    *,
+    name: str,
+    sample_rate: int,
+    n_fft: int,
+    hop_length: int,
+    n_mels: int,
+    card: EncoderCard = UNSTATED,
 ) -> MelEncoder:
     """Make the encoder of log-mel statistics.
 
@@ -111,6 +125,8 @@ def load_mel(
         Samples between frames; frame 0 is centred on the first sample.
     n_mels : int
         Bands, from 0 Hz to half the sample rate.
+    card : EncoderCard
+        Licence and citation.
 
     Returns
     -------
@@ -139,4 +155,4 @@ def load_mel(
             raise SpecError(
                 f"encoder {name}: {option!r} must be a positive integer. Got {value!r}."
             )
-    return MelEncoder(name=name, **options)
+    return MelEncoder(name=name, card=card, **options)

@@ -7,8 +7,6 @@ beat.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,40 +14,23 @@ from marble_eval.encoders.checkpoint import (
     CONFIG,
     PREPROCESSOR,
     WEIGHTS,
-    fetched,
-    placed,
     read_checkpoint,
+    read_network_config,
 )
 from marble_eval.encoders.cqt import ConstantQ
+from marble_eval.encoders.hub import located
 from marble_eval.encoders.hubert import Hubert
-from marble_eval.encoders.shape import HubertShape, read_shape
+from marble_eval.encoders.initial import SIZES, initial_weights
+from marble_eval.encoders.shape import HubertShape
 from marble_eval.errors import MissingError, SpecError, near_misses
 from marble_eval.fingerprint import digest_of, weights_digest
+from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 _IMPLEMENTATION = 1  # raised when the same weights and audio give other hidden states
 _PRECISIONS = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
-}
-# Sizes of random networks, as the names of transformers' HubertConfig, whose defaults are
-# the 95M; the 330M as in scripts/hf_config/mert_large.json of the MERT repository.
-_SIZES: dict[str, dict[str, Any]] = {
-    "95M": {},
-    "330M": {
-        "hidden_size": 1024,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 16,
-        "intermediate_size": 4096,
-        "do_stable_layer_norm": True,
-    },
-    "small": {
-        "conv_dim": (128,) * 7,
-        "hidden_size": 192,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-        "intermediate_size": 768,
-    },
 }
 
 
@@ -70,8 +51,8 @@ class MertEncoder:
         In which the large products are computed.
     normalise : bool or mapping of str to bool
         Whether the waveform is to be normalised, by protocol if it depends on it.
-    licence : str
-        Licence of the weights.
+    card : EncoderCard
+        Licence, training data and citation.
     device : str
         "auto" (a GPU where there is one), "cpu", "cuda" or a numbered device.
 
@@ -90,7 +71,7 @@ class MertEncoder:
         revision: str | None,
         precision: str,
         normalise: bool | Mapping[str, bool],
-        licence: str,
+        card: EncoderCard,
         device: str,
     ) -> None:
         if precision not in _PRECISIONS:
@@ -115,7 +96,7 @@ class MertEncoder:
         self.revision = f"local-{digest[:12]}" if revision is None else revision
         self.precision = precision
         self.normalise = dict(normalise) if isinstance(normalise, Mapping) else normalise
-        self.licence = licence
+        self.card = card
         self.device = _found_device(device, name)
         dtype, cqt = _PRECISIONS[precision], None
         if shape.feature_extractor_cqt:
@@ -157,7 +138,8 @@ def load_mert(
     revision: str | None,
     precision: str,
     normalise: bool | Mapping[str, bool],
-    licence: str,
+    random: int | None,
+    card: EncoderCard = UNSTATED,
     device: str = "auto",
 ) -> MertEncoder:
     """Load a released checkpoint from a folder, or from the Hugging Face hub.
@@ -172,8 +154,10 @@ def load_mert(
         Repository on the hub, read if there is no path.
     revision : str or None
         Branch or commit on the hub; None for the newest. Not for a path.
-    precision, normalise, licence, device
+    precision, normalise, card, device
         As in `MertEncoder`.
+    random : int or None
+        A seed: the same network with random weights, of which no others are read.
 
     Returns
     -------
@@ -187,19 +171,14 @@ def load_mert(
     SpecError
         If the options or the config contradict themselves, or a weight has no place.
     """
+    files = [CONFIG, PREPROCESSOR, *(WEIGHTS if random is None else ())]
     try:
-        if path is not None:
-            if revision is not None:
-                raise SpecError(
-                    f"encoder {name}: 'revision' must be null beside 'path'. Got {revision!r}."
-                )
-            folder, commit = Path(path).expanduser(), None
-        elif hub is not None:
-            folder = fetched(hub, revision)
-            commit = folder.name
+        place = located(name=name, path=path, hub=hub, revision=revision, wanted=files)
+        if random is None:
+            shape, weights = read_checkpoint(place.folder)
         else:
-            raise SpecError(f"encoder {name}: 'path' or 'hub' must be given. Got neither.")
-        shape, weights = read_checkpoint(folder)
+            config = read_network_config(place.folder)
+            shape, weights = initial_weights(config, random, str(place.folder))
     except MissingError as error:
         wanted = f"{hub or 'REPOSITORY'} {CONFIG} {PREPROCESSOR} {WEIGHTS[1]} --local-dir DIR"
         known = (hub or name).rpartition("/")[2].lower()
@@ -208,14 +187,16 @@ def load_mert(
             f"{error} Get the checkpoint and name its folder:\n  hf download {wanted}{pinned}\n"
             f"  marble-eval run ... encoder={known} encoder.path=DIR"
         ) from error
+    if random is not None:
+        name, card = f"{name} (random {random})", untrained(card)
     return MertEncoder(
         name=name,
         shape=shape,
         weights=weights,
-        revision=commit,
+        revision=place.commit if random is None else f"seed-{random}",
         precision=precision,
         normalise=normalise,
-        licence=licence,
+        card=card,
         device=device,
     )
 
@@ -226,6 +207,7 @@ def random_mert(
     seed: int,
     precision: str,
     name: str | None = None,
+    card: EncoderCard = UNSTATED,
     device: str = "auto",
 ) -> MertEncoder:
     """Make a network with random weights, as training would start from them.
@@ -236,7 +218,7 @@ def random_mert(
         The network of MERT-v1-95M, of MERT-v1-330M, or a fast one of 2 million.
     seed : int
         Seed of the weights; the same one gives the same fingerprint.
-    precision, device
+    precision, card, device
         As in `MertEncoder`.
     name : str or None
         Name shown in results; None for "mert-random-" and the size.
@@ -257,25 +239,21 @@ def random_mert(
     >>> encoder.hidden_states(torch.zeros(1, 24000)).shape
     torch.Size([1, 5, 74, 192])
     """
-    from transformers import HubertConfig, HubertModel  # noqa: PLC0415 - it takes seconds
-
-    if size not in _SIZES:
+    if size not in SIZES:
         raise SpecError(
             f"encoder mert-random: 'size' must be known. Got {size!r}. "
-            f"{near_misses(str(size), _SIZES)}"
+            f"{near_misses(str(size), SIZES)}"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        state = HubertModel(HubertConfig(**_SIZES[size])).state_dict()
-    shape = read_shape({**_SIZES[size], "sample_rate": 24000}, f"size {size}")
+    config = {**SIZES[size], "sample_rate": 24000}
+    shape, weights = initial_weights(config, seed, f"size {size}")
     return MertEncoder(
         name=f"mert-random-{size}" if name is None else name,
         shape=shape,
-        weights=placed(state, shape, f"size {size}"),
+        weights=weights,
         revision=f"seed-{seed}",
         precision=precision,
         normalise=True,
-        licence="none (random weights)",
+        card=card,
         device=device,
     )
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.configuration import config_names, read_config
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.spec import EncoderCard, from_mapping
 
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
@@ -70,7 +72,7 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
     >>> load_encoder("mel", n_mels=64).width
     128
     """
-    device = options.pop("device", None)
+    device, card = options.pop("device", None), options.pop("card", None)
     points = _entry_points()
     if "target" in options:
         subject = f"encoder {name or options['target']}"
@@ -81,8 +83,11 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
     else:
         subject = f"encoder {name}"
         options = _configured(name, options)
+        card = options.pop("card") if card is None else card
         target = _imported(str(options.pop("target")), subject)
-    encoder: Encoder = _made(target, options, device, subject)
+    if isinstance(card, Mapping):
+        card = from_mapping(EncoderCard, card, f"{subject}: card")
+    encoder: Encoder = _made(target, options, {"device": device, "card": card}, subject)
     check_encoder(encoder, subject)
     return encoder
 
@@ -169,16 +174,17 @@ def _imported(target: str, subject: str) -> Any:
         ) from error
 
 
-def _made(target: Any, options: dict[str, Any], device: object, subject: str) -> Any:
-    """Call a target with the options it takes, or say which it does not."""
+def _made(target: Any, options: dict[str, Any], offered: dict[str, Any], subject: str) -> Any:
+    """Call a target with its options and what of the rest it takes, or say what it does not."""
     if not callable(target):
         raise SpecError(
             f"{subject}: must be made by a function or class. Got {type(target).__name__}."
         )
     signature = inspect.signature(target)
     taken = signature.parameters
-    if device is not None and "device" in taken:
-        options = {**options, "device": device}
+    options |= {
+        name: value for name, value in offered.items() if value is not None and name in taken
+    }
     try:
         signature.bind(**options)
     except TypeError as error:

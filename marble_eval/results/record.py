@@ -21,7 +21,7 @@ from marble_eval.results.scores import (
 )
 from marble_eval.spec import FrameRules, Windowing
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,11 @@ class TaskRecord:
 
 @dataclass(frozen=True, slots=True)
 class EncoderRecord:
-    """Which encoder; `parameters` is None where it does not say their number."""
+    """Which encoder; `parameters` is None where it does not say their number.
+
+    `overlap` is what of the task's data the weights are known to have seen, `step` of which
+    step of pre-training they are, `remote_code` the repository and commit whose code was run.
+    """
 
     name: str
     revision: str
@@ -55,6 +59,11 @@ class EncoderRecord:
     layers: tuple[str, ...]
     width: int
     precision: str
+    trained_on: str
+    overlap: str
+    citation: str
+    step: int | None
+    remote_code: str | None
 
 
 @dataclass(frozen=True, slots=True)

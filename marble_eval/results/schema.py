@@ -33,7 +33,7 @@ def load_schema() -> dict[str, Any]:
     Examples
     --------
     >>> load_schema()["properties"]["schema_version"]
-    {'const': 3}
+    {'const': 4}
     """
     file = resources.files("marble_eval") / "schemas" / "result.schema.json"
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

@@ -6,6 +6,7 @@ Only a task card may leave things out, so that a card of one's own data can be s
 """
 
 from marble_eval.spec.download import Download
+from marble_eval.spec.encoder import UNSTATED, EncoderCard, untrained
 from marble_eval.spec.frames import FrameChoices, FrameRules
 from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.mapping import from_mapping
@@ -32,10 +33,12 @@ from marble_eval.spec.task import (
 
 __all__ = [
     "SPLITS",
+    "UNSTATED",
     "Aggregation",
     "Annotation",
     "Channels",
     "Download",
+    "EncoderCard",
     "EngineSpec",
     "Excused",
     "FeatureSpec",
@@ -55,4 +58,5 @@ __all__ = [
     "Unit",
     "Windowing",
     "from_mapping",
+    "untrained",
 ]

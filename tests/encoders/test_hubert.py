@@ -74,7 +74,7 @@ def test_hidden_states_are_the_official_ones(case: str) -> None:
         revision=None,
         precision="float32",
         normalise=True,
-        licence="none",
+        random=None,
         device="cpu",
     )
     official = np.load(DATA / case / "io.npz")

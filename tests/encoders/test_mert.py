@@ -23,6 +23,7 @@ from transformers import HubertConfig, HubertModel
 from marble_eval.encoders import Encoder, normalises
 from marble_eval.encoders.mert import MertEncoder, load_mert, random_mert
 from marble_eval.errors import MissingError, SpecError
+from marble_eval.spec import EncoderCard
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data" / "mert"
@@ -41,7 +42,8 @@ def _load(path: Path | str | None, **options: Any) -> MertEncoder:
         "revision": None,
         "precision": "float32",
         "normalise": True,
-        "licence": "cc-by-nc-4.0",
+        "random": None,
+        "card": EncoderCard(licence="cc-by-nc-4.0"),
         "device": "cpu",
     }
     return load_mert(**{**defaults, **options})
@@ -76,7 +78,7 @@ def test_a_checkpoint_is_an_encoder() -> None:
     assert list(encoder.layers) == ["0", "1", "2", "3"]
     assert encoder.width == 32
     assert encoder.minimum_samples == 400
-    assert encoder.licence == "cc-by-nc-4.0"
+    assert encoder.card.licence == "cc-by-nc-4.0"
     assert encoder.device == torch.device("cpu")
     assert not normalises(encoder, "marble-v1")
     assert normalises(encoder, "marble-v2")
@@ -120,7 +122,10 @@ def test_config_and_precision_are_in_the_fingerprint_and_the_name_is_not(tmp_pat
     folder = _copy(tmp_path)
     plain = _load(folder)
 
-    assert _load(folder, name="other", licence="mit").fingerprint() == plain.fingerprint()
+    assert (
+        _load(folder, name="other", card=EncoderCard(licence="mit")).fingerprint()
+        == plain.fingerprint()
+    )
     assert _load(folder, precision="bfloat16").fingerprint() != plain.fingerprint()
     _change_config(folder, deepnorm=True)
     assert _load(folder).fingerprint() != plain.fingerprint()
@@ -317,7 +322,7 @@ from marble_eval.errors import MissingError
 
 def load(name):
     return load_mert(name=name, path=None, hub=f"m-a-p/{name}", revision=None,
-                     precision="float32", normalise=True, licence="none", device="cpu")
+                     precision="float32", normalise=True, random=None, device="cpu")
 
 print(load("MERT-v1-95M").revision)
 try:
@@ -400,7 +405,6 @@ def test_random_weights_are_those_of_transformers_and_of_the_seed() -> None:
     assert again.fingerprint() == encoder.fingerprint() != other.fingerprint()
     assert encoder.name == "mert-random-small"
     assert encoder.revision == "seed-3"
-    assert encoder.licence == "none (random weights)"
     assert encoder.normalise is True
 
 

@@ -63,10 +63,10 @@ def test_a_record_that_breaks_a_rule_is_refused_by_name(
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, "3", None])
+@pytest.mark.parametrize("version", [0, 1, 2, 3, "4", None])
 def test_another_schema_version_is_refused_with_the_reason(version: object) -> None:
     text = _edited(lambda values: values.update(schema_version=version))
-    with pytest.raises(ValidationError, match=r"'schema_version' must be 3\. Got .* Use the"):
+    with pytest.raises(ValidationError, match=r"'schema_version' must be 4\. Got .* Use the"):
         from_json(text, "folder/result.json")
 
 

@@ -1,0 +1,131 @@
+"""Where weights lie: a folder of one's own, or a commit in the Hugging Face hub's cache.
+
+The hub's own variables are honoured (`HF_HOME`, `HF_HUB_OFFLINE`); what is in its cache is
+used without a question to the network only where it is offline or the commit is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from marble_eval.errors import MissingError, SpecError
+
+
+class Place(NamedTuple):
+    """A checkpoint that is here.
+
+    Attributes
+    ----------
+    folder : Path
+        Its files.
+    commit : str or None
+        Of the hub's repository; None for a folder of one's own.
+    """
+
+    folder: Path
+    commit: str | None
+
+
+def fetched(hub: str, revision: str | None, wanted: Sequence[str]) -> Path:
+    """Find a commit of a repository in the hub's cache, downloaded if it may be.
+
+    Parameters
+    ----------
+    hub : str
+        Repository, such as "m-a-p/MERT-v1-95M".
+    revision : str or None
+        Branch or commit; None for the newest.
+    wanted : sequence of str
+        Names of the files, with ``*`` for any part of one.
+
+    Returns
+    -------
+    Path
+        Its folder, which has the name of the commit.
+
+    Raises
+    ------
+    MissingError
+        If it is not in the cache and cannot be downloaded.
+    """
+    from huggingface_hub import snapshot_download  # noqa: PLC0415 - only if it is needed
+
+    try:
+        return Path(snapshot_download(hub, revision=revision, allow_patterns=list(wanted)))
+    except Exception as error:  # those of its HTTP library, which changed between versions
+        raise MissingError(
+            f"{hub}: must be in the hub's cache or come from the hub. "
+            f"Got {type(error).__name__}: {' '.join(str(error).split())}"
+        ) from error
+
+
+def located(
+    *, name: str, path: str | None, hub: str | None, revision: str | None, wanted: Sequence[str]
+) -> Place:
+    """Find a checkpoint by what a config says of it.
+
+    Parameters
+    ----------
+    name : str
+        Of the encoder, for messages.
+    path : str or None
+        Folder of the checkpoint; None to take it from the hub.
+    hub : str or None
+        Repository, read if there is no path.
+    revision : str or None
+        Branch or commit on the hub. Not for a path.
+    wanted : sequence of str
+        Names of the files that are fetched.
+
+    Returns
+    -------
+    Place
+        Folder and commit.
+
+    Raises
+    ------
+    SpecError
+        If the options contradict themselves.
+    MissingError
+        If the folder is not there, or the hub does not give the repository.
+    """
+    if path is None and hub is None:
+        raise SpecError(f"encoder {name}: 'path' or 'hub' must be given. Got neither.")
+    if path is None:
+        folder = fetched(str(hub), revision, wanted)
+        return Place(folder, folder.name)
+    if revision is not None:
+        raise SpecError(f"encoder {name}: 'revision' must be null beside 'path'. Got {revision!r}.")
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise MissingError(f"{folder}: must be the folder of a checkpoint. It is not there.")
+    return Place(folder, None)
+
+
+def is_cached(hub: str, revision: str | None, file: str = "config.json") -> bool:
+    """Say whether a file of a repository is in the hub's cache, without the network.
+
+    Parameters
+    ----------
+    hub : str
+        Repository.
+    revision : str or None
+        Branch or commit; None for the main branch.
+    file : str
+        Name of the file.
+
+    Returns
+    -------
+    bool
+        True if it is there.
+
+    Examples
+    --------
+    >>> is_cached("nobody/nothing", None)
+    False
+    """
+    from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only if it is needed
+
+    return isinstance(try_to_load_from_cache(hub, file, revision=revision), str)
