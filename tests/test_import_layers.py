@@ -29,8 +29,9 @@ LAYERS = (
         "scaffold", "splits", "undisturbed",
     ),
     (
-        "budget", "encoding", "examples", "feature_plan", "forecast", "frame_run", "frame_scoring",
-        "grid", "leaderboard", "pooled_run", "preparation", "record", "report", "run", "scoring",
+        "budget", "checkpoint_curve", "encoder_check", "encoding", "examples", "feature_plan",
+        "forecast", "frame_run", "frame_scoring", "grid", "leaderboard", "pooled_run",
+        "preparation", "record", "report", "run", "scoring",
         "suites", "task_data", "verification",
     ),
     ("__main__", "cli"),

@@ -15,11 +15,12 @@ marble-eval: layer-wise evaluation of frozen music encoders (MARBLE, arXiv 2306.
 usage: marble-eval VERB ...        marble-eval VERB --help
 
   run          evaluate an encoder on a task or a suite: layer sweep, score with interval, result
+  extract      encode the audio of a task once, on this machine or on a Ray cluster
   demo         the whole job on embedded music, offline, on a CPU
   tasks        the tasks, with kind, metric, size, licence, and what is missing here
   data         list, find, download or verify the data of a task
-  init         write a task folder of your own, ready to run
-  encoders     the encoders, with licence and how to get the weights
+  init         write a task folder or an encoder of your own, ready to run
+  encoders     the encoders, with licence and how to get the weights; check one
   cache        list, verify or prune cached features
   leaderboard  collect results into CSV tables, published rows beside them
   doctor       check this machine: packages, device, decoders, folders
@@ -36,7 +37,18 @@ Files are kept below MARBLE_EVAL_HOME (default: marble_eval below XDG_CACHE_HOME
 exit codes: 0 ok, 1 failed, 2 usage, 3 data or weights missing, 4 validation failed, 130 Ctrl-C
 """
 
-VERBS = ("run", "demo", "tasks", "data", "init", "encoders", "cache", "leaderboard", "doctor")
+VERBS = (
+    "run",
+    "extract",
+    "demo",
+    "tasks",
+    "data",
+    "init",
+    "encoders",
+    "cache",
+    "leaderboard",
+    "doctor",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

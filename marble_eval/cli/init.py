@@ -1,4 +1,4 @@
-"""`marble-eval init`: a task folder to start from."""
+"""`marble-eval init`: a task folder or an encoder to start from."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from marble_eval.spec import TaskSpec
 
 HELP = """\
-marble-eval init: write a task folder that runs as it is, to put your own data in
+marble-eval init: write a task folder or an encoder that runs as it is, to make it your own
 
 usage: marble-eval init task FOLDER [--kind KIND]
+       marble-eval init encoder NAME
 
 Writes a commented task.yaml, a tracks.csv, a README, and 84 short synthesised tracks
 (below 1.5 MB); for beat, chord and frames 20 tracks of 8 s and their annotation files
@@ -33,18 +34,23 @@ examples:
   marble-eval init task my-tags --kind tagging
   marble-eval init task my-beats --kind beat
   marble-eval run task=./my-dataset encoder=mel
+  marble-eval init encoder my_encoder       # my_encoder.py, and test_my_encoder.py, which passes
 """
 
-_ACTIONS = ("task",)
+_ACTIONS = ("task", "encoder")
 
 
 def main(argv: list[str]) -> int:
-    """Write a task folder and say what to do with it."""
+    """Write what is asked for and say what to do with it."""
     action = argv[0] if argv else ""
     if action not in _ACTIONS:
         raise SpecError(
             f"marble-eval init: no such action {action!r}. {near_misses(action, _ACTIONS)}"
         )
+    if action == "encoder":
+        parser = Arguments("init encoder")
+        parser.add_argument("name")
+        return _init_encoder(Path(parser.parse_args(argv[1:]).name))
     parser = Arguments("init task")
     parser.add_argument("folder")
     parser.add_argument("--kind", default="classification")
@@ -83,6 +89,21 @@ def _init_task(folder: Path, kind: str) -> int:
         f"  {command} --dry-run   # check the data\n"
         f"  {command}             # scores, in a minute or less\n"
         f"then put your own audio and rows in; {folder / 'README.md'} says how\n"
+    )
+    return 0
+
+
+def _init_encoder(path: Path) -> int:
+    from marble_eval.scaffold import write_encoder
+
+    module, test = write_encoder(path)
+    there = "" if path.parent == Path() else f"cd {shlex.quote(str(path.parent))}\n  "
+    sys.stdout.write(
+        f"{module} and {test}: an encoder with a stand-in for its network\n\n"
+        f"next:\n"
+        f"  {there}marble-eval encoders check encoder.target={module.stem}:load\n"
+        f"  marble-eval run task=EmbeddedPitch encoder.target={module.stem}:load\n"
+        f"  python -m pytest {test.name}\n"
     )
     return 0
 

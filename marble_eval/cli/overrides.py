@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PATHS = (
     *("task.root", "task.splits", "suite.root", "suite.splits", "suite.name"),
-    *("encoder.path", "results"),
+    *("encoder.path", "encoder.checkpoints", "results"),
 )
 _GROUPS = ("task", "encoder", "probe", "protocol", "engine")
 
@@ -61,8 +61,8 @@ def named(arguments: list[str], tasks: dict[str, str]) -> list[str]:
     custom = any(each.startswith("encoder.target=") for each in arguments)
     if custom and not any(each.startswith("encoder=") for each in arguments):
         # Another package's encoder: none of the default's options must reach it.
-        rewritten = ["encoder=custom", *(_added(each) for each in rewritten)]
-    return rewritten
+        return ["encoder=custom", *(_added(each) for each in rewritten)]
+    return [f"+{each}" if each.startswith("encoder.checkpoints=") else each for each in rewritten]
 
 
 def _option_name(name: str) -> str:
@@ -72,9 +72,10 @@ def _option_name(name: str) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """Quote a path that Hydra's grammar would not take, such as one with an umlaut."""
+    """Quote a path that Hydra's grammar would not take: with an umlaut, or a pattern."""
     key, _, value = argument.partition("=")
-    if key not in _PATHS or value.isascii() or value.startswith(("'", '"', "[")):
+    plain = value.isascii() and not value.count("*")
+    if key not in _PATHS or plain or value.startswith(("'", '"', "[")):
         return argument
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{key}="{escaped}"'
@@ -139,7 +140,7 @@ def _check_keys(parsed: list[Any], groups: list[str]) -> None:
     with initialize_config_module("marble_eval.configs", version_base="1.3"):
         base = OmegaConf.to_container(compose("run", overrides=groups))
     for each in parsed:
-        if each.is_add() or each.is_delete() or each.key_or_group.startswith("hydra."):
+        if each.is_add() or each.is_delete() or each.key_or_group.startswith(("hydra.", "hydra/")):
             continue
         here: Any = base
         for part in each.key_or_group.split("."):

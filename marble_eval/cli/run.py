@@ -1,32 +1,18 @@
-"""`marble-eval run`: the one place that knows Hydra.
-
-Overrides are checked before Hydra sees them, so that a misspelt name gets its
-near misses and exit code 2. A layer sweep is one job; `-m` is for tasks and
-encoders. Hydra's working directories and logs are off: results have a tree of
-their own.
-"""
+"""`marble-eval run`: an encoder on a task or a suite, or a series of checkpoints."""
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.cli.overrides import (
-    check_overrides,
-    is_override,
-    named,
-    store_groups,
-    task_choices,
-)
-from marble_eval.configuration import config_names
-from marble_eval.errors import MarbleError, SpecError, near_misses
+from marble_eval.cli.composed import composed
+from marble_eval.cli.jobs import launch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from marble_eval.encoders import Encoder
     from marble_eval.registry import Task
+    from marble_eval.results import Result
+    from marble_eval.run import Finished
     from marble_eval.spec import Settings
     from marble_eval.suites import Suite
 
@@ -45,6 +31,7 @@ usage: marble-eval run task=NAME [encoder=NAME] [key=value ...] [--force] [--dry
   encoder=mert-v1-95m       what to evaluate; `marble-eval encoders` lists them
   encoder.path=/models/...  a released folder instead of the hub; encoder.revision pins a commit
   encoder.target=pkg:make   any other encoder; its options are encoder.NAME=VALUE
+  encoder.checkpoints='runs/step*/'   each of them in turn: a curve of score against step
   probe=mlp                 mlp (the protocol's), linear, logreg
   protocol=marble-v1        marble-v1, marble-v2, quick
   layers=all                or [5,6,7,sum]
@@ -59,7 +46,8 @@ usage: marble-eval run task=NAME [encoder=NAME] [key=value ...] [--force] [--dry
 
   --force      run again although the result is there
   --dry-run    check the data and say what would be done
-  -m           several runs: task=A,B encoder=C,D
+  -m           several runs: task=A,B encoder=C,D; side by side with hydra/launcher=joblib,
+               submitit_local or submitit_slurm (pip install "marble-eval[grid]")
   --cfg job    print the config as composed
 
 examples:
@@ -70,13 +58,6 @@ examples:
   marble-eval run -m task=GTZAN encoder=mert-v1-95m,mel
   marble-eval run task=GTZAN task.root=/data/gtzan --dry-run
 """
-
-_FLAGS = {
-    "--force": "force=true",
-    "--dry-run": "dry_run=true",
-    "--dry_run": "dry_run=true",
-    "--multirun": "-m",
-}
 
 
 def main(argv: list[str]) -> int:
@@ -92,84 +73,29 @@ def main(argv: list[str]) -> int:
     int
         Exit code; of several jobs the largest.
     """
-    from marble_eval.registry import encoder_names, task_folders
-
-    arguments = [_FLAGS.get(each, each) for each in argv]
-    tasks = task_choices(arguments, task_folders())
-    choices: dict[str, Any] = {
-        "task": tasks,
-        "encoder": list(encoder_names()),
-        **{group: list(config_names(group)) for group in ("probe", "protocol", "engine")},
-    }
-    arguments = named(arguments, tasks)
-    store_groups(choices)
-    check_overrides([each for each in arguments if is_override(each)], choices)
-    return _hydra(arguments)
-
-
-def _hydra(arguments: list[str]) -> int:
-    """Hand over to Hydra; collect the jobs' exit codes, since it returns none."""
-    import hydra
-    from omegaconf import OmegaConf
-
-    codes: list[int] = []
-
-    def job(config: Any) -> None:
-        try:
-            values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-            codes.append(_job(dict(values)))  # type: ignore[arg-type]
-        except MarbleError as error:
-            for line in (f"marble-eval: error: {error}", *getattr(error, "__notes__", ())):
-                sys.stderr.write(f"{line}\n")
-            codes.append(error.exit_code)
-
-    decorated: Callable[[], Any] = hydra.main(
-        version_base="1.3", config_path="pkg://marble_eval.configs", config_name="run"
-    )(job)
-    before = sys.argv
-    sys.argv = ["marble-eval run", *arguments]
-    try:
-        decorated()
-    finally:
-        sys.argv = before
-    return max(codes, default=0)
+    return launch(_job, argv)
 
 
 def _job(config: dict[str, Any]) -> int:
-    """Turn a composed config into a run; return its exit code."""
-    from marble_eval.registry import load_encoder, load_task, task_names
-    from marble_eval.spec import Settings, from_mapping
-    from marble_eval.suites import Suite, load_suite
+    """Run what a composed config asks for; return the exit code."""
+    from marble_eval.suites import Suite
 
-    chosen, suite = config.pop("task", None), config.pop("suite")
-    if (chosen is None) == (suite["name"] is None):
-        raise SpecError(
-            f"marble-eval run: name a task, task=NAME, or a suite, suite=NAME, not both. "
-            f"{near_misses('', task_names())}"
-        )
-    if chosen is not None and (suite["root"] or suite["splits"]):
-        raise SpecError(
-            "marble-eval run: suite.root and suite.splits belong to a suite. "
-            "Take task.root and task.splits with task=NAME."
-        )
-    work = load_suite(str(suite["name"])) if chosen is None else load_task(chosen["name"])
-    places = suite if chosen is None else chosen
-    root, config["splits"] = _folder(places["root"]), _folder(places["splits"])
-    config["root"] = root
-    options, dry = config.pop("encoder"), config.pop("dry_run")
-    config["results"] = _folder(config["results"])
-    settings = from_mapping(Settings, config, "marble-eval run")
-    encoder = load_encoder(options.pop("plugin", None), device=settings.engine.device, **options)
-    if isinstance(work, Suite):
-        return _run_suite(work, encoder, settings, dry=dry)
-    return _run(work, encoder, settings, dry=dry)
+    work, encoders, settings, dry = composed(config, "run")
+    codes, finished = [], []
+    for encoder in encoders:
+        if isinstance(work, Suite):
+            code, done = _run_suite(work, encoder, settings, dry=dry)
+        else:
+            code, done = _run(work, encoder, settings, dry=dry)
+        codes.append(code)
+        finished += done
+    _show_curves(finished, settings)
+    return max(codes)
 
 
-def _folder(name: Any) -> Path | None:
-    return None if name is None else Path(str(name)).expanduser()
-
-
-def _run(task: Task, encoder: Encoder, settings: Settings, *, dry: bool) -> int:
+def _run(
+    task: Task, encoder: Encoder, settings: Settings, *, dry: bool
+) -> tuple[int, list[Finished]]:
     from marble_eval.cli.progress import shown
     from marble_eval.report import layer_curve, summary
     from marble_eval.run import forecast, run
@@ -177,22 +103,39 @@ def _run(task: Task, encoder: Encoder, settings: Settings, *, dry: bool) -> int:
     progress = shown()
     if dry:
         sys.stdout.write(forecast(task, encoder, settings, progress) + "\n")
-        return 0
+        return 0, []
     finished = run(task, encoder, settings, progress)
     if finished.was_there:
         progress.say("this run is finished already; --force runs it again")
     sys.stdout.write(summary(finished.result, finished.path) + "\n\n")
     sys.stdout.write(layer_curve(finished.result) + "\n")
-    return 0
+    return 0, [finished]
 
 
-def _run_suite(suite: Suite, encoder: Encoder, settings: Settings, *, dry: bool) -> int:
+def _run_suite(
+    suite: Suite, encoder: Encoder, settings: Settings, *, dry: bool
+) -> tuple[int, list[Finished]]:
     from marble_eval.cli.progress import shown
     from marble_eval.suites import exit_code, run_suite, summary_table
 
     outcomes = run_suite(suite, encoder, settings, shown(), root=settings.root, dry_run=dry)
     sys.stdout.write(f"{suite.name}   {encoder.name}   {settings.protocol.name}\n\n")
     sys.stdout.write(summary_table(outcomes) + "\n")
-    if any(each.finished for each in outcomes):
+    finished = [each.finished for each in outcomes if each.finished]
+    if finished:
         sys.stdout.write(f"\nresults  {settings.results}\n")
-    return exit_code(outcomes)
+    return exit_code(outcomes), finished
+
+
+def _show_curves(finished: list[Finished], settings: Settings) -> None:
+    """Draw score against step, where a series of checkpoints was run."""
+    from marble_eval.checkpoint_curve import curve_text, write_curve
+
+    by_task: dict[str, list[Result]] = {}
+    for each in finished:
+        if each.result.encoder.step is not None:
+            by_task.setdefault(each.result.task.name, []).append(each.result)
+    for task, results in by_task.items():
+        sys.stdout.write(f"\n{task}   {results[0].encoder.name}\n\n{curve_text(results)}\n")
+        if settings.results is not None:
+            sys.stdout.write(f"\n  curve  {write_curve(settings.results, results)}\n")

@@ -5,6 +5,7 @@ and entry points, whenever they are asked.
 """
 
 from marble_eval.registry.cards import read_card
+from marble_eval.registry.checkpoints import checkpoint_series, load_checkpoints
 from marble_eval.registry.encoders import check_encoder, encoder_names, load_encoder
 from marble_eval.registry.tasks import (
     Task,
@@ -18,7 +19,9 @@ __all__ = [
     "Task",
     "TaskFolder",
     "check_encoder",
+    "checkpoint_series",
     "encoder_names",
+    "load_checkpoints",
     "load_encoder",
     "load_task",
     "read_card",

@@ -34,6 +34,8 @@ class EncoderCard:
         By name of a task or of its data set: what of it the training data holds.
     package : str or None
         Package that it needs and that this one does not bring.
+    source : str or None
+        How to get the weights where they are not on the hub.
     """
 
     licence: str = _OPEN
@@ -46,6 +48,7 @@ class EncoderCard:
     frame_rate: float | None = None
     overlap: Mapping[str, str] = field(default_factory=dict)
     package: str | None = None
+    source: str | None = None
 
 
 #: Of an encoder that says nothing.

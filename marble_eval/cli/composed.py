@@ -1,0 +1,123 @@
+"""From a composed config to what a verb works on: tasks, encoders and settings."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from marble_eval.errors import SpecError, near_misses
+
+if TYPE_CHECKING:
+    from marble_eval.encoders import Encoder
+    from marble_eval.registry import Task
+    from marble_eval.spec import Settings
+    from marble_eval.suites import Suite
+
+
+class Composed(NamedTuple):
+    """What a command asks for.
+
+    Attributes
+    ----------
+    work : Task or Suite
+        What is to be solved.
+    encoders : iterator of Encoder
+        One, or a series of checkpoints; each is loaded when its turn comes.
+    settings : Settings
+        How.
+    dry : bool
+        Whether to say only what would be done.
+    """
+
+    work: Task | Suite
+    encoders: Iterator[Encoder]
+    settings: Settings
+    dry: bool
+
+
+def composed(config: dict[str, Any], verb: str) -> Composed:
+    """Read a composed config.
+
+    Parameters
+    ----------
+    config : dict
+        Plain values by name, as in `configs/run.yaml`.
+    verb : str
+        For messages: "run".
+
+    Returns
+    -------
+    Composed
+        Task or suite, encoders and settings.
+
+    Raises
+    ------
+    SpecError
+        If neither or both of task and suite are named, or a value breaks a rule.
+    """
+    from marble_eval.registry import load_task, task_names
+    from marble_eval.spec import Settings, from_mapping
+    from marble_eval.suites import load_suite
+
+    chosen, suite = config.pop("task", None), config.pop("suite")
+    if (chosen is None) == (suite["name"] is None):
+        raise SpecError(
+            f"marble-eval {verb}: name a task, task=NAME, or a suite, suite=NAME, not both. "
+            f"{near_misses('', task_names())}"
+        )
+    if chosen is not None and (suite["root"] or suite["splits"]):
+        raise SpecError(
+            f"marble-eval {verb}: suite.root and suite.splits belong to a suite. "
+            f"Take task.root and task.splits with task=NAME."
+        )
+    work = load_suite(str(suite["name"])) if chosen is None else load_task(chosen["name"])
+    places = suite if chosen is None else chosen
+    root, config["splits"] = _folder(places["root"]), _folder(places["splits"])
+    config["root"] = root
+    options, dry = config.pop("encoder"), config.pop("dry_run")
+    config["results"] = _folder(config["results"])
+    settings = from_mapping(Settings, config, f"marble-eval {verb}")
+    return Composed(work, encoders(options, settings.engine.device), settings, dry)
+
+
+def _folder(name: Any) -> Path | None:
+    return None if name is None else Path(str(name)).expanduser()
+
+
+def encoders(options: dict[str, Any], device: str) -> Iterator[Encoder]:
+    """Load the encoder of a config, or one after the other its series of checkpoints.
+
+    Parameters
+    ----------
+    options : dict
+        The group ``encoder`` as composed.
+    device : str
+        As in `EngineSpec`.
+
+    Yields
+    ------
+    Encoder
+        Ready to encode.
+    """
+    from marble_eval.registry import load_checkpoints, load_encoder
+
+    plugin, pattern = options.pop("plugin", None), options.pop("checkpoints", None)
+    _tell_terms(options)
+    load: Callable[..., Encoder] = load_encoder
+    if pattern is None:
+        return iter([load(plugin, device=device, **options)])
+    return load_checkpoints(plugin, str(pattern), device=device, **options)
+
+
+def _tell_terms(options: dict[str, Any]) -> None:
+    """Say the licence before weights are fetched; what is here already was agreed to."""
+    from marble_eval.encoders.hub import is_cached
+
+    card, hub = options.get("card") or {}, options.get("hub")
+    if hub and not options.get("path") and not is_cached(str(hub), options.get("revision")):
+        sys.stderr.write(
+            f"{hub} is fetched from the hub. Licence of the weights: "
+            f"{card.get('licence', 'not stated')}; trained on: {card.get('trained_on', '?')}\n"
+        )
