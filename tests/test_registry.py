@@ -349,7 +349,7 @@ def test_an_encoder_that_cannot_be_made_is_told(
 
 def test_a_target_that_is_not_installed_gets_the_next_step() -> None:
     assert complaint(load_encoder, target="my_encoder:make").endswith(
-        "Install its package, or put its folder on PYTHONPATH."
+        "Install its package, go to its folder, or put that on PYTHONPATH."
     )
 
 

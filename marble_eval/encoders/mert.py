@@ -7,8 +7,7 @@ beat.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-
-import torch
+from typing import TYPE_CHECKING
 
 from marble_eval.encoders.checkpoint import (
     CONFIG,
@@ -21,17 +20,17 @@ from marble_eval.encoders.cqt import ConstantQ
 from marble_eval.encoders.hub import located
 from marble_eval.encoders.hubert import Hubert
 from marble_eval.encoders.initial import SIZES, initial_weights
+from marble_eval.encoders.placement import found_device, found_precision
 from marble_eval.encoders.shape import HubertShape
 from marble_eval.errors import MissingError, SpecError, near_misses
 from marble_eval.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
-_IMPLEMENTATION = 1  # raised when the same weights and audio give other hidden states
-_PRECISIONS = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-}
+if TYPE_CHECKING:
+    import torch
+
+# By precision; raised when the same weights and audio give other hidden states.
+_IMPLEMENTATION = {"float32": 1, "bfloat16": 2, "float16": 2}
 
 
 class MertEncoder:
@@ -74,11 +73,7 @@ class MertEncoder:
         card: EncoderCard,
         device: str,
     ) -> None:
-        if precision not in _PRECISIONS:
-            raise SpecError(
-                f"encoder {name}: 'precision' must be known. Got {precision!r}. "
-                f"{near_misses(str(precision), _PRECISIONS)}"
-            )
+        dtype = found_precision(precision, name)
         rules = normalise.values() if isinstance(normalise, Mapping) else [normalise]
         if not all(isinstance(rule, bool) for rule in rules):
             raise SpecError(
@@ -97,13 +92,13 @@ class MertEncoder:
         self.precision = precision
         self.normalise = dict(normalise) if isinstance(normalise, Mapping) else normalise
         self.card = card
-        self.device = _found_device(device, name)
-        dtype, cqt = _PRECISIONS[precision], None
+        self.device = found_device(device, name)
+        cqt = None
         if shape.feature_extractor_cqt:
             rate, bins = shape.sample_rate, shape.feature_extractor_cqt_bins
             cqt = ConstantQ(rate, rate // 50, bins, bins // 7, self.device)
         self._network = Hubert(shape, weights, dtype=dtype, device=self.device, cqt=cqt)
-        self._fingerprint = digest_of([digest, shape, precision, _IMPLEMENTATION])
+        self._fingerprint = digest_of([digest, shape, precision, _IMPLEMENTATION[precision]])
 
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
         """Encode clips of equal length.
@@ -256,17 +251,3 @@ def random_mert(
         card=card,
         device=device,
     )
-
-
-def _found_device(device: str, name: str) -> torch.device:
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-    except RuntimeError as error:
-        raise SpecError(
-            f"encoder {name}: 'device' must be auto, cpu, cuda or cuda:N. Got {device!r}."
-        ) from error
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise SpecError(f"encoder {name}: 'device' must be there. Got {device!r}. Use auto.")
-    return found
