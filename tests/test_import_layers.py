@@ -31,7 +31,7 @@ LAYERS = (
     (
         "budget", "checkpoint_curve", "encoder_check", "encoding", "examples", "feature_plan",
         "forecast", "frame_run", "frame_scoring", "grid", "leaderboard", "pooled_run",
-        "preparation", "record", "report", "run", "scoring",
+        "preparation", "record", "report", "run", "scoring", "speed",
         "suites", "task_data", "verification",
     ),
     ("__main__", "cli"),

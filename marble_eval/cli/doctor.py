@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 HELP = """\
 marble-eval doctor: check this machine: packages, device, decoders, folders
 
-usage: marble-eval doctor
+usage: marble-eval doctor [--benchmark] [--device DEVICE]
 
 Prints a line a check, "ok" or "BAD" with what mends it; exit 1 if one is bad.
 
-example:
+  --benchmark   then this machine's own speed: products, MERT's network with random weights in
+                float32 and bfloat16, the grid of probes, the disk; minutes on a CPU
+  --device      of the benchmark: auto (default), cpu, cuda, cuda:1
+
+examples:
   marble-eval doctor
+  marble-eval doctor --benchmark
 """
 
 _NEEDED = ("torch", "transformers", "librosa", "soundfile", "soxr", "scikit-learn", "hydra-core")
@@ -33,7 +38,10 @@ _DEMO = ("pretty_midi", "tinysoundfont")
 
 def main(argv: list[str]) -> int:
     """Check the machine."""
-    Arguments("doctor").parse_args(argv)
+    parser = Arguments("doctor")
+    parser.add_argument("--benchmark", action="store_true")
+    parser.add_argument("--device", default="auto")
+    options = parser.parse_args(argv)
     checks: dict[str, Callable[[], str]] = {
         "packages": _packages,
         "demo": _demo_packages,
@@ -49,7 +57,13 @@ def main(argv: list[str]) -> int:
         except _Bad as error:
             bad += 1
             sys.stdout.write(f"BAD  {name:<9} {error}\n")
-    return 1 if bad else 0
+    if bad:
+        return 1
+    if options.benchmark:
+        from marble_eval.cli.benchmark import show_speed
+
+        show_speed(options.device)
+    return 0
 
 
 class _Bad(Exception):

@@ -181,3 +181,39 @@ def read_shape(config: Mapping[str, Any], subject: str) -> HubertShape:
     known = {**HubertConfig().to_dict(), **config}
     names = [each.name for each in dataclasses.fields(HubertShape) if each.name in known]
     return from_mapping(HubertShape, {name: known[name] for name in names}, subject)
+
+
+def operations(shape: HubertShape, samples: int) -> int:
+    """Count the floating-point operations of a clip's products and convolutions.
+
+    Parameters
+    ----------
+    shape : HubertShape
+        The network.
+    samples : int
+        Length of the clip.
+
+    Returns
+    -------
+    int
+        Additions and multiplications; norms and activations are left out.
+
+    Examples
+    --------
+    >>> base = read_shape({"sample_rate": 24000}, "the 95M")
+    >>> round(operations(base, 30 * 24000) / 1e9)
+    812
+    """
+    count, before = 0, 1
+    for channels, kernel, stride in zip(
+        shape.conv_dim, shape.conv_kernel, shape.conv_stride, strict=True
+    ):
+        samples = (samples - kernel) // stride + 1
+        count += 2 * samples * before * kernel * channels
+        before = channels
+    frames, hidden = samples, shape.hidden_size
+    before += shape.feature_extractor_cqt_bins if shape.feature_extractor_cqt else 0
+    position = shape.num_conv_pos_embeddings * hidden // shape.num_conv_pos_embedding_groups
+    weights = 4 * hidden + 2 * shape.intermediate_size
+    layer = 2 * frames * hidden * weights + 4 * frames * frames * hidden
+    return count + 2 * frames * hidden * (before + position) + shape.num_hidden_layers * layer

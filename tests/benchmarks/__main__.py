@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Callable
 
 import torch
 
 from tests.benchmarks.extraction import extraction_ratio
+from tests.benchmarks.forward import forward_ratio, probe_scores
 from tests.benchmarks.grid import grid_ratio
 from tests.benchmarks.overhead import cached_overhead, help_ratio
 
@@ -18,6 +20,9 @@ if __name__ == "__main__":
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
         f"torch {torch.__version__}, load {load:.2f} before the start\n"
     )
-    for measure in (help_ratio, extraction_ratio, grid_ratio, cached_overhead):
+    measures: tuple[Callable[[], object], ...] = (
+        *(help_ratio, forward_ratio, probe_scores, extraction_ratio, grid_ratio, cached_overhead),
+    )
+    for measure in measures:
         sys.stdout.write(f"{measure()}\n")
         sys.stdout.flush()

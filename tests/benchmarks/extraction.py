@@ -30,7 +30,7 @@ from marble_eval.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_encoder, load_task
 
-_TRACKS, _SECONDS, _ROUNDS = 8, 10.0, 3
+_TRACKS, _SECONDS, _ROUNDS = 10, 30.0, 3
 _SIZE = "95M"
 
 
