@@ -29,7 +29,8 @@ usage: marble-eval cache ls [--json]
   verify   check every record against its checksum; exit 4 if one is damaged
            (damaged records are computed again when they are next needed)
   prune    delete stores by fingerprint (its first digits are enough), those not
-           written for N days, or all of them
+           written for N days, or all of them; the last two hold for the annotations
+           remembered from slow files (MIDI) as well
 
 examples:
   marble-eval cache ls
@@ -112,6 +113,10 @@ def _list(argv: list[str]) -> int:
             f"{each['bytes'] / 1e6:>10.1f} MB  {each['days']:>5.1f} days  "
             f"{each['layers']} × {each['width']} {each['dtype']}\n"
         )
+    remembered = _remembered()
+    if remembered:
+        megabytes = sum(each.stat().st_size for each in remembered) / 1e6
+        sys.stdout.write(f"annotations of {len(remembered)} files, {megabytes:.1f} MB\n")
     total = sum(each["bytes"] for each in stores)
     sys.stdout.write(f"{len(stores)} stores, {total / 1e6:.1f} MB, in {home_folder()}\n")
     return 0
@@ -158,11 +163,28 @@ def _prune(argv: list[str]) -> int:
             shutil.rmtree(each)
             gone += 1
     sys.stdout.write(f"deleted {gone} stores, {freed / 1e6:.1f} MB\n")
+    old = [
+        each
+        for each in _remembered()
+        if options.all or (options.days is not None and _days_since(each) > options.days)
+    ]
+    for each in old:
+        each.unlink(missing_ok=True)
+    if old:
+        sys.stdout.write(f"forgot the annotations of {len(old)} files\n")
     return 0
+
+
+def _remembered() -> list[Path]:
+    """List the annotations that were read from slow files."""
+    return [each for each in (home_folder() / "annotations").rglob("*") if each.is_file()]
 
 
 def _age(folder: Path) -> float:
     """Return the days since features were last written."""
     data = [*folder.glob("data.bin"), *folder.glob("??/*.frames")]
-    written = max(each.stat().st_mtime for each in data or [folder])
-    return (time.time() - written) / _SECONDS_A_DAY
+    return min(_days_since(each) for each in data or [folder])
+
+
+def _days_since(path: Path) -> float:
+    return (time.time() - path.stat().st_mtime) / _SECONDS_A_DAY

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import marble_eval
+from marble_eval.annotations.memory import remembered
 from marble_eval.cli import main
 from marble_eval.features.frame_store import FrameStore
 from marble_eval.features.index import ClipName
@@ -141,3 +142,20 @@ def test_prune_counts_the_files_of_every_track(
     assert main(["cache", "prune", "--days", "2"]) == 0
     assert capsys.readouterr().out == "deleted 1 stores, 3.0 MB\n"
     assert not frames.exists()
+
+
+def test_annotations_read_from_slow_files_are_counted_and_forgotten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(3):
+        path = tmp_path / f"{number}.mid"
+        path.write_text(f"notes {number}")
+        remembered(path, lambda file: file.read_text(), reader="test 1")
+    entries = [each for each in (home_folder() / "annotations").rglob("*") if each.is_file()]
+    os.utime(entries[0], (time.time() - 10 * 86400,) * 2)
+    assert main(["cache", "ls"]) == 0
+    assert "annotations of 3 files" in capsys.readouterr().out
+    assert main(["cache", "prune", "--days", "5"]) == 0
+    assert "forgot the annotations of 1 files" in capsys.readouterr().out
+    assert main(["cache", "prune", "--all"]) == 0
+    assert not any(each.is_file() for each in (home_folder() / "annotations").rglob("*"))
