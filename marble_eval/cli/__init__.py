@@ -21,6 +21,7 @@ usage: marble-eval VERB ...        marble-eval VERB --help
   data         list, find, download or verify the data of a task
   init         write a task folder or an encoder of your own, ready to run
   encoders     the encoders, with licence and how to get the weights; check one
+  convert-fairseq  make a folder for encoder.path of a self-trained MERT or HuBERT
   cache        list, verify or prune cached features
   leaderboard  collect results into CSV tables, published rows beside them
   doctor       check this machine: packages, device, decoders, folders
@@ -47,7 +48,7 @@ VERBS = (
     "encoders",
     "cache",
     "leaderboard",
-    "doctor",
+    *("convert-fairseq", "doctor"),
 )
 
 
@@ -89,7 +90,7 @@ def _guarded(verb: str, rest: list[str]) -> int:
             raise SpecError(f"no verb is called {verb!r}. {near_misses(verb, VERBS)}")
         from importlib import import_module
 
-        module = import_module(f"marble_eval.cli.{verb}")
+        module = import_module(f"marble_eval.cli.{verb.replace('-', '_')}")
         if any(each in ("-h", "--help") for each in rest):
             sys.stdout.write(module.HELP)
             return 0
