@@ -8,6 +8,8 @@ checkpoints in `tests/data/mert`.
 from __future__ import annotations
 
 import inspect
+import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,21 +22,42 @@ from marble_eval.configuration import config_names, read_config
 from marble_eval.encoders import Encoder, normalises
 from marble_eval.registry import check_encoder, load_encoder
 from marble_eval.spec import EncoderCard, from_mapping
+from tests.encoders.encodec_checkpoints import TINY_STEREO, save_encodec
+from tests.encoders.hear_modules import write_module
 
 CONFIGS = config_names("encoder")
 CHECKPOINTS = Path(__file__).parent / "data" / "mert"
 
 #: How a config is made in little; a config without weights that is not here runs as it ships.
 LITTLE: dict[str, dict[str, Any]] = {
+    "hf": {"path": str(CHECKPOINTS.parent / "hubert" / "hubert-like")},
     "mert-random": {"size": "small"},
     "mert-v1-95m": {"path": str(CHECKPOINTS / "mert-v1-95m-like")},
     "mert-v1-330m": {"path": str(CHECKPOINTS / "mert-v1-330m-like")},
+    "muq": {"path": str(CHECKPOINTS.parent / "muq" / "muq-25hz-like")},
     "musicnn-msd": {"random": 1},
     "musicnn-mtt": {"random": 0},
 }
+#: What is written when it is needed (`_written`).
+WRITTEN = ("encodec-24khz", "encodec-48khz", "hear")
 RUNNABLE = [
-    name for name in CONFIGS if name in LITTLE or not read_config("encoder", name).get("hub")
+    name
+    for name in CONFIGS
+    if name in (*LITTLE, *WRITTEN) or not read_config("encoder", name).get("hub")
 ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make checkpoints of EnCodec, and a module that follows the HEAR API."""
+    folder = tmp_path_factory.mktemp("little")
+    for name, options in (("encodec-24khz", {}), ("encodec-48khz", TINY_STEREO)):
+        save_encodec(folder / name, **options)
+        LITTLE[name] = {"path": str(folder / name)}
+    LITTLE["hear"] = {"module": write_module(folder, "hear_little")}
+    sys.path.append(str(folder))
+    yield
+    sys.path.remove(str(folder))
 
 
 def load(name: str, /, **options: Any) -> Encoder:
@@ -208,13 +231,19 @@ def test_every_option_that_changes_the_numbers_changes_the_fingerprint(
     encoder: Encoder, name: str
 ) -> None:
     """Numbers are raised by one, precisions lowered; the sizes of random networks are left out."""
+    options = {**read_config("encoder", name), **LITTLE.get(name, {})}
     changes: dict[str, Any] = {
         option: value + 1
-        for option, value in {**read_config("encoder", name), **LITTLE.get(name, {})}.items()
+        for option, value in options.items()
         if isinstance(value, int) and not isinstance(value, bool)
     }
-    if "precision" in read_config("encoder", name):
+    if options.get("random", 0) is None:
+        changes["random"] = 7
+    if "precision" in options:
         changes["precision"] = "bfloat16"
+    if name == "hear":
+        folder = Path(str(sys.modules["hear_little"].__file__)).parent
+        changes["module"] = write_module(folder, "hear_other", ("HOP = 400, 200", "HOP = 400, 160"))
     assert changes
     prints = {encoder.fingerprint()}
     for option, value in changes.items():

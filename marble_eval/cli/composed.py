@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -115,9 +116,13 @@ def _tell_terms(options: dict[str, Any]) -> None:
     """Say the licence before weights are fetched; what is here already was agreed to."""
     from marble_eval.encoders.hub import is_cached
 
-    card, hub = options.get("card") or {}, options.get("hub")
-    if hub and not options.get("path") and not is_cached(str(hub), options.get("revision")):
-        sys.stderr.write(
-            f"{hub} is fetched from the hub. Licence of the weights: "
-            f"{card.get('licence', 'not stated')}; trained on: {card.get('trained_on', '?')}\n"
-        )
+    card, hub, path = options.get("card") or {}, options.get("hub"), options.get("path")
+    terms = (
+        f"Licence of the weights: {card.get('licence', 'not stated')}; "
+        f"trained on: {card.get('trained_on', 'not stated')}"
+    )
+    if path and "hub" not in options and not Path(str(path)).expanduser().exists():
+        hub, path, terms = path, None, "Licence of the weights: as its README.md states"
+    is_name = hub and re.fullmatch(r"[\w.-]+/[\w.-]+", str(hub))
+    if is_name and not path and not is_cached(str(hub), options.get("revision")):
+        sys.stderr.write(f"{hub} is fetched from the hub. {terms}\n")

@@ -10,6 +10,7 @@ code back, so each job leaves its own in a file that a launcher's machines can r
 from __future__ import annotations
 
 import functools
+import os
 import shutil
 import sys
 import tempfile
@@ -159,4 +160,8 @@ def _coded(job: Job, codes: Path, config: Any) -> None:
         for line in (f"marble-eval: error: {error}", *getattr(error, "__notes__", ())):
             sys.stderr.write(f"{line}\n")
         code = error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has gone (`| head`); Hydra would make a traceback of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
     (codes / uuid.uuid4().hex).write_text(str(code))

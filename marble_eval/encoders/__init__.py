@@ -41,8 +41,9 @@ class Encoder(Protocol):
     citation), ``normalise`` (bool, or a mapping from protocol name to bool: the waveform
     is to have zero mean and unit variance), ``minimum_samples`` (int: shortest input),
     ``device`` (where the audio is to be put), ``parameters`` (int: their number),
-    ``precision`` (str: of its products), ``step`` (int: of pre-training) and
-    ``remote_code`` (str: repository and commit whose code was run).
+    ``precision`` (str: of its products), ``step`` (int: of pre-training),
+    ``remote_code`` (str: repository and commit whose code was run) and ``recipe`` (left by
+    `marble_eval.load_encoder`: how another process loads the same).
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Checkpoints of HuBERT and MERT: found, read as tensors, and accounted for.
+"""Checkpoints of HuBERT, wav2vec 2.0 and MERT: read as tensors, and accounted for.
 
 A checkpoint is a folder as its authors release it: `config.json`, and the weights as
-`model.safetensors` or `pytorch_model.bin`, which are read as tensors and nothing else.
-Every weight must have its place and every place its weight.
+`model.safetensors` or `pytorch_model.bin`, whole or in shards, which are read as tensors
+and nothing else. Every weight must have its place and every place its weight.
 """
 
 from __future__ import annotations
@@ -22,6 +22,21 @@ from marble_eval.errors import MissingError, SpecError
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+# Modules that stand on the network when it is trained or fine-tuned (transformers' names).
+_HEADS = (
+    "adapter",
+    "classifier",
+    "label_embeddings_concat",
+    "layer_weights",
+    "lm_head",
+    "objective",
+    "project_hid",
+    "project_q",
+    "projector",
+    "quantizer",
+    "tdnn",
+)
 
 # How torch's newer weight norm names what the released files call weight_g and weight_v.
 _RENAMED = {
@@ -55,13 +70,102 @@ def read_checkpoint(folder: Path) -> tuple[HubertShape, dict[str, torch.Tensor]]
         If the config contradicts itself, or a weight has no place or another size.
     """
     config = read_network_config(folder)
-    file = next((folder / each for each in WEIGHTS if (folder / each).is_file()), None)
-    if file is None:
-        raise MissingError(
-            f"{folder}: must hold {' or '.join(WEIGHTS)}, in one piece. Neither is there."
-        )
     shape = read_shape(config, str(folder / CONFIG))
-    return shape, placed(_read_tensors(file), shape, str(file))
+    return shape, placed(read_weights(folder), shape, str(weights_file(folder)))
+
+
+def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Read the weights of a checkpoint, whole or in shards.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds one of `WEIGHTS`, or the shards that ``<its name>.index.json`` lists.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Every tensor by its name; safetensors where there are both.
+
+    Raises
+    ------
+    MissingError
+        If a file is absent or damaged.
+    """
+    file = weights_file(folder)
+    if file.suffix != ".json":
+        return _read_tensors(file)
+    tensors: dict[str, torch.Tensor] = {}
+    for shard in shards(file):
+        tensors.update(_read_tensors(folder / shard))
+    return tensors
+
+
+def weights_file(folder: Path) -> Path:
+    """Return the file of weights in a folder, or the index of its shards."""
+    for name in WEIGHTS:
+        for file in (folder / name, folder / f"{name}.index.json"):
+            if file.is_file():
+                return file
+    raise MissingError(
+        f"{folder}: must hold {' or '.join(WEIGHTS)}, in one piece or in shards. None is there."
+    )
+
+
+def shards(index: Path) -> list[str]:
+    """List the files that an index of weights names.
+
+    Parameters
+    ----------
+    index : Path
+        A ``model.safetensors.index.json`` or ``pytorch_model.bin.index.json``.
+
+    Returns
+    -------
+    list of str
+        Names of files beside the index, sorted.
+
+    Raises
+    ------
+    MissingError
+        If it is no index, or names a file elsewhere.
+    """
+    places = read_json(index).get("weight_map")
+    if not isinstance(places, dict) or not places:
+        raise MissingError(f"{index}: must hold a 'weight_map'. Got {places!r}.")
+    names = sorted({str(each) for each in places.values()})
+    for name in names:
+        if Path(name).name != name or not name.endswith((".safetensors", ".bin")):
+            raise MissingError(f"{index}: must name files of weights beside it. Got {name!r}.")
+    return names
+
+
+def without_heads(state: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """Return a network's own weights out of those of a model with heads.
+
+    Parameters
+    ----------
+    state : mapping of str to torch.Tensor
+        Weights as released; those of the network may stand under ``prefix``.
+    prefix : str
+        Name of the network in such a model: "hubert", "wav2vec2".
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Without the prefix and transformers' heads; `placed` refuses what else there may be.
+
+    Examples
+    --------
+    >>> sorted(without_heads({"hubert.a.weight": 1, "lm_head.bias": 2, "b.bias": 3}, "hubert"))
+    ['a.weight', 'b.bias']
+    """
+    kept = {}
+    for name, weight in state.items():
+        inner = name.removeprefix(f"{prefix}.")
+        if inner.partition(".")[0] not in _HEADS:
+            kept[inner] = weight
+    return kept
 
 
 def read_network_config(folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import torch
 
-from marble_eval.encoders.cqt import ConstantQ
+from marble_eval.encoders.constant_q import ConstantQ
 from marble_eval.errors import SpecError
 from marble_eval.fingerprint import digest_of
 from marble_eval.spec import UNSTATED, EncoderCard

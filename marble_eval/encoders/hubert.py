@@ -23,6 +23,8 @@ _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": functional.relu,
     "silu": functional.silu,
 }
+#: By the type of the large products; raised when the same weights and audio give other numbers.
+IMPLEMENTATION = {torch.float32: 1, torch.bfloat16: 2, torch.float16: 2}
 _CONVOLUTION_EPS = 1e-5  # norms between convolutions do not use the config's layer_norm_eps
 
 

@@ -16,9 +16,9 @@ from marble_eval.encoders.checkpoint import (
     read_checkpoint,
     read_network_config,
 )
-from marble_eval.encoders.cqt import ConstantQ
+from marble_eval.encoders.constant_q import ConstantQ
 from marble_eval.encoders.hub import located
-from marble_eval.encoders.hubert import Hubert
+from marble_eval.encoders.hubert import IMPLEMENTATION, Hubert
 from marble_eval.encoders.initial import SIZES, initial_weights
 from marble_eval.encoders.placement import found_device, found_precision
 from marble_eval.encoders.shape import HubertShape
@@ -28,9 +28,6 @@ from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 if TYPE_CHECKING:
     import torch
-
-# By precision; raised when the same weights and audio give other hidden states.
-_IMPLEMENTATION = {"float32": 1, "bfloat16": 2, "float16": 2}
 
 
 class MertEncoder:
@@ -98,7 +95,7 @@ class MertEncoder:
             rate, bins = shape.sample_rate, shape.feature_extractor_cqt_bins
             cqt = ConstantQ(rate, rate // 50, bins, bins // 7, self.device)
         self._network = Hubert(shape, weights, dtype=dtype, device=self.device, cqt=cqt)
-        self._fingerprint = digest_of([digest, shape, precision, _IMPLEMENTATION[precision]])
+        self._fingerprint = digest_of([digest, shape, precision, IMPLEMENTATION[dtype]])
 
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
         """Encode clips of equal length.

@@ -77,7 +77,7 @@ def test_code_in_a_checkpoint_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Evil:
-        def __reduce__(self) -> object:
+        def __reduce__(self) -> tuple[object, ...]:
             return os.system, (f"touch {tmp_path}/mark",)
 
     torch.save({"model": {}, "cfg": Evil()}, tmp_path / "evil.pt")

@@ -1,0 +1,264 @@
+"""Networks of transformers' own classes: made, filled with weights, and accounted for.
+
+transformers fills what a checkpoint lacks with random numbers and goes on; here that is
+refused. Weights are read as tensors: safetensors, or a pickle that may hold nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from marble_eval.encoders.checkpoint import CONFIG
+from marble_eval.encoders.repository import Repository
+from marble_eval.errors import MissingError, SpecError
+
+#: Types of network (of config.json) whose forward keeps nothing, so that threads may share it.
+STATELESS_TYPES = (
+    *("audio-spectrogram-transformer", "clap", "clap_audio_model", "data2vec-audio", "hubert"),
+    *("sew", "sew-d", "unispeech", "unispeech-sat", "wav2vec2", "wavlm", "whisper"),
+)
+#: Types that are known to work, with two that cache positions; others are tried.
+KNOWN_TYPES = tuple(sorted((*STATELESS_TYPES, "wav2vec2-bert", "wav2vec2-conformer")))
+# What a constructor of somebody's network, or transformers' reader, raises for a bad checkpoint.
+_BROKEN = (
+    *(OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, AttributeError),
+    *(ImportError, pickle.UnpicklingError, SafetensorError),
+)
+_UNUSED = "masked_spec_embed"  # stands for masked frames in training
+
+
+def is_known(model_type: object) -> bool:
+    """Say whether transformers itself has a type of network.
+
+    Parameters
+    ----------
+    model_type : object
+        As ``config.json`` gives it.
+
+    Returns
+    -------
+    bool
+        True if its config and network come with the library.
+
+    Examples
+    --------
+    >>> is_known("wavlm"), is_known("dasheng")
+    (True, False)
+    """
+    from transformers import CONFIG_MAPPING  # noqa: PLC0415 - it takes seconds
+
+    return model_type in CONFIG_MAPPING
+
+
+def load_module(
+    repository: Repository, *, random: int | None, trusted: bool, name: str
+) -> torch.nn.Module:
+    """Make a network that takes audio, with its weights or random ones.
+
+    Parameters
+    ----------
+    repository : Repository
+        The checkpoint.
+    random : int or None
+        A seed: random weights, drawn as transformers would to train it.
+    trusted : bool
+        Whether code of the checkpoint's own may be run.
+    name : str
+        Of the encoder, for messages.
+
+    Returns
+    -------
+    torch.nn.Module
+        In evaluation mode and float32; the encoder of a network with a decoder, the audio
+        tower of one with a text tower. Random state elsewhere is as it was.
+
+    Raises
+    ------
+    SpecError
+        If it takes no audio, or weights have no place in it.
+    MissingError
+        If weights are missing, or files are damaged.
+    """
+    with _quiet(), torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0 if random is None else random)
+        try:
+            config = _config(repository, trusted=trusted)
+            maker = _maker(config, trusted=trusted, repository=repository, name=name)
+            options: dict[str, Any] = {"trust_remote_code": True} if trusted else {}
+            options[_dtype_option()] = torch.float32
+            if random is not None:
+                made, report = _drawn(maker, config, options), None
+            else:
+                made, report = maker.from_pretrained(
+                    repository.folder,
+                    config=config,
+                    local_files_only=True,
+                    weights_only=True,
+                    output_loading_info=True,
+                    **options,
+                )
+        except (MissingError, SpecError):
+            raise
+        except _BROKEN as error:
+            first = " ".join(str(error).split())[:300]
+            raise MissingError(
+                f"{repository.folder}: must be a whole checkpoint that transformers can load. "
+                f"Got {type(error).__name__}: {first}"
+            ) from error
+    tower = _audio_tower(made)
+    if report is not None:
+        _account(made, tower, report, repository)
+    return tower.float().eval().requires_grad_(False)
+
+
+def load_extractor(repository: Repository, *, trusted: bool) -> Any:
+    """Make the extractor that turns a checkpoint's audio into its input.
+
+    Parameters
+    ----------
+    repository : Repository
+        The checkpoint.
+    trusted : bool
+        Whether code of the checkpoint's own may be run.
+
+    Returns
+    -------
+    transformers.FeatureExtractionMixin
+        The extractor.
+
+    Raises
+    ------
+    MissingError
+        If there is none, or what it needs is not installed.
+    """
+    import transformers  # noqa: PLC0415 - it takes seconds
+
+    maker: Any = transformers.AutoFeatureExtractor
+    try:
+        with _quiet():
+            return maker.from_pretrained(
+                repository.folder, local_files_only=True, trust_remote_code=trusted
+            )
+    except _BROKEN as error:
+        first = " ".join(str(error).split())[:300]
+        raise MissingError(
+            f"{repository.folder}: must hold the preprocessor_config.json of an extractor that "
+            f"transformers can load. Got {type(error).__name__}: {first}"
+        ) from error
+
+
+def _config(repository: Repository, *, trusted: bool) -> Any:
+    from transformers import AutoConfig  # noqa: PLC0415 - it takes seconds
+
+    config = AutoConfig.from_pretrained(
+        repository.folder, local_files_only=True, trust_remote_code=trusted
+    )
+    if getattr(config, "add_adapter", False):
+        config.add_adapter = False  # stands behind the last layer, for another network
+    return config
+
+
+def _maker(config: Any, *, trusted: bool, repository: Repository, name: str) -> Any:
+    """Return the class that makes the network, refusing one that takes no audio."""
+    import transformers  # noqa: PLC0415 - it takes seconds
+
+    if config.model_type == "clap_audio_model":  # the tower alone, which AutoModel does not know
+        return transformers.ClapAudioModelWithProjection
+    if trusted or config.model_type == "clap":
+        return transformers.AutoModel
+    known: Any = transformers.MODEL_MAPPING
+    found = known[type(config)] if type(config) in known else None
+    taken = getattr(found, "main_input_name", None)
+    if taken not in ("input_values", "input_features"):
+        raise SpecError(
+            f"encoder {name}: {repository.folder / CONFIG} must be of a network that takes audio "
+            f"and lists its hidden states. Got 'model_type' {config.model_type!r}, which takes "
+            f"{taken or 'nothing that is known'}. Known: {', '.join(KNOWN_TYPES)}."
+        )
+    return transformers.AutoModel
+
+
+def _drawn(maker: Any, config: Any, options: dict[str, Any]) -> torch.nn.Module:
+    """Make a network as training would begin with it."""
+    made: torch.nn.Module
+    if hasattr(maker, "from_config"):
+        made = maker.from_config(config, **options)
+    else:
+        made = maker(config)
+    return made
+
+
+def _dtype_option() -> str:
+    """Return what the installed transformers calls the type of the weights."""
+    import transformers  # noqa: PLC0415 - it takes seconds
+
+    return "torch_dtype" if transformers.__version__.startswith("4.") else "dtype"
+
+
+def _audio_tower(made: Any) -> torch.nn.Module:
+    """Return the part of a network that takes the audio."""
+    tower: torch.nn.Module = made
+    if hasattr(made, "audio_model"):  # CLAP
+        tower = made.audio_model
+    elif getattr(made.config, "is_encoder_decoder", False) and hasattr(made, "get_encoder"):
+        tower = made.get_encoder()
+    return tower
+
+
+def _account(
+    made: Any, tower: torch.nn.Module, report: dict[str, Any], repository: Repository
+) -> None:
+    """Refuse a checkpoint that lacks weights of the tower, or has more than it takes."""
+    stem = next((path for path, part in made.named_modules() if part is tower), "")
+    stem = f"{stem}." if stem else ""
+    missing = sorted(
+        each for each in report["missing_keys"] if each.startswith(stem) and _UNUSED not in each
+    )
+    if missing:
+        raise MissingError(
+            f"{repository.folder}: must hold every weight of {type(tower).__name__}. "
+            f"Missing: {_listed(missing)}."
+        )
+    parts = dict(tower.named_children())
+    prefix = getattr(made, "base_model_prefix", "") or "-"
+    # Buffers that older versions saved may go; a weight inside the tower may not.
+    astray = sorted(
+        each
+        for each in report["unexpected_keys"]
+        if each.endswith((".weight", ".bias"))
+        and (inner := each.removeprefix(f"{prefix}.")).startswith(stem)
+        and inner.removeprefix(stem).partition(".")[0] in parts
+    )
+    if astray:
+        raise SpecError(
+            f"{repository.folder}: must hold weights that its config has places for. "
+            f"Unexpected: {_listed(astray)}."
+        )
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    return ", ".join(names[:6]) + more
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' bars and reports back while it loads: all they say is checked here."""
+    import transformers  # noqa: PLC0415 - it takes seconds
+
+    logging: Any = transformers.logging
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()

@@ -1,0 +1,222 @@
+"""A checkpoint as transformers saves it: where it lies, what it says, whose code it brings.
+
+It is a folder, or OWNER/NAME on the Hugging Face hub: `config.json`, the extractor's
+`preprocessor_config.json`, weights in one of two formats, and a `README.md` whose first
+lines state the licence. It may bring Python code, which is run only where the user says
+so, and from the hub only at a commit that is named.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from marble_eval.encoders.checkpoint import CONFIG, PREPROCESSOR, WEIGHTS, read_json, shards
+from marble_eval.encoders.hub import Place, located
+from marble_eval.errors import MissingError, SpecError
+from marble_eval.fingerprint import digest_of, file_digest
+
+_README, _PROCESSOR = "README.md", "processor_config.json"
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+class Repository(NamedTuple):
+    """A checkpoint that is here.
+
+    Attributes
+    ----------
+    folder : Path
+        Its files.
+    origin : str
+        OWNER/NAME on the hub, or the folder's name.
+    commit : str or None
+        Of the hub's repository; None for a folder.
+    config : dict
+        Content of ``config.json``.
+    preprocessor : dict
+        What is said of the extractor; empty if nothing.
+    licence, trained_on : str or None
+        As the first lines of ``README.md`` state them.
+    """
+
+    folder: Path
+    origin: str
+    commit: str | None
+    config: dict[str, Any]
+    preprocessor: dict[str, Any]
+    licence: str | None
+    trained_on: str | None
+
+
+def open_repository(
+    *, name: str, path: str | None, revision: str | None, code: bool, weights: bool
+) -> Repository:
+    """Find a checkpoint and read what it says of itself.
+
+    Parameters
+    ----------
+    name : str
+        Of the encoder, for messages.
+    path : str or None
+        A folder, or OWNER/NAME on the hub; a folder comes first.
+    revision : str or None
+        Branch or commit on the hub. Not for a folder.
+    code, weights : bool
+        Whether Python files and weights are fetched too; of the weights safetensors
+        alone where there are any.
+
+    Returns
+    -------
+    Repository
+        What is there. Nothing of it has been run.
+
+    Raises
+    ------
+    SpecError
+        If there is no path, or it is no name, or code is to come from an open revision.
+    MissingError
+        If it is not there and cannot be fetched, or is damaged.
+    """
+    if path is None:
+        raise SpecError(
+            f"encoder {name}: 'path' must name a folder, or OWNER/NAME on the hub. Got nothing. "
+            f"Add encoder.path=facebook/hubert-base-ls960."
+        )
+    hub = None if Path(path).expanduser().is_dir() else path
+    if hub is None:
+        place = located(name=name, path=path, hub=None, revision=revision, wanted=[])
+    else:
+        place = _fetched(name, hub, revision, code=code, weights=weights)
+    config = read_json(place.folder / CONFIG)
+    licence, trained_on = _stated(place.folder / _README)
+    return Repository(
+        folder=place.folder,
+        origin=hub or place.folder.resolve().name,
+        commit=place.commit,
+        config=config,
+        preprocessor=_preprocessor(place.folder),
+        licence=licence,
+        trained_on=trained_on,
+    )
+
+
+def _fetched(name: str, hub: str, revision: str | None, *, code: bool, weights: bool) -> Place:
+    """Fetch the small files, then one format of weights, from one commit of the hub."""
+    if not _HUB_NAME.fullmatch(hub):
+        raise MissingError(
+            f"{hub}: must be the folder of a checkpoint, or OWNER/NAME on the hub. It is neither."
+        )
+    if code and not _COMMIT.fullmatch(revision or ""):
+        raise SpecError(
+            f"encoder {name}: 'revision' must be a commit of 40 hexadecimal digits where code of "
+            f"{hub} is to be run. Got {revision!r}. Read the code there, and name its commit."
+        )
+    indices = [f"{each}.index.json" for each in WEIGHTS]
+    wanted = [CONFIG, PREPROCESSOR, _PROCESSOR, _README, *indices, *(["*.py"] if code else [])]
+    try:
+        place = located(name=name, path=None, hub=hub, revision=revision, wanted=wanted)
+        for each in WEIGHTS if weights else ():
+            index, files = place.folder / f"{each}.index.json", [each]
+            if index.is_file():
+                files = shards(index)
+            located(name=name, path=None, hub=hub, revision=place.commit, wanted=files)
+            if all((place.folder / file).is_file() for file in files):
+                break
+    except MissingError as error:
+        pinned = f" --revision {revision}" if revision else ""
+        raise MissingError(
+            f"{error} There is no folder {hub!r} here either. Get the checkpoint where there is a "
+            f"network, and name its folder:\n  hf download {hub}{pinned} --local-dir DIR\n"
+            f"  marble-eval run ... encoder=hf encoder.path=DIR"
+        ) from error
+    return place
+
+
+def _preprocessor(folder: Path) -> dict[str, Any]:
+    """Read what is said of the extractor; newer files hold it beside a tokenizer."""
+    if (folder / PREPROCESSOR).is_file():
+        return read_json(folder / PREPROCESSOR)
+    if (folder / _PROCESSOR).is_file():
+        extractor = read_json(folder / _PROCESSOR).get("feature_extractor")
+        return extractor if isinstance(extractor, dict) else {}
+    return {}
+
+
+def _stated(readme: Path) -> tuple[str | None, str | None]:
+    """Read licence and training data from the lines between --- that open a README."""
+    try:
+        text = readme.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None, None
+    except (OSError, UnicodeDecodeError) as error:
+        raise MissingError(f"{readme}: must be text in UTF-8. Got {error}.") from error
+    opening = re.match(r"\s*---\r?\n(.*?)\r?\n---\s*(\n|$)", text, re.DOTALL)
+    try:
+        facts = yaml.safe_load(opening[1]) if opening else None
+    except yaml.YAMLError:
+        facts = None  # somebody's README: what cannot be read is not stated
+    if not isinstance(facts, dict):
+        return None, None
+    named = "license_name" if facts.get("license") == "other" else "license"
+    return _words(facts.get(named) or facts.get("license")), _words(facts.get("datasets"))
+
+
+def _words(value: Any) -> str | None:
+    """Return one value or several as a phrase; None for nothing."""
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(str(each) for each in values if each) or None
+
+
+def remote_code(repository: Repository, *, trusted: bool, known: bool, name: str) -> str | None:
+    """Say whose code a checkpoint is run with, refusing what was not asked for.
+
+    Parameters
+    ----------
+    repository : Repository
+        The checkpoint.
+    trusted : bool
+        Whether its own code may be run.
+    known : bool
+        Whether transformers has the network itself.
+    name : str
+        Of the encoder, for messages.
+
+    Returns
+    -------
+    str or None
+        OWNER/NAME@commit, or for a folder its name, "@" and the digest of its Python
+        files; None if no code but transformers' own is run.
+
+    Raises
+    ------
+    SpecError
+        If it brings code that is needed and not trusted, or that lies elsewhere.
+    """
+    maps = [each.get("auto_map") for each in (repository.config, repository.preprocessor)]
+    classes = [str(name) for each in maps if isinstance(each, dict) for name in each.values()]
+    if not classes or (known and not trusted):
+        return None
+    if not trusted:
+        pinned = "" if repository.commit is None else f" encoder.revision={repository.commit}"
+        raise SpecError(
+            f"encoder {name}: {repository.origin} must be a network that transformers has. Got "
+            f"{repository.config.get('model_type')!r}, which brings code of its own "
+            f"({', '.join(classes)}). Read the code; to run it, add "
+            f"encoder.trust_remote_code=true{pinned}."
+        )
+    if any("--" in each for each in classes):
+        raise SpecError(
+            f"encoder {name}: the code of {repository.origin} must lie beside its weights, so that "
+            f"one commit names both. Got {', '.join(classes)}."
+        )
+    if repository.commit is not None:
+        return f"{repository.origin}@{repository.commit}"
+    files = sorted(repository.folder.rglob("*.py"))
+    digests = [
+        [each.relative_to(repository.folder).as_posix(), file_digest(each)] for each in files
+    ]
+    return f"{repository.origin}@{digest_of(digests)[:12]}"
