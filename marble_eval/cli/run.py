@@ -42,6 +42,7 @@ usage: marble-eval run task=NAME [encoder=NAME] [key=value ...] [--force] [--dry
   features.max_bytes=5e10   what the cache may take; features.in_turn=true: a few layers at a time
   frames.trim_seconds=5     other rules for beats, chords and notes: decoder, tempo, tolerance, ...
   engine.device=auto        cpu, cuda, cuda:1; engine.workers, engine.batch_clips, ...
+  engine=ray                encode on a Ray cluster: engine.address=auto, local or HOST:PORT
   results=results           where results are written
 
   --force      run again although the result is there

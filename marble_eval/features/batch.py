@@ -51,6 +51,24 @@ class Clip:
         return len(self.cut.audio)
 
 
+class Form(NamedTuple):
+    """How features are made of what the encoder gives; known without a store.
+
+    Attributes
+    ----------
+    cuts : Cuts
+        How they are made from the hidden states.
+    dtype : str
+        Their number type.
+    layers : tuple of int
+        Positions of the encoder's layers that are kept; empty for all.
+    """
+
+    cuts: Cuts
+    dtype: str
+    layers: tuple[int, ...]
+
+
 class Keep(NamedTuple):
     """Something that is kept of what the encoder gives.
 
@@ -65,9 +83,61 @@ class Keep(NamedTuple):
     cuts: Cuts
     store: FeatureStore | FrameStore
 
+    @property
+    def form(self) -> Form:
+        """Return how the features are made."""
+        about = self.store.describe()
+        return Form(self.cuts, about["dtype"], tuple(about.get("kept_layers", ())))
+
+
+class Sent(NamedTuple):
+    """The audio of a batch on its way to the device.
+
+    Attributes
+    ----------
+    audio : torch.Tensor [shape=(batch, samples), float32]
+        On the device.
+    arrived : torch.cuda.Event or None
+        When it is there; None on a CPU, where it is at once.
+    """
+
+    audio: torch.Tensor
+    arrived: torch.cuda.Event | None
+
+
+def send(batch: list[Clip], device: torch.device, stream: torch.cuda.Stream | None) -> Sent:
+    """Start to copy a batch to the device.
+
+    Parameters
+    ----------
+    batch : list of Clip
+        One or more, of equal length.
+    device : torch.device
+        Where the encoder wants the audio.
+    stream : torch.cuda.Stream or None
+        What copies while the encoder computes; None on a CPU, where nothing is copied.
+
+    Returns
+    -------
+    Sent
+        For `encode_batch`.
+    """
+    audio = torch.from_numpy(np.stack([clip.cut.audio for clip in batch]))
+    if stream is None:
+        return Sent(audio.to(device), None)
+    with torch.cuda.stream(stream):  # only pinned memory is copied beside the computing
+        there = audio.pin_memory().to(device, non_blocking=True)
+        arrived = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        arrived.record(stream)
+    return Sent(there, arrived)
+
 
 def encode_batch(
-    encoder: Encoder, batch: list[Clip], keeps: Sequence[Keep], device: torch.device
+    encoder: Encoder,
+    batch: list[Clip],
+    forms: Sequence[Form],
+    device: torch.device,
+    sent: Sent | None = None,
 ) -> list[list[np.ndarray]]:
     """Encode clips, in halves where the memory does not hold them all.
 
@@ -77,15 +147,17 @@ def encode_batch(
         What encodes them.
     batch : list of Clip
         One or more, of equal length.
-    keeps : sequence of Keep
+    forms : sequence of Form
         What is kept of them.
     device : torch.device
         Where the encoder wants the audio.
+    sent : Sent, optional
+        The audio of this batch, if it was sent before.
 
     Returns
     -------
     list of list of np.ndarray [shape=(layer, width) or (layer, frame, width)]
-        For each of ``keeps`` what is kept of each clip, in its store's number type.
+        For each of ``forms`` what is kept of each clip, in its number type.
 
     Raises
     ------
@@ -94,12 +166,13 @@ def encode_batch(
         float16 where that is stored, or if memory does not hold even one clip.
     """
     try:
+        pooled = _pooled(encoder, batch, forms, sent or send(batch, device, None))
         return [
-            [_checked(*each, encoder, keep.store) for each in zip(pooled, batch, strict=True)]
-            for keep, pooled in zip(keeps, _pooled(encoder, batch, keeps, device), strict=True)
+            [_checked(*each, encoder, form) for each in zip(found, batch, strict=True)]
+            for form, found in zip(forms, pooled, strict=True)
         ]
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         if len(batch) == 1:
             instead = "engine.workers=1" if device.type == "cpu" else "engine.device=cpu"
@@ -113,17 +186,20 @@ def encode_batch(
         torch.cuda.empty_cache()
     middle = len(batch) // 2
     first, second = (
-        encode_batch(encoder, half, keeps, device) for half in (batch[:middle], batch[middle:])
+        encode_batch(encoder, half, forms, device) for half in (batch[:middle], batch[middle:])
     )
     return [[*one, *other] for one, other in zip(first, second, strict=True)]
 
 
 def _pooled(
-    encoder: Encoder, batch: list[Clip], keeps: Sequence[Keep], device: torch.device
+    encoder: Encoder, batch: list[Clip], forms: Sequence[Form], sent: Sent
 ) -> list[list[np.ndarray]]:
-    audio = torch.from_numpy(np.stack([clip.cut.audio for clip in batch]))
+    if sent.arrived is not None:
+        computing = torch.cuda.current_stream(sent.audio.device)
+        computing.wait_event(sent.arrived)
+        sent.audio.record_stream(computing)  # its memory is not given away before it is read
     with torch.inference_mode():
-        hidden_states = encoder.hidden_states(audio.to(device))
+        hidden_states = encoder.hidden_states(sent.audio)
         if not isinstance(hidden_states, torch.Tensor):
             raise MarbleError(
                 f"{encoder.name}: hidden_states must return a tensor. "
@@ -132,7 +208,7 @@ def _pooled(
         try:
             _check_shape(hidden_states, encoder, batch)
             cuts = [clip.cut for clip in batch]
-            return [each.cuts.pooled(hidden_states, cuts) for each in keeps]
+            return [each.cuts.pooled(hidden_states, cuts) for each in forms]
         except ValueError as error:
             raise MarbleError(f"{encoder.name}, {batch[0].path}: {error}") from error
 
@@ -147,10 +223,17 @@ def _check_shape(hidden_states: torch.Tensor, encoder: Encoder, batch: list[Clip
         )
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    # Only the allocator of a GPU has an error of its own. One that fails on a CPU
-    # ("DefaultCPUAllocator: can't allocate memory") or in a CUDA library is a plain
-    # RuntimeError, told from others by its words.
+def is_out_of_memory(error: BaseException) -> bool:
+    """Say whether an error means that the memory did not hold a batch.
+
+    Only the allocator of a GPU has an error of its own. One that fails on a CPU or in a
+    CUDA library is a plain RuntimeError, told from others by its words.
+
+    Examples
+    --------
+    >>> is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    True
+    """
     words = str(error).lower()
     return isinstance(error, torch.cuda.OutOfMemoryError | MemoryError) or any(
         each in words
@@ -158,15 +241,13 @@ def _is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _checked(
-    pooled: np.ndarray, clip: Clip, encoder: Encoder, store: FeatureStore | FrameStore
-) -> np.ndarray:
+def _checked(pooled: np.ndarray, clip: Clip, encoder: Encoder, form: Form) -> np.ndarray:
     with np.errstate(over="ignore"):
-        features = pooled.astype(store.describe()["dtype"])
+        features = pooled.astype(form.dtype)
     if not np.isfinite(features).all():
         layer = int(np.argwhere(~np.isfinite(features))[0][0])
         too_large = np.isfinite(pooled).all()
-        names = [encoder.layers[at] for at in store.describe().get("kept_layers", ())]
+        names = [encoder.layers[at] for at in form.layers]
         raise MarbleError(
             f"{clip.path}: features must be finite. Got "
             f"{'values beyond float16' if too_large else 'nan or inf'} in layer "

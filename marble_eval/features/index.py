@@ -1,10 +1,10 @@
 """The index of a feature store: which clip's record lies where in the data.
 
-One JSON line for each batch that was appended: the offset of its first record in
-the data, for every record the audio's digest, the clip's number, the number of
-clips and a checksum, and at its end a checksum of the line. A line is good only
-whole and unaltered; of two that name a clip the later holds. Offsets rise from
-line to line.
+One JSON line for each record: its offset in the data, the audio's digest, the clip's
+number, the number of clips and a checksum, and at its end a checksum of the line; so
+the file is the same however the clips were batched. Lines of earlier versions name
+all the records of a batch, with the offset of the first. A line is good only whole
+and unaltered; of two that name a clip the later holds. Offsets rise from line to line.
 """
 
 from __future__ import annotations
@@ -120,8 +120,8 @@ class Index:
         self._forget()
         self.refresh()
 
-    def line(self, records: Sequence[tuple[ClipName, int]]) -> bytes:
-        """Make the line for records that follow the data's last, and trust them.
+    def lines(self, records: Sequence[tuple[ClipName, int]]) -> bytes:
+        """Make the lines for records that follow the data's last, and trust them.
 
         Parameters
         ----------
@@ -133,12 +133,14 @@ class Index:
         bytes
             To be written at ``size``, after the data.
         """
-        for name, _ in records:
+        lines = []
+        for number, (name, crc) in enumerate(records):
             self._damaged.pop(name, None)
-        clips = [[*name, crc] for name, crc in records]
-        entry = {"offset": self.committed, "clips": clips}
-        opened = json.dumps(entry, separators=(",", ":")).encode()[:-1]
-        return opened + _SEAL + b"%d}\n" % zlib.crc32(opened)
+            offset = self.committed + number * self._record_bytes
+            entry = {"offset": offset, "clips": [[*name, crc]]}
+            opened = json.dumps(entry, separators=(",", ":")).encode()[:-1]
+            lines.append(opened + _SEAL + b"%d}\n" % zlib.crc32(opened))
+        return b"".join(lines)
 
     def mend(self, data_size: int) -> None:
         """Drop lines that are altered, or whose data is no longer there.

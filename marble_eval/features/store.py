@@ -217,9 +217,9 @@ class FeatureStore:
                 return 0
             records = [features[place].astype(self._type).tobytes() for place in new]
             checksums = [zlib.crc32(record) for record in records]
-            line = index.line([(names[at], crc) for at, crc in zip(new, checksums, strict=True)])
+            lines = index.lines([(names[at], crc) for at, crc in zip(new, checksums, strict=True)])
             _write_at(data, index.committed, b"".join(records))
-            _write_at(index.path, index.size, line)
+            _write_at(index.path, index.size, lines)
             index.refresh()
             return len(new)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marble_eval.configuration import config_names, read_config
 from marble_eval.errors import SpecError, near_misses
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
 
 _GROUP = "marble_eval.encoders"
+
+
+class EncoderRecipe(NamedTuple):
+    """How an encoder was loaded, so that it can be loaded elsewhere.
+
+    Attributes
+    ----------
+    name : str or None
+        As given to `load_encoder`.
+    options : dict
+        The options, without the device.
+    """
+
+    name: str | None
+    options: dict[str, Any]
 
 
 def encoder_names() -> tuple[str, ...]:
@@ -72,6 +88,7 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
     >>> load_encoder("mel", n_mels=64).width
     128
     """
+    recipe = EncoderRecipe(name, {k: v for k, v in options.items() if k != "device"})
     device, card = options.pop("device", None), options.pop("card", None)
     points = _entry_points()
     if "target" in options:
@@ -89,7 +106,32 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
         card = from_mapping(EncoderCard, card, f"{subject}: card")
     encoder: Encoder = _made(target, options, {"device": device, "card": card}, subject)
     check_encoder(encoder, subject)
+    with suppress(AttributeError):  # some objects take no attribute; they are sent whole
+        encoder.recipe = recipe  # type: ignore[attr-defined]
     return encoder
+
+
+def load_recipe(recipe: EncoderRecipe, device: str) -> Encoder:
+    """Load an encoder once more, for another process or machine.
+
+    Parameters
+    ----------
+    recipe : EncoderRecipe
+        The ``recipe`` that `load_encoder` left on an encoder.
+    device : str
+        Where the new one is to compute.
+
+    Returns
+    -------
+    Encoder
+        As `load_encoder` returns it, and with the same errors.
+
+    Examples
+    --------
+    >>> load_recipe(load_encoder("mel", n_mels=64).recipe, "cpu").width
+    128
+    """
+    return load_encoder(recipe.name, device=device, **recipe.options)
 
 
 def check_encoder(encoder: object, subject: str) -> None:
@@ -170,7 +212,7 @@ def _imported(target: str, subject: str) -> Any:
     except (ImportError, AttributeError) as error:
         raise SpecError(
             f"{subject}: 'target' {target!r} cannot be loaded: {error}. "
-            f"Install its package, or put its folder on PYTHONPATH."
+            f"Install its package, go to its folder, or put that on PYTHONPATH."
         ) from error
 
 

@@ -7,13 +7,13 @@ Only a task card may leave things out, so that a card of one's own data can be s
 
 from marble_eval.spec.download import Download
 from marble_eval.spec.encoder import UNSTATED, EncoderCard, untrained
+from marble_eval.spec.engine import EngineSpec
 from marble_eval.spec.frames import FrameChoices, FrameRules
 from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.mapping import from_mapping
 from marble_eval.spec.protocol import (
     Aggregation,
     Channels,
-    EngineSpec,
     ProbeSpec,
     ProtocolSpec,
     Resampler,

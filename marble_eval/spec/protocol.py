@@ -1,4 +1,4 @@
-"""The rules of a run: windows, protocol, probe and engine.
+"""The rules of a run: windows, protocol and probe.
 
 A protocol (`configs/protocol/*.yaml`) fixes what holds for every task; the block
 of the same name in a task's card (`TaskRules`) fixes what that task has of its
@@ -7,7 +7,6 @@ own. Sources: MARBLE (arXiv 2306.10548) App. A and the code of its versions.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -245,41 +244,4 @@ class ProbeSpec:
             raise ValueError(
                 f"'inverse_penalties' belongs to logreg, and logreg needs it. "
                 f"Got {self.inverse_penalties!r} for {self.name!r}."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSpec:
-    """Where and how wide the work is done; never part of a result's identity.
-
-    Attributes
-    ----------
-    device : str
-        "auto", "cpu", "cuda" or a numbered device.
-    workers : int
-        Encoders at work side by side on a CPU; 0 for one per core.
-    batch_clips : int
-        Clips in one call of the encoder; 0 for one on a CPU and 16 on a GPU.
-    readers : int
-        Threads that decode and resample ahead of the encoder.
-    group_members : int
-        Probes trained side by side; 0 for three on a CPU and all on a GPU.
-    """
-
-    device: str
-    workers: int
-    batch_clips: int
-    readers: int
-    group_members: int
-
-    def __post_init__(self) -> None:
-        for name in ("workers", "batch_clips", "group_members"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name!r} must not be negative. Got {getattr(self, name)!r}.")
-        if self.readers < 1:
-            raise ValueError(f"'readers' must be at least 1. Got {self.readers!r}.")
-        if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", self.device):
-            raise ValueError(
-                f"'device' must be auto, cpu, cuda or a numbered one such as cuda:1. "
-                f"Got {self.device!r}."
             )

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from marble_eval.spec.engine import EngineSpec
 from marble_eval.spec.frames import FrameChoices
-from marble_eval.spec.protocol import EngineSpec, ProbeSpec, ProtocolSpec
+from marble_eval.spec.protocol import ProbeSpec, ProtocolSpec
 
 
 @dataclass(frozen=True, slots=True)

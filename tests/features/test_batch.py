@@ -66,7 +66,9 @@ def _batch(count: int, scale: float = 1.0) -> list[Clip]:
 
 def test_features_are_the_mean_over_frames_of_every_layer(tmp_path: Path) -> None:
     batch = _batch(3)
-    features = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path, "float32"))], CPU)[0]
+    features = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path, "float32")).form], CPU)[
+        0
+    ]
     assert len(features) == 3
     for clip, found in zip(batch, features, strict=True):
         mean = clip.cut.audio.astype(np.float64).reshape(5, WIDTH).mean(axis=0)
@@ -75,8 +77,8 @@ def test_features_are_the_mean_over_frames_of_every_layer(tmp_path: Path) -> Non
 
 def test_float16_is_the_nearest_float16(tmp_path: Path) -> None:
     batch = _batch(3)
-    whole = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path, "float32"))], CPU)[0]
-    half = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path))], CPU)[0]
+    whole = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path, "float32")).form], CPU)[0]
+    half = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
     assert {each.dtype for each in half} == {np.dtype(np.float16)}
     np.testing.assert_array_equal(half, np.stack(whole).astype(np.float16))
 
@@ -99,10 +101,10 @@ def test_a_batch_too_large_for_the_memory_goes_through_in_halves(
         return _states(audio)
 
     encoder, batch = Scripted(small_memory), _batch(7)
-    features = encode_batch(encoder, batch, [Keep(CUTS, _store(tmp_path))], CPU)[0]
+    features = encode_batch(encoder, batch, [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
     assert encoder.batches == [7, 3, 1, 2, 4, 2, 2]
     np.testing.assert_array_equal(
-        features, encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path))], CPU)[0]
+        features, encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
     )  # fmt: skip
 
 
@@ -124,7 +126,7 @@ def test_the_tensors_of_a_failed_call_are_gone_before_the_halves_begin(tmp_path:
         del activations
         return _states(audio)
 
-    encode_batch(Scripted(small_memory), _batch(2), [Keep(CUTS, _store(tmp_path))], CPU)[0]
+    encode_batch(Scripted(small_memory), _batch(2), [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
 
 
 def test_a_clip_too_large_for_the_memory_names_a_way_out(tmp_path: Path) -> None:
@@ -133,7 +135,7 @@ def test_a_clip_too_large_for_the_memory_names_a_way_out(tmp_path: Path) -> None
 
     encoder = Scripted(no_memory)
     with pytest.raises(MarbleError, match=r"track-0\.wav.*20 samples.*memory.*Take.*shorter"):
-        encode_batch(encoder, _batch(2), [Keep(CUTS, _store(tmp_path))], CPU)[0]
+        encode_batch(encoder, _batch(2), [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
     assert encoder.batches == [2, 1]
 
 
@@ -143,7 +145,7 @@ def test_other_runtime_errors_are_not_taken_for_a_lack_of_memory(tmp_path: Path)
 
     encoder = Scripted(broken)
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
-        encode_batch(encoder, _batch(4), [Keep(CUTS, _store(tmp_path))], CPU)[0]
+        encode_batch(encoder, _batch(4), [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
     assert encoder.batches == [4]
 
 
@@ -157,7 +159,7 @@ def test_features_that_are_not_finite_name_file_and_layer(tmp_path: Path, value:
     with pytest.raises(
         MarbleError, match=r"track-2\.wav.*nan or inf in layer 1 of scripted.*weights"
     ):  # fmt: skip
-        encode_batch(Scripted(spoiled), _batch(4), [Keep(CUTS, _store(tmp_path))], CPU)[0]
+        encode_batch(Scripted(spoiled), _batch(4), [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
 
 
 def test_values_beyond_float16_name_file_layer_and_the_way_out(tmp_path: Path) -> None:
@@ -167,8 +169,10 @@ def test_values_beyond_float16_name_file_layer_and_the_way_out(tmp_path: Path) -
         MarbleError,
         match=r"track-1\.wav.*beyond float16 in layer 2 of scripted.*features\.dtype=float32",
     ):
-        encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path))], CPU)[0]
-    features = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path, "float32"))], CPU)[0]
+        encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
+    features = encode_batch(Scripted(), batch, [Keep(CUTS, _store(tmp_path, "float32")).form], CPU)[
+        0
+    ]
     assert features[1].max() == 90000.0
 
 
@@ -190,7 +194,7 @@ def test_values_beyond_float16_name_the_encoder_s_layer_where_some_are_kept(
         about={"kept_layers": list(kept)},
     )
     with pytest.raises(MarbleError, match=rf"track-1\.wav.*beyond float16 in {named} of scripted"):
-        encode_batch(Scripted(), batch, [Keep(cuts, store)], CPU)[0]
+        encode_batch(Scripted(), batch, [Keep(cuts, store).form], CPU)[0]
 
 
 def test_layers_that_are_not_kept_may_hold_anything(tmp_path: Path) -> None:
@@ -198,7 +202,7 @@ def test_layers_that_are_not_kept_may_hold_anything(tmp_path: Path) -> None:
     batch[0].cut.audio[7] = 40000.0
     cuts = FrameCuts(CUTS.windowing, False, 1, FrameGrid(8000, 2000.0, 1), (0,), 0.0)
     store = FrameStore(tmp_path, layers=1, width=WIDTH, dtype="float16")
-    (found,) = encode_batch(Scripted(), batch, [Keep(cuts, store)], CPU)[0]
+    (found,) = encode_batch(Scripted(), batch, [Keep(cuts, store).form], CPU)[0]
     np.testing.assert_array_equal(found[0], batch[0].cut.audio.reshape(5, WIDTH).astype(np.float16))
 
 
@@ -218,7 +222,7 @@ def test_an_encoder_that_is_not_what_it_declares_is_told_so(
     tmp_path: Path, act: Callable[[torch.Tensor], torch.Tensor], words: str
 ) -> None:
     with pytest.raises(MarbleError, match=words) as raised:
-        encode_batch(Scripted(act), _batch(2), [Keep(CUTS, _store(tmp_path))], CPU)[0]
+        encode_batch(Scripted(act), _batch(2), [Keep(CUTS, _store(tmp_path)).form], CPU)[0]
     assert str(raised.value).startswith("scripted")
     assert "track-0.wav" in str(raised.value)
 
@@ -230,5 +234,7 @@ def test_no_gradient_is_kept(tmp_path: Path) -> None:
         assert torch.is_inference_mode_enabled()
         return _states(audio) * weight
 
-    (found,) = encode_batch(Scripted(weighted), _batch(1), [Keep(CUTS, _store(tmp_path))], CPU)[0]
+    (found,) = encode_batch(
+        Scripted(weighted), _batch(1), [Keep(CUTS, _store(tmp_path)).form], CPU
+    )[0]
     assert found.shape == (3, 4)

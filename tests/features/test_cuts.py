@@ -279,7 +279,7 @@ def test_what_is_stored_is_one_pass_cut_or_not(tmp_path: Path) -> None:
         store,
         cuts,
         expected_clips=1,
-        engine=EngineSpec("cpu", 2, 3, 2, 0),
+        engine=EngineSpec("cpu", 2, 3, 2, 0, 0, None, None, None),
         progress=Silence(),
     )
     for job in jobs:
@@ -304,7 +304,9 @@ def test_an_encoder_with_another_frame_rate_than_it_declares_is_refused(
         match=rf"centred, track\.wav: .*must give {declared:g} frames a second, as it declares: "
         rf"{2 * declared:.0f} for 16000 samples\. Got 201\.",
     ):
-        encode_batch(encoder, batch, [Keep(_cuts(encoder, None), store)], torch.device("cpu"))[0]
+        encode_batch(encoder, batch, [Keep(_cuts(encoder, None), store).form], torch.device("cpu"))[
+            0
+        ]
 
 
 @pytest.mark.parametrize("frames", [197, 198, 201, 203])

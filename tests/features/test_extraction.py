@@ -22,7 +22,7 @@ import torch
 from marble_eval.audio import UnusableAudio, prepare
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError
-from marble_eval.features import cuts, extraction
+from marble_eval.features import cuts, worker
 from marble_eval.features.cuts import ClipCuts
 from marble_eval.features.extraction import Extraction, Job, extract
 from marble_eval.features.store import ClipName, FeatureStore
@@ -94,8 +94,10 @@ def _store(folder: Path) -> FeatureStore:
     return FeatureStore(folder, layers=3, width=4, dtype="float16")
 
 
-def _engine(workers: int = 1, batch_clips: int = 1, readers: int = 2) -> EngineSpec:
-    return EngineSpec("cpu", workers, batch_clips, readers, 0)
+def _engine(
+    workers: int = 1, batch_clips: int = 1, readers: int = 2, processes: int = 0
+) -> EngineSpec:
+    return EngineSpec("cpu", workers, batch_clips, readers, 0, processes, None, None, None)
 
 
 def _extract(
@@ -340,14 +342,14 @@ def test_a_run_of_mert_cut_off_ends_with_the_same_bytes(tmp_path: Path) -> None:
             FeatureStore(folder, layers=5, width=192, dtype="float32"),
             MERT_CUTS,
             expected_clips=11,
-            engine=_engine(2, 3),
+            engine=_engine(2, 1),  # in batches the last bits depend on who shares one
             progress=Silence(),
         )
         return _bytes(folder)
 
     whole = fill(tmp_path / "whole")
     lines = whole[1].splitlines(keepends=True)
-    assert len(lines) > 4
+    assert len(lines) == 11
     for kept in range(len(lines)):
         folder = tmp_path / str(kept)
         folder.mkdir()
@@ -411,7 +413,7 @@ def test_an_interrupt_in_the_encoder_keeps_what_is_finished(
 def test_a_fault_in_a_worker_comes_out_and_the_pools_end(
     tmp_path: Path, jobs: list[Job], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    module = cuts if part == "prepare" else extraction
+    module = cuts if part == "prepare" else worker
     real, calls = getattr(module, part), []
 
     def faulty(*arguments: Any, **options: Any) -> Any:

@@ -280,7 +280,7 @@ def _fill(
         _open(folder),
         CUTS,
         expected_clips=20,
-        engine=EngineSpec("cpu", workers, batch_clips, 2, 0),
+        engine=EngineSpec("cpu", workers, batch_clips, 2, 0, 0, None, None, None),
         progress=Silence(),
     )
 

@@ -17,18 +17,39 @@ def _written(path: Path, *batches: list[tuple[ClipName, int]]) -> Index:
     index = Index(path, RECORD_BYTES)
     for batch in batches:
         with path.open("ab") as stream:
-            stream.write(index.line(batch))
+            stream.write(index.lines(batch))
         index.refresh()
     return index
 
 
-def test_a_line_names_offset_clips_and_checksums(tmp_path: Path) -> None:
+def test_a_line_names_offset_clip_and_checksum(tmp_path: Path) -> None:
     _written(tmp_path / "index.jsonl", FIRST, SECOND)
     lines = (tmp_path / "index.jsonl").read_bytes().splitlines()
-    assert [json.loads(line)["offset"] for line in lines] == [0, 20]
-    assert json.loads(lines[0])["clips"] == [["a" * 32, 0, 2, 11], ["a" * 32, 1, 2, 12]]
+    assert [json.loads(line)["offset"] for line in lines] == [0, 10, 20]
+    assert json.loads(lines[0])["clips"] == [["a" * 32, 0, 2, 11]]
+    assert json.loads(lines[1])["clips"] == [["a" * 32, 1, 2, 12]]
     for line in lines:  # the seal covers everything before it
         assert json.loads(line)["crc"] == zlib.crc32(line[: line.rindex(b',"crc":')])
+
+
+def test_lines_are_the_same_however_records_are_batched(tmp_path: Path) -> None:
+    _written(tmp_path / "one", FIRST, SECOND)
+    _written(tmp_path / "other", [*FIRST, *SECOND])
+    _written(tmp_path / "third", FIRST[:1], FIRST[1:], SECOND)
+    assert len({(tmp_path / name).read_bytes() for name in ("one", "other", "third")}) == 1
+
+
+def test_a_line_of_a_batch_as_earlier_versions_wrote_it_is_read(tmp_path: Path) -> None:
+    opened = b'{"offset":0,"clips":[["%s",0,2,11],["%s",1,2,12]]' % (b"a" * 32, b"a" * 32)
+    (tmp_path / "index.jsonl").write_bytes(opened + b',"crc":%d}\n' % zlib.crc32(opened))
+    index = _written(tmp_path / "index.jsonl")
+    index.refresh()
+    assert index.places == {name: Place(10 * at, crc) for at, (name, crc) in enumerate(FIRST)}
+    with (tmp_path / "index.jsonl").open("ab") as stream:
+        stream.write(index.lines(SECOND))
+    index.refresh()
+    assert index.places[SECOND[0][0]] == Place(20, 13)
+    assert index.altered == 0
 
 
 def test_places_follow_each_other_in_the_data(tmp_path: Path) -> None:
@@ -48,7 +69,7 @@ def test_places_follow_each_other_in_the_data(tmp_path: Path) -> None:
 def test_a_line_without_its_end_is_not_read_yet(tmp_path: Path) -> None:
     path = tmp_path / "index.jsonl"
     index = _written(path, FIRST)
-    line = index.line(SECOND)
+    line = index.lines(SECOND)
     for end in range(len(line)):
         path.write_bytes(path.read_bytes()[: index.size] + line[:end])
         index.refresh()
@@ -69,7 +90,7 @@ def test_no_altered_byte_goes_unnoticed(tmp_path: Path, flip: int) -> None:
         index = Index(path, RECORD_BYTES)
         index.refresh()
         assert index.altered
-        assert set(index.places) == {SECOND[0][0]}
+        assert set(index.places) == {FIRST[1][0], SECOND[0][0]}
 
 
 def test_of_two_lines_that_name_a_clip_the_later_holds(tmp_path: Path) -> None:
@@ -87,7 +108,7 @@ def test_a_record_once_distrusted_stays_so_until_it_is_written_again(tmp_path: P
     index.mend(30)  # reads the line again that names the damaged record
     assert name not in index.places
     with path.open("ab") as stream:
-        stream.write(index.line(FIRST[:1]))
+        stream.write(index.lines(FIRST[:1]))
     index.refresh()
     assert index.places[name] == Place(30, 11)
 
@@ -98,7 +119,7 @@ def test_a_file_that_was_replaced_is_read_from_its_start(tmp_path: Path, kept: b
     index = _written(path, FIRST)
     path.unlink()
     other = Index(path, RECORD_BYTES)
-    path.write_bytes(kept + other.line(SECOND) * 3)  # longer than what was there
+    path.write_bytes(kept + other.lines(SECOND) * 3)  # longer than what was there
     index.refresh()
     assert set(index.places) == {SECOND[0][0]}
     assert index.size == path.stat().st_size
@@ -111,12 +132,12 @@ def test_mending_drops_altered_lines_and_those_without_data(tmp_path: Path) -> N
     path = tmp_path / "index.jsonl"
     _written(path, FIRST, SECOND, [(ClipName("c" * 32, 0, 1), 14)])
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(lines[0] + b"altered\n" + lines[1] + lines[2] + b"torn")
+    path.write_bytes(b"".join([*lines[:2], b"altered\n", *lines[2:], b"torn"]))
     index = Index(path, RECORD_BYTES)
     index.refresh()
     assert (index.altered, index.committed) == (1, 40)
     index.mend(39)
-    assert path.read_bytes() == lines[0] + lines[1]
+    assert path.read_bytes() == b"".join(lines[:3])
     assert (index.altered, index.committed) == (0, 30)
 
 
