@@ -1,5 +1,5 @@
 # make demo    the whole job on embedded music, offline after the install, on a CPU
-# make test    the test suite
+# make test    the test suite, in two processes with one thread of arithmetic each
 # make check   format, lint, types, tests: what CI runs
 # PYTHON=...   which Python makes the virtual environment (3.11 is tested)
 
@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/marble-eval demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: format lint types test
 

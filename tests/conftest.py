@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import yaml
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell that starts a job in the background lets it ignore Ctrl-C; the tests of it cannot.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 GTZAN_CARD = Path(__file__).parents[1] / "tasks" / "gtzan" / "task.yaml"
 

@@ -227,6 +227,7 @@ def random_mert(
 
     Examples
     --------
+    >>> import torch
     >>> encoder = random_mert(size="small", seed=0, precision="float32", device="cpu")
     >>> encoder.hidden_states(torch.zeros(1, 24000)).shape
     torch.Size([1, 5, 74, 192])

@@ -321,8 +321,9 @@ def test_a_name_without_letters_or_digits_is_refused(written: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "no such action ''. Known: task."),
-        (["encoder"], "no such action 'encoder'. Known: task."),
+        ([], "no such action ''. Known: encoder, task."),
+        (["encoder"], "the following arguments are required: name"),
+        (["encoders"], "no such action 'encoders'. Did you mean 'encoder'?"),
         (["tasks"], "no such action 'tasks'. Did you mean 'task'?"),
         (["task"], "the following arguments are required: folder"),
         (["task", "x", "--kind", "taging"], "Did you mean 'tagging'?"),
