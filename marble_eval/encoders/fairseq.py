@@ -68,12 +68,15 @@ class Converted(NamedTuple):
         Under released names, float32.
     left_out : tuple of str
         Names of what serves training alone.
+    normalise : bool
+        Whether it was trained on waveforms of zero mean and unit variance.
     """
 
     config: dict[str, Any]
     shape: HubertShape
     weights: dict[str, torch.Tensor]
     left_out: tuple[str, ...]
+    normalise: bool
 
 
 def convert(path: Path, sample_rate: int | None = None) -> Converted:
@@ -108,13 +111,17 @@ def convert(path: Path, sample_rate: int | None = None) -> Converted:
         config = network_config(content, str(path), sample_rate)
         stored = content["model"]
         left_out = tuple(name for name in stored if _TRAINING.match(name))
+        other = [name for name in stored if not isinstance(stored[name], StoredTensor)]
+        if unknown := [name for name in other if name not in left_out]:
+            raise SpecError(f"{path}: 'model' must hold tensors only. Got {', '.join(unknown)}.")
         state = {
             _released(name): file.tensor(each).float()
             for name, each in stored.items()
-            if name not in left_out and isinstance(each, StoredTensor)
+            if name not in left_out
         }
     shape = read_shape(config, str(path))
-    return Converted(config, shape, placed(state, shape, str(path)), left_out)
+    normalise = bool(_sections(content, str(path))[1].get("normalize", False))
+    return Converted(config, shape, placed(state, shape, str(path)), left_out, normalise)
 
 
 def _released(name: str) -> str:
@@ -152,10 +159,16 @@ def network_config(
         if model.get(name, value) != value:
             raise SpecError(f"{subject}: {name!r} must be {value!r}. Got {model[name]!r}.")
     known = {name: model.get(name, value) for name, value in _DEFAULTS.items()}
-    rate = sample_rate or task.get("sample_rate")
+    said = task.get("sample_rate")
+    rate = said if sample_rate is None else sample_rate
+    if isinstance(said, int) and rate != said:
+        raise SpecError(
+            f"{subject}: was trained at {said} Hz. Got --sample-rate {rate}. Leave it out."
+        )
     if not isinstance(rate, int) or rate < 1:
         raise SpecError(
-            f"{subject}: must say the sample rate of its audio. It does not. Give --sample-rate."
+            f"{subject}: must say the sample rate of its audio, a positive number. "
+            f"Got {rate!r}. Give --sample-rate."
         )
     layers = convolutions(str(known["conv_feature_layers"]), subject)
     mode = str(known["extractor_mode"])

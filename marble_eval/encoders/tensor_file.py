@@ -10,6 +10,7 @@ from __future__ import annotations
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,18 +89,19 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
     SpecError
         If it names anything that is not on the list.
     """
-    if not path.is_file():
-        raise MissingError(f"{path}: must be a file that torch.save wrote. It is not there.")
-    broken = (OSError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError)
-    damage = (*broken, pickle.UnpicklingError, zipfile.BadZipFile, struct.error, MemoryError)
+    # A damaged archive may claim a compression or encryption that zipfile has not: RuntimeError.
+    broken = (OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, RuntimeError)
+    formats = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, struct.error)
     try:
+        if not path.is_file():
+            raise MissingError(f"{path}: must be a file that torch.save wrote. It is not there.")
         with path.open("rb") as stream:
             if zipfile.is_zipfile(path):
                 with zipfile.ZipFile(stream) as archive:
                     yield _from_archive(archive, path)
             else:
                 yield _from_series(stream, path)
-    except (*damage, OverflowError, RecursionError) as error:
+    except (*broken, *formats, MemoryError, OverflowError) as error:
         if isinstance(error, SpecError):
             raise
         raise MissingError(

@@ -31,10 +31,12 @@ _VALUES: dict[tuple[str, str], Any] = {
 }
 # Objects of these are kept as their state. None of their code is imported.
 _INERT = (
-    *("fairseq", "mert_fairseq", "omegaconf", "argparse.Namespace", "typing.Any", "enum"),
+    *("fairseq", "mert_fairseq", "omegaconf", "argparse.Namespace", "enum"),
     *("numpy.dtype", "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"),
     *("builtins.int", "builtins.long", "builtins.unicode", "builtins.bytes", "builtins.tuple"),
     *("_codecs.encode", "pathlib.PosixPath"),
+    # How omegaconf's structured configs name a type such as List[str]: an inert call.
+    *("operator.getitem", "_operator.getitem", "typing"),
 )
 
 

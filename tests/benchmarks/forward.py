@@ -22,7 +22,7 @@ from marble_eval.encoders.shape import operations, read_shape
 from marble_eval.registry import load_encoder
 from marble_eval.speed import encoding_rate, product_rate
 
-_SECONDS, _SIZE, _TASK = 30.0, "95M", "EmbeddedInstrument"
+_SECONDS, _SIZE, _TASK = 30.0, "95M", "EmbeddedTagging"
 _CPU = torch.device("cpu")
 
 

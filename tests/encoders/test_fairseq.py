@@ -126,6 +126,17 @@ def test_the_config_is_what_transformers_takes(tmp_path: Path) -> None:
     assert converted.config["sample_rate"] == 16000
 
 
+@pytest.mark.parametrize("normalise", [True, False])
+def test_whether_waveforms_were_normalised_is_as_the_training_says(
+    normalise: bool, tmp_path: Path
+) -> None:
+    path, _ = checkpoint(tmp_path, POST_NORM, style="plain")
+    content = torch.load(path, weights_only=True)
+    content["cfg"]["task"]["normalize"] = normalise
+    torch.save(content, path)
+    assert convert(path).normalise is normalise
+
+
 def test_of_what_a_config_leaves_out_fairseqs_defaults_hold() -> None:
     config = network_config({"cfg": {"model": {}, "task": {"sample_rate": 24000}}}, "x.pt")
     assert config["conv_dim"] == [512] * 7 and config["conv_kernel"] == [10, 3, 3, 3, 3, 2, 2]
@@ -135,6 +146,7 @@ def test_of_what_a_config_leaves_out_fairseqs_defaults_hold() -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
+        ({"encoder.gate": 0.5}, r"must hold tensors only\. Got encoder\.gate"),
         ({"extra.weight": torch.ones(2)}, r"Unexpected: extra\.weight"),
         ({"post_extract_proj.bias": torch.ones(5)}, r"projection\.bias \(5,\)"),
         ({"network": {"layer_type": "conformer"}}, "'layer_type' must be 'transformer'"),
@@ -160,6 +172,14 @@ def test_a_checkpoint_without_a_rate_takes_the_one_it_is_given(tmp_path: Path) -
         convert(path)
     with pytest.raises(MissingError, match="must hold every weight"):
         convert(path, 24000)
+
+
+@pytest.mark.parametrize("rate", [24000, 0, -1])
+def test_a_rate_that_contradicts_the_checkpoint_is_refused(rate: int, tmp_path: Path) -> None:
+    path, _ = checkpoint(tmp_path, POST_NORM)
+    with pytest.raises(SpecError, match=f"trained at 16000 Hz. Got --sample-rate {rate}"):
+        convert(path, rate)
+    assert convert(path, 16000).shape.sample_rate == 16000
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"weights": 1}, {"model": torch.ones(2)}])

@@ -7,7 +7,10 @@ import collections
 import os
 import pickle
 import subprocess
+import sys
+import types
 import zipfile
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -82,6 +85,25 @@ def test_configurations_become_plain_values(tmp_path: Path) -> None:
         "counts": {"a": 1},
         "size": [2, 3],
     }
+
+
+@dataclass
+class Structured:
+    labels: list[str] = field(default_factory=lambda: ["km"])
+    optional: list[str] | None = None
+    rate: int = 24000
+
+
+def test_a_structured_configuration_becomes_plain_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its nodes name types such as List[str], which Python pickles as a call."""
+    module = types.ModuleType("fairseq")
+    module.Structured = Structured  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "fairseq", module)
+    monkeypatch.setattr(Structured, "__module__", "fairseq")
+    path = saved(OmegaConf.structured(Structured), tmp_path)
+    assert content(path) == {"labels": ["km"], "optional": None, "rate": 24000}
 
 
 class Evil:
@@ -211,3 +233,16 @@ def test_what_is_no_checkpoint_is_told(held: bytes, tmp_path: Path) -> None:
         content(path)
     with pytest.raises(MissingError, match="It is not there"):
         content(tmp_path)
+
+
+def test_no_changed_byte_of_an_archive_is_anything_but_an_error_in_words(tmp_path: Path) -> None:
+    path = saved({"model": {"w": torch.arange(9.0)}}, tmp_path)
+    whole = path.read_bytes()
+    told = 0
+    for at in range(0, len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x21]) + whole[at + 1 :])
+        try:
+            content(path)
+        except (MissingError, SpecError):
+            told += 1
+    assert told > 50
