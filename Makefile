@@ -14,7 +14,7 @@ demo: $(READY)
 	$(BIN)/marble-eval demo
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --max-worker-restart 0
 
 check: format lint types test
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
@@ -14,6 +15,11 @@ import yaml
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts a job in the background lets it ignore Ctrl-C; the tests of it cannot.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Processes that compile librosa's functions at once spoil each other's cache: one crashed.
+    cache = Path(__file__).parents[1] / ".pytest_cache" / f"numba-{worker}"
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache))
 
 GTZAN_CARD = Path(__file__).parents[1] / "tasks" / "gtzan" / "task.yaml"
 
