@@ -24,7 +24,7 @@ Takes everything that `marble-eval run` takes; probes are not trained. A run on 
 audio then encodes nothing. The work goes on where it was stopped.
 
   engine=local              this machine: every core, or every GPU it shows
-  engine=ray                the GPUs or CPUs of a Ray cluster (pip install "marble-eval[ray]")
+  engine=ray                the GPUs or CPUs of a Ray cluster (pip install ray)
   engine.address=auto       the cluster this machine is part of; local starts one; or HOST:PORT
 
 examples:

@@ -97,15 +97,14 @@ def _check_launcher(arguments: list[str]) -> None:
             continue
         if launcher not in _LAUNCHERS:
             raise SpecError(
-                f"marble-eval: no launcher is called {launcher!r}. "
-                f"{near_misses(launcher, _LAUNCHERS)}"
+                f"no launcher is called {launcher!r}. {near_misses(launcher, _LAUNCHERS)}"
             )
         try:
             version(_LAUNCHERS[launcher])
         except PackageNotFoundError:
             raise MissingError(
-                f"marble-eval: hydra/launcher={launcher} needs the package {_LAUNCHERS[launcher]}. "
-                f'It is not installed. pip install "marble-eval[grid]"'
+                f"hydra/launcher={launcher}: needs the package {_LAUNCHERS[launcher]}. It is not "
+                f"installed. pip install {_LAUNCHERS[launcher]}"
             ) from None
 
 

@@ -48,7 +48,7 @@ usage: marble-eval run task=NAME [encoder=NAME] [key=value ...] [--force] [--dry
   --force      run again although the result is there
   --dry-run    check the data and say what would be done
   -m           several runs: task=A,B encoder=C,D; side by side with hydra/launcher=joblib,
-               submitit_local or submitit_slurm (pip install "marble-eval[grid]")
+               submitit_local or submitit_slurm (pip install hydra-submitit-launcher)
   --cfg job    print the config as composed
 
 examples:

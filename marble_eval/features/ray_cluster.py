@@ -50,7 +50,7 @@ class RayCluster:
             ray: Any = import_module("ray")  # an extra that few runs need
         except ImportError as error:
             raise MissingError(
-                f'engine=ray: needs the package ray. Got: {error}. pip install "marble-eval[ray]"'
+                f"engine=ray: needs the package ray. Got: {error}. pip install ray"
             ) from error
         self._ray = ray
         self._is_ours = not ray.is_initialized()
