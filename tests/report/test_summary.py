@@ -11,7 +11,7 @@ from marble_eval.report import layer_curve, summary
 from marble_eval.results import MetricScore, Result
 from marble_eval.results.schema import from_json
 
-EXAMPLE = Path(__file__).parent / "results" / "example_result.json"
+EXAMPLE = Path(__file__).parents[1] / "results" / "example_result.json"
 
 
 @pytest.fixture
