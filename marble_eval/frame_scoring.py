@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from marble_eval.grid.frames import counts_of, estimates, ratio
-from marble_eval.results import Chosen, GridPoint, LayerScore, MetricScore, ScoreRange
-from marble_eval.scoring import LEVEL, RESAMPLES, SEED, Scores
-from marble_eval.statistics import bootstrap_weights, paired_tie, percentile_interval
+from marble_eval.grid.frames import counts_of, estimates
+from marble_eval.metrics.counts import ratio
+from marble_eval.results import Chosen, GridPoint, LayerScore, MetricScore
+from marble_eval.scoring import Scores, score_range
+from marble_eval.split_scores import LEVEL, RESAMPLES, SEED, EventCounts, metric_scores
+from marble_eval.statistics import bootstrap_weights, paired_tie
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,13 +98,13 @@ def score_frames(
         Scores, intervals, ties and predictions.
     """
     weights = {
-        name: bootstrap_weights(
-            np.array([each.group for each in data[name].tracks]), resamples=RESAMPLES, seed=SEED
-        )
+        name: bootstrap_weights(_groups(data[name]), resamples=RESAMPLES, seed=SEED)
         for name in ("valid", "test")
     }
+    main = data["test"].source.task.spec.main_metric
     of_valid = {
-        each.layer: _resampled(each.valid_counts, weights["valid"])[:, 0] for each in layers
+        each.layer: EventCounts((main,), each.valid_counts).resampled((main,), weights["valid"])
+        for each in layers
     }
     return Scores(
         grid=tuple(
@@ -113,13 +115,13 @@ def score_frames(
                 layer=each.layer,
                 setting=each.setting,
                 valid=each.valid,
-                test=_range(each.test_counts, weights["test"]),
-                tied=paired_tie(of_valid[chosen.layer], of_valid[each.layer], LEVEL),
+                test=score_range(EventCounts((main,), each.test_counts), main, weights["test"]),
+                tied=paired_tie(of_valid[chosen.layer][main], of_valid[each.layer][main], LEVEL),
             )
             for each in layers
         ),
         chosen=Chosen(chosen.layer, chosen.setting, chosen.seeds, chosen.sum_weights),
-        metrics=_metrics(events, data["test"], weights["test"]),
+        metrics=_metrics(events, data["test"]),
         labels=(),
         confusion=(),
         predictions=events.predictions,
@@ -127,41 +129,17 @@ def score_frames(
     )
 
 
-def _metrics(events: ChosenEvents, test: FrameSplit, weights: np.ndarray) -> dict[str, MetricScore]:
+def _metrics(events: ChosenEvents, test: FrameSplit) -> dict[str, MetricScore]:
     task = test.source.task
-    directions = task.kind.metrics_of(task.spec)
-    of_seeds = ratio(events.counts.sum(axis=1))
-    resampled = _resampled(events.counts, weights)
-    scores = {}
-    for at, name in enumerate(task.spec.metrics):
-        if not events.scorable[at]:
-            continue
-        interval = percentile_interval(resampled[:, at], LEVEL)
-        values = of_seeds[:, at]
-        scores[name] = MetricScore(
-            value=float(values.mean()),
-            low=interval.low,
-            high=interval.high,
-            level=LEVEL,
-            higher_is_better=directions[name],
-            n=int(events.scorable[at]),
-            seed_values=tuple(values.tolist()),
-            seed_spread=float(values.std(ddof=1)) if len(values) > 1 else 0.0,
-            ceiling=float(events.ceilings[at]),
-        )
-    return scores
+    counts = EventCounts(task.spec.metrics, events.counts)
+    known = task.kind.metrics_of(task.spec)
+    held = {name: known[name] for name in task.spec.metrics if counts.scorable[name]}
+    ceilings = dict(zip(task.spec.metrics, events.ceilings.tolist(), strict=True))
+    return metric_scores(counts, _groups(test), held, ceilings)
 
 
-def _resampled(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Score each resample (resample, metric), as the mean over the seeds; nan where it has none."""
-    sums = np.einsum("rt,stmk->srmk", weights, counts, optimize=True)
-    # No track with a reference may have been drawn: that is no score of 0.
-    return np.asarray(np.where(sums[..., 1] > 0, ratio(sums), np.nan).mean(axis=0))
-
-
-def _range(counts: np.ndarray, weights: np.ndarray) -> ScoreRange:
-    interval = percentile_interval(_resampled(counts, weights)[:, 0], LEVEL)
-    return ScoreRange(float(ratio(counts.sum(axis=1)).mean()), interval.low, interval.high)
+def _groups(split: FrameSplit) -> np.ndarray:
+    return np.array([each.group for each in split.tracks])
 
 
 def _references(split: FrameSplit) -> list[Any]:

@@ -9,7 +9,7 @@ and what is said of each label, the task's kind knows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,14 @@ from marble_eval.results import (
     ScoreRange,
     output_columns,
 )
+from marble_eval.split_scores import (
+    LEVEL,
+    RESAMPLES,
+    SEED,
+    ItemEstimates,
+    SplitScores,
+    metric_scores,
+)
 from marble_eval.statistics import bootstrap_weights, paired_tie, percentile_interval
 
 if TYPE_CHECKING:
@@ -34,10 +42,7 @@ if TYPE_CHECKING:
     from marble_eval.registry import Task
     from marble_eval.spec import TaskRules, Track
 
-LEVEL = 0.95
-RESAMPLES = 1000
 _NAMED = 10  # labels named in a remark; the others are counted
-SEED = 20230618  # of the resamples; fixed, so that a result can be recomputed
 
 
 @dataclass(frozen=True)
@@ -92,20 +97,21 @@ def score_grid(
     chosen = outcome.chosen
     main = task.spec.main_metric
     resampled = {
-        each.layer: valid.resampled(each.valid_outputs, main)[main] for each in outcome.layers
+        each.layer: valid.scores(each.valid_outputs).resampled((main,), valid.weights)[main]
+        for each in outcome.layers
     }
     layers = tuple(
         LayerScore(
             layer=each.layer,
             setting=each.setting,
             valid=each.valid,
-            test=_range(test, each.test_outputs, main),
+            test=score_range(test.scores(each.test_outputs), main, test.weights),
             tied=paired_tie(resampled[chosen.layer], resampled[each.layer], LEVEL),
         )
         for each in outcome.layers
     )
-    labels, table = _by_label(task, test, chosen)
-    metrics = _metrics(task, test, chosen.test_outputs)
+    labels, table = label_scores(task, test.scores(chosen.test_outputs))
+    metrics = _metrics(task, test.targets, test.groups, chosen.test_outputs)
     if rules.also_scored:
         metrics.update(_of_recordings(task, chosen.test_outputs, items["test"]))
     return Scores(
@@ -128,55 +134,42 @@ class _Split:
 
     def __init__(self, task: Task, tracks: Sequence[Track]) -> None:
         self._task = task
-        self.reference = np.asarray(task.encode(tracks, task.spec))
-        groups = np.array([each.group for each in tracks])
-        self._weights = bootstrap_weights(groups, resamples=RESAMPLES, seed=SEED)
+        self.targets = np.asarray(task.encode(tracks, task.spec))
+        self.groups = np.array([each.group for each in tracks])
+        self.weights = bootstrap_weights(self.groups, resamples=RESAMPLES, seed=SEED)
 
-    def estimates(self, outputs: np.ndarray) -> list[np.ndarray]:
-        """Decode the outputs (seed, track, output) of each seed."""
-        return [self._task.decode(each, self._task.spec) for each in outputs]
-
-    def values(self, outputs: np.ndarray, *metrics: str) -> dict[str, list[float]]:
-        """Score each seed by these metrics."""
-        spec = replace(self._task.spec, metrics=metrics)
-        scored = [self._task.score(self.reference, each, spec) for each in self.estimates(outputs)]
-        return {name: [float(each[name]) for each in scored] for name in scored[0]}
-
-    def resampled(self, outputs: np.ndarray, *metrics: str) -> dict[str, np.ndarray]:
-        """Score each resample by these metrics, as the mean over the seeds."""
-        spec = replace(self._task.spec, metrics=metrics)
-        scored = [
-            self._task.score(self.reference, each, spec, weights=self._weights)
-            for each in self.estimates(outputs)
-        ]
-        return {name: np.mean([each[name] for each in scored], axis=0) for name in scored[0]}
+    def scores(self, outputs: np.ndarray) -> ItemEstimates:
+        """Hold outputs (seed, track, output) against the references."""
+        return ItemEstimates(self._task, self.targets, outputs)
 
 
-def _range(split: _Split, outputs: np.ndarray, metric: str) -> ScoreRange:
-    interval = percentile_interval(split.resampled(outputs, metric)[metric], LEVEL)
-    value = float(np.mean(split.values(outputs, metric)[metric]))
-    return ScoreRange(value, interval.low, interval.high)
+def score_range(split: SplitScores, metric: str, weights: np.ndarray) -> ScoreRange:
+    """Score a split by one metric, with its interval.
+
+    Parameters
+    ----------
+    split : SplitScores
+        What was found.
+    metric : str
+        Name of the metric.
+    weights : np.ndarray [shape=(resample, item)]
+        From `marble_eval.statistics.bootstrap_weights`.
+
+    Returns
+    -------
+    ScoreRange
+        The mean over the seeds.
+    """
+    interval = percentile_interval(split.resampled((metric,), weights)[metric], LEVEL)
+    return ScoreRange(float(split.values((metric,))[metric].mean()), interval.low, interval.high)
 
 
-def _metrics(task: Task, test: _Split, outputs: np.ndarray) -> dict[str, MetricScore]:
-    metrics = task.spec.metrics
-    values, resampled = test.values(outputs, *metrics), test.resampled(outputs, *metrics)
-    directions = task.kind.metrics_of(task.spec)
-    scores = {}
-    for name in task.spec.metrics:
-        interval = percentile_interval(resampled[name], LEVEL)
-        scores[name] = MetricScore(
-            value=float(np.mean(values[name])),
-            low=interval.low,
-            high=interval.high,
-            level=LEVEL,
-            higher_is_better=directions[name],
-            n=len(test.reference),
-            seed_values=tuple(values[name]),
-            seed_spread=float(np.std(values[name], ddof=1)) if len(values[name]) > 1 else 0.0,
-            ceiling=None,
-        )
-    return scores
+def _metrics(
+    task: Task, targets: np.ndarray, groups: np.ndarray, outputs: np.ndarray
+) -> dict[str, MetricScore]:
+    known = task.kind.metrics_of(task.spec)
+    wanted = {name: known[name] for name in task.spec.metrics}
+    return metric_scores(ItemEstimates(task, targets, outputs), groups, wanted, {})
 
 
 def _of_recordings(
@@ -184,21 +177,60 @@ def _of_recordings(
 ) -> dict[str, MetricScore]:
     """Score whole recordings by the mean of their items' outputs."""
     recordings, of_item = larger_units(items)
-    belongs = of_item[None] == np.arange(len(recordings))[:, None]
-    means = (belongs @ outputs) / belongs.sum(axis=1)[:, None]
-    scores = _metrics(task, _Split(task, recordings), means)
+    targets = np.asarray(task.encode(recordings, task.spec))
+    groups = np.array([each.group for each in recordings])
+    scores = _metrics(task, targets, groups, recording_outputs(outputs, of_item))
     return {f"{name}_by_recording": score for name, score in scores.items()}
 
 
-def _by_label(
-    task: Task, test: _Split, chosen: LayerOutcome
+def recording_outputs(outputs: np.ndarray, of_item: np.ndarray) -> np.ndarray:
+    """Average the outputs of what was cut from one recording.
+
+    Parameters
+    ----------
+    outputs : np.ndarray [shape=(seed, item, output)]
+        Of a probe.
+    of_item : np.ndarray [shape=(item,)]
+        Number of each item's recording, from 0.
+
+    Returns
+    -------
+    np.ndarray [shape=(seed, recording, output)]
+        Means.
+
+    Examples
+    --------
+    >>> recording_outputs(np.array([[[1.0], [3.0], [5.0]]]), np.array([0, 0, 1])).tolist()
+    [[[2.0], [5.0]]]
+    """
+    belongs = of_item[None] == np.arange(of_item.max() + 1)[:, None]
+    return np.asarray((belongs @ outputs) / belongs.sum(axis=1)[:, None])
+
+
+def label_scores(
+    task: Task, estimates: ItemEstimates
 ) -> tuple[tuple[LabelScore, ...], tuple[tuple[int, ...], ...]]:
-    """Score each label as the mean over the seeds, and count confusions over all seeds."""
+    """Score each label as the mean over the seeds, and count confusions over all seeds.
+
+    Parameters
+    ----------
+    task : Task
+        Its card has the labels.
+    estimates : ItemEstimates
+        What was found.
+
+    Returns
+    -------
+    labels : tuple of LabelScore
+        In the card's order.
+    confusion : tuple of tuple of int
+        Row: reference. Column: estimate. Empty where the kind has no classes.
+    """
     kind, spec = task.kind, task.spec
-    estimates = test.estimates(chosen.test_outputs)
-    by_seed = [kind.label_scores(test.reference, each, spec) for each in estimates]
+    targets = estimates.targets
+    by_seed = [kind.label_scores(targets, each, spec) for each in estimates.decoded]
     means = {name: np.mean([each[name] for each in by_seed], axis=0) for name in by_seed[0]}
-    counts = kind.label_counts(test.reference, spec)
+    counts = kind.label_counts(targets, spec)
     scores = tuple(
         LabelScore(
             label,
@@ -210,7 +242,7 @@ def _by_label(
         )
         for at, label in enumerate(spec.labels)
     )
-    tables = [kind.confusion_of(test.reference, each, spec) for each in estimates]
+    tables = [kind.confusion_of(targets, each, spec) for each in estimates.decoded]
     if tables[0] is None:
         return scores, ()
     table = np.sum(tables, axis=0)

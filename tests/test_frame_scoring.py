@@ -21,8 +21,9 @@ from marble_eval.grid.frames import FrameLayer, counts_of, estimates, ratio, tra
 from marble_eval.probes import Member, TrainedMember
 from marble_eval.progress import Silence
 from marble_eval.registry import Task
-from marble_eval.scoring import LEVEL, RESAMPLES, SEED, Scores
+from marble_eval.scoring import Scores
 from marble_eval.spec import FrameRules
+from marble_eval.split_scores import LEVEL, RESAMPLES, SEED
 from marble_eval.statistics import bootstrap_weights
 from tests.grid.conftest import (
     BEAT_METRICS,

@@ -20,6 +20,7 @@ from marble_eval.grid.outcome import GridPlan, Trial
 from marble_eval.grid.trained import training_rules
 from marble_eval.grid.trials import best_of, divergences, left_out, mean_shares, trial_of
 from marble_eval.matrix_products import fast_products
+from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
 
 if TYPE_CHECKING:
@@ -229,28 +230,6 @@ def counts_of(
         for seed, of_seed in enumerate(found):
             counts[seed, track] = source.task.score(reference, of_seed[track], spec, source.rules)
     return counts
-
-
-def ratio(counts: np.ndarray) -> np.ndarray:
-    """Divide summed numerators by summed denominators; 0 where there is nothing to count.
-
-    Parameters
-    ----------
-    counts : np.ndarray [shape=(..., 2)]
-        Sums.
-
-    Returns
-    -------
-    np.ndarray [shape=(...)]
-        Scores.
-
-    Examples
-    --------
-    >>> ratio(np.array([[1.0, 4.0], [0.0, 0.0]])).tolist()
-    [0.25, 0.0]
-    """
-    top, bottom = counts[..., 0], counts[..., 1]
-    return np.asarray(np.divide(top, bottom, out=np.zeros(np.shape(top)), where=bottom > 0))
 
 
 def _decoded(

@@ -17,7 +17,9 @@ of the four in a ``task.py``; see `marble_eval.registry`. Every kind has:
 
 A kind with one estimate a track encodes, decodes and scores whole splits, and has:
 
-- ``texts(values, spec)``: targets or estimates as text, for the table of predictions;
+- ``texts(values, spec)``: targets or estimates as text, for the table of predictions, and
+  ``values_of(texts, spec)``, which reads targets back exactly, or raises a ValueError;
+- ``RANKED``, whether only the order of an output among the items counts;
 - ``label_scores(reference, estimate, spec)`` and ``label_counts(reference, spec)``;
 - ``confusion_of(reference, estimate, spec)``, or None where there are no classes.
 

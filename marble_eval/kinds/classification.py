@@ -32,6 +32,9 @@ SCALED = False
 #: What a card may say of clips and tracks.
 AGGREGATIONS = ("mean-logits", "mean-probabilities")
 
+#: Whether only the order of an output among the items counts.
+RANKED = False
+
 #: The labels that every card of the kind has; None for its own.
 LABELS = None
 
@@ -161,6 +164,33 @@ def score(
 def texts(values: np.ndarray, spec: TaskSpec) -> list[str]:
     """Name the classes of targets or estimates."""
     return [spec.labels[each] for each in values]
+
+
+def values_of(texts: Sequence[str], spec: TaskSpec) -> np.ndarray:
+    """Read the classes that `texts` named.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Names of classes.
+    spec : TaskSpec
+        The card.
+
+    Returns
+    -------
+    np.ndarray [shape=(track,), int64]
+        Class of each track.
+
+    Raises
+    ------
+    ValueError
+        If a name is none of the card's labels.
+    """
+    index = {label: number for number, label in enumerate(spec.labels)}
+    unknown = sorted(set(texts) - set(index))
+    if unknown:
+        raise ValueError(f"must be one of the {len(index)} labels. Got {unknown[0]!r}.")
+    return np.array([index[each] for each in texts], dtype=np.int64)
 
 
 def label_counts(reference: np.ndarray, spec: TaskSpec) -> np.ndarray:

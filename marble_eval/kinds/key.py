@@ -15,6 +15,7 @@ from marble_eval.kinds.classification import (
     AGGREGATIONS,
     FRAMES,
     LOSS,
+    RANKED,
     RULES,
     SCALED,
     columns_of,
@@ -25,6 +26,7 @@ from marble_eval.kinds.classification import (
     label_scores,
     outputs,
     texts,
+    values_of,
 )
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.metrics.classification import accuracy
@@ -43,6 +45,7 @@ __all__ = [
     "FRAMES",
     "LABELS",
     "LOSS",
+    "RANKED",
     "RULES",
     "SCALED",
     "columns_of",
@@ -58,6 +61,7 @@ __all__ = [
     "read_tracks",
     "score",
     "texts",
+    "values_of",
 ]
 
 LABELS = KEYS

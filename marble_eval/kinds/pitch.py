@@ -14,6 +14,7 @@ from marble_eval.kinds.classification import (
     AGGREGATIONS,
     FRAMES,
     LOSS,
+    RANKED,
     RULES,
     SCALED,
     columns_of,
@@ -24,6 +25,7 @@ from marble_eval.kinds.classification import (
     label_scores,
     outputs,
     texts,
+    values_of,
 )
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.metrics.classification import accuracy
@@ -42,6 +44,7 @@ __all__ = [
     "FRAMES",
     "LABELS",
     "LOSS",
+    "RANKED",
     "RULES",
     "SCALED",
     "columns_of",
@@ -57,6 +60,7 @@ __all__ = [
     "read_tracks",
     "score",
     "texts",
+    "values_of",
 ]
 
 LABELS = None

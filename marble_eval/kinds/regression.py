@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 LOSS = "squared-error"
 FRAMES = False
 RULES = TaskRules()
+RANKED = False
 SCALED = True
 AGGREGATIONS = ("mean-logits",)
 LABELS = None
@@ -164,8 +165,23 @@ def score(
 
 
 def texts(values: np.ndarray, spec: TaskSpec) -> list[str]:
-    """Write the numbers of each track, divided by ";"."""
-    return [";".join(f"{each:.6g}" for each in row) for row in values]
+    """Write the numbers of each track, divided by ";", so that they can be read back exactly."""
+    return [";".join(repr(float(each)) for each in row) for row in values]
+
+
+def values_of(texts: Sequence[str], spec: TaskSpec) -> np.ndarray:
+    """Read the numbers that `texts` wrote, (track, dimension).
+
+    Raises
+    ------
+    ValueError
+        If a text does not hold one finite number for each dimension.
+    """
+    rows = [[_number(each, "reference") for each in text.split(";")] for text in texts]
+    wrong = next((row for row in rows if len(row) != len(spec.labels)), None)
+    if wrong is not None:
+        raise ValueError(f"must be {len(spec.labels)} numbers. Got {len(wrong)}.")
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(spec.labels))
 
 
 def label_counts(reference: np.ndarray, spec: TaskSpec) -> np.ndarray:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 LOSS = "binary-cross-entropy"
 FRAMES = False
 RULES = TaskRules()
+RANKED = True
 SCALED = False
 AGGREGATIONS = ("mean-logits",)
 LABELS = None
@@ -167,6 +168,24 @@ def texts(values: np.ndarray, spec: TaskSpec) -> list[str]:
         SEPARATOR.join(label for label, on in zip(spec.labels, row > 0, strict=True) if on)
         for row in values
     ]
+
+
+def values_of(texts: Sequence[str], spec: TaskSpec) -> np.ndarray:
+    """Read the tags that `texts` named, as zeros and ones (track, tag).
+
+    Raises
+    ------
+    ValueError
+        If a tag is none of the card's labels.
+    """
+    index = {label: number for number, label in enumerate(spec.labels)}
+    targets = np.zeros((len(texts), len(index)), dtype=np.int64)
+    for row, text in zip(targets, texts, strict=True):
+        for tag in filter(None, text.split(SEPARATOR)):
+            if tag not in index:
+                raise ValueError(f"must be tags of the {len(index)} labels. Got {tag!r}.")
+            row[index[tag]] = 1
+    return targets
 
 
 def label_counts(reference: np.ndarray, spec: TaskSpec) -> np.ndarray:

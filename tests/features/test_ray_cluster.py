@@ -345,7 +345,7 @@ def test_without_ray_the_extra_is_named(
     monkeypatch: pytest.MonkeyPatch, jobs: list[Job], tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingError, match="needs the package ray.*pip install ray"):
+    with pytest.raises(MissingError, match=r"needs the package ray.*pip install ray"):
         _extract(jobs, tmp_path, _engine("auto"))
 
 

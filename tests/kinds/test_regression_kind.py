@@ -121,5 +121,7 @@ def test_what_is_no_number_is_told(row: dict[str, object], message: str) -> None
 
 
 def test_numbers_are_written_and_counted() -> None:
-    assert regression.texts(np.array([[5.5, -0.123456789]]), SPEC) == ["5.5;-0.123457"]
+    numbers = np.array([[5.5, -0.123456789]])
+    assert regression.texts(numbers, SPEC) == ["5.5;-0.123456789"]
+    np.testing.assert_array_equal(regression.values_of(["5.5;-0.123456789"], SPEC), numbers)
     assert regression.label_counts(REFERENCE, SPEC).tolist() == [50, 50]

@@ -1,0 +1,89 @@
+"""The task that a result was scored by, as far as a record tells.
+
+Labels and metrics are those of the record. An installed task of the same version brings
+its own functions; any other is scored as its kind is, and its provider says so.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marble_eval.errors import SpecError, ValidationError
+from marble_eval.kinds import KINDS
+from marble_eval.registry import Task, load_task
+from marble_eval.spec import TaskSpec
+
+if TYPE_CHECKING:
+    from marble_eval.results import Result
+
+#: How the names of metrics of whole recordings end, where items are pieces of them.
+BY_RECORDING = "_by_recording"
+
+#: The provider of a task that is not installed, whose kind's functions are used.
+NOT_INSTALLED = "not installed"
+
+_SCORING = ("decode", "score")
+
+
+def recorded_task(result: Result, path: Path) -> Task:
+    """Find the functions that scored a result.
+
+    Parameters
+    ----------
+    result : Result
+        The record.
+    path : Path
+        Its file, for the message.
+
+    Returns
+    -------
+    Task
+        Its ``provider`` is `NOT_INSTALLED` where the functions are those of the kind,
+        because no task of this name and version is installed.
+
+    Raises
+    ------
+    ValidationError
+        If the kind or one of its metrics is not known here.
+    """
+    record = result.task
+    if record.kind not in KINDS:
+        raise ValidationError(
+            f"{path}: 'kind' must be one of {', '.join(KINDS)}. Got {record.kind!r}. "
+            f"Use the version of marble-eval that wrote it."
+        )
+    kind = import_module(f"marble_eval.kinds.{record.kind}")
+    names = tuple(each for each in result.metrics if not each.endswith(BY_RECORDING))
+    labels = tuple(each.name for each in result.labels) or tuple(kind.LABELS or ())
+    spec = TaskSpec(record.name, record.kind, version=record.version, labels=labels, metrics=names)
+    known = kind.metrics_of(spec)
+    unknown = [each for each in names if each not in known]
+    if unknown:
+        raise ValidationError(
+            f"{path}: metrics of a task of kind {record.kind} must be of {', '.join(known)}. "
+            f"Got {unknown[0]!r}. Use the version of marble-eval that wrote it."
+        )
+    functions = {each: getattr(kind, each) for each in ("read_tracks", "encode", *_SCORING)}
+    own = _installed(result)
+    if own is not None:
+        functions |= {each: getattr(own, each) for each in _SCORING}
+    return Task(
+        spec=spec,
+        folder=Path(),
+        provider=NOT_INSTALLED if own is None else own.provider,
+        kind=kind,
+        **functions,
+    )
+
+
+def _installed(result: Result) -> Task | None:
+    """Look up the task of this version; a folder of somebody's own cannot be found by name."""
+    if result.task.provider == "folder":
+        return None
+    try:
+        task = load_task(result.task.name)
+    except SpecError:
+        return None
+    return task if task.spec.version == result.task.version else None
