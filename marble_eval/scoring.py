@@ -204,7 +204,7 @@ def recording_outputs(outputs: np.ndarray, of_item: np.ndarray) -> np.ndarray:
     [[[2.0], [5.0]]]
     """
     belongs = of_item[None] == np.arange(of_item.max() + 1)[:, None]
-    return np.asarray((belongs @ outputs) / belongs.sum(axis=1)[:, None])
+    return np.asarray((belongs @ outputs.astype(np.float32)) / belongs.sum(axis=1)[:, None])
 
 
 def label_scores(

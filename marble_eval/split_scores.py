@@ -58,13 +58,14 @@ class ItemEstimates:
     targets : np.ndarray [shape=(item, ...)]
         What the task encodes: the references.
     outputs : np.ndarray [shape=(seed, item, output)]
-        Of the probe.
+        Of the probe; taken as float32.
     """
 
     def __init__(self, task: Task, targets: np.ndarray, outputs: np.ndarray) -> None:
         self._task = task
         self.targets = targets
-        self.outputs = outputs
+        # As they are stored, so that a score can be computed again from the table.
+        self.outputs = outputs.astype(np.float32)
 
     @cached_property
     def decoded(self) -> list[np.ndarray]:

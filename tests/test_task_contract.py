@@ -36,6 +36,8 @@ from marble_eval.configuration import config_names, load_protocol
 from marble_eval.grid.validation import validation_score
 from marble_eval.leaderboard import published_scores
 from marble_eval.registry import Task, load_task, read_card, task_names
+from marble_eval.rescoring import relabelled, stored_scores
+from marble_eval.results import find_results
 from marble_eval.spec import SPLITS, FrameRules, Label, TaskRules, TaskSpec, Track
 from marble_eval.tracks import groups_astride
 
@@ -400,7 +402,12 @@ def test_the_release_s_own_layout_is_read_and_runs(task: Task, tmp_path: Path) -
         root=root,
         protocol=dataclasses.replace(load_protocol("quick"), max_epochs=2),
         seeds=1,
+        results=tmp_path / "results",
     )
+    (path,) = find_results(tmp_path / "results")
+    stored = stored_scores(path)
+    assert stored.scored(tuple(result.metrics)) == result.metrics, "scored again without a model"
+    assert relabelled(stored) == (result.labels, result.confusion)
     assert list(result.metrics)[: len(spec.metrics)] == list(spec.metrics)
     assert all(math.isfinite(each.value) for each in result.metrics.values())
     assert result.counts.scored == result.counts.expected > 0
