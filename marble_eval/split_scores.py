@@ -47,6 +47,9 @@ class SplitScores(Protocol):
     def swapped(self, other: Self, metric: str, swaps: np.ndarray) -> np.ndarray:
         """Give the difference of two scores after each row of swaps (row, item): (row,)."""
 
+    def item_scores(self, metric: str) -> np.ndarray:
+        """Score each item by itself, as the mean over the seeds: (item,); nan where it has none."""
+
 
 class ItemEstimates:
     """One estimate an item and seed.
@@ -117,6 +120,12 @@ class ItemEstimates:
             total += np.asarray(first) - np.asarray(second)
         return np.asarray(total / pairs)
 
+    def item_scores(self, metric: str) -> np.ndarray:
+        """Score each item by itself as the task's kind does, whatever the metric: (item,)."""
+        score, spec = self._task.kind.item_scores, self._task.spec
+        of_seeds = [score(self.targets, each, spec) for each in self.decoded]
+        return np.asarray(np.mean(of_seeds, axis=0))
+
     def _exchangeable(self, estimate: np.ndarray) -> np.ndarray:
         """Put outputs of which the order alone counts on one scale, so that two can be mixed."""
         if not self._task.kind.RANKED:
@@ -166,6 +175,11 @@ class EventCounts:
         ours = np.concatenate([1.0 - swaps, swaps], axis=1)
         other_way = np.concatenate([swaps, 1.0 - swaps], axis=1)
         return np.asarray((_weighted(both, ours) - _weighted(both, other_way))[:, 0])
+
+    def item_scores(self, metric: str) -> np.ndarray:
+        """Score each track by itself, as the mean over the seeds; nan where it has nothing."""
+        counts = self._counts[:, :, self._at[metric]]
+        return np.asarray(np.where(counts[..., 1] > 0, ratio(counts), np.nan).mean(axis=0))
 
 
 def _weighted(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ LAYERS = (
     (
         "budget", "checkpoint_curve", "encoder_check", "encoding", "examples", "feature_plan",
         "forecast", "frame_run", "frame_scoring", "grid", "leaderboard", "pooled_run",
-        "preparation", "record", "recorded_task", "report", "rescoring", "run", "scoring", "speed", "split_scores",
+        "preparation", "record", "report", "rescoring", "run", "scoring", "speed", "split_scores",
         "suites", "task_data", "verification",
     ),
     ("__main__", "cli"),

@@ -52,6 +52,7 @@ __all__ = [
     "confusion_of",
     "decode",
     "encode",
+    "item_scores",
     "label_counts",
     "label_of",
     "label_scores",
@@ -140,3 +141,11 @@ def score(
     return {
         name: np.asarray(known[name](reference, estimate, weights=weights)) for name in spec.metrics
     }
+
+
+def item_scores(reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec) -> np.ndarray:
+    """Score each track by itself: the share of a point that `weighted_score` gives it."""
+    keys = np.arange(len(KEYS))
+    first, second = np.repeat(keys, len(keys)), np.tile(keys, len(keys))
+    points = weighted_score(first, second, weights=np.eye(len(first)))
+    return np.asarray(points.reshape(len(keys), len(keys))[reference, estimate])

@@ -184,6 +184,17 @@ def values_of(texts: Sequence[str], spec: TaskSpec) -> np.ndarray:
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(spec.labels))
 
 
+def item_scores(reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec) -> np.ndarray:
+    """Score each track by itself: minus the mean absolute error over the dimensions.
+
+    Errors are counted in standard deviations of the references; a dimension that never
+    varies is left out.
+    """
+    spread = reference.std(axis=0)
+    errors = np.abs(reference - estimate)[:, spread > 0] / spread[spread > 0]
+    return np.asarray(-errors.mean(axis=1))
+
+
 def label_counts(reference: np.ndarray, spec: TaskSpec) -> np.ndarray:
     """Count the tracks, which all have every dimension."""
     return np.full(len(spec.labels), len(reference))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import rankdata
 
 from marble_eval.layouts import Reading, read_layouts
 from marble_eval.metrics.tagging import (
@@ -186,6 +187,16 @@ def values_of(texts: Sequence[str], spec: TaskSpec) -> np.ndarray:
                 raise ValueError(f"must be tags of the {len(index)} labels. Got {tag!r}.")
             row[index[tag]] = 1
     return targets
+
+
+def item_scores(reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec) -> np.ndarray:
+    """Score each track by itself: the average precision of its own tags among all tags.
+
+    Outputs are compared as ranks within their tag, since tags differ in how common they
+    are; nan for a track without a tag.
+    """
+    ranks = rankdata(estimate, axis=0) / len(estimate)
+    return np.asarray(per_tag_average_precision(reference.T, ranks.T))
 
 
 def label_counts(reference: np.ndarray, spec: TaskSpec) -> np.ndarray:

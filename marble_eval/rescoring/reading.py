@@ -1,34 +1,30 @@
-"""Scores from stored predictions: no model, no audio, no data set.
+"""From a result's stored predictions to what can be scored.
 
-A result file names its predictions; from them the scores are computed by the same code
-as in the run, so that they come out equal, and any other metric of the task's kind can
-be asked for.
+Every seed must have the same items with the same references; which of the two files
+is at fault is said.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marble_eval.errors import SpecError, ValidationError, near_misses
-from marble_eval.recorded_task import BY_RECORDING, recorded_task
+from marble_eval.errors import ValidationError
+from marble_eval.rescoring.recorded_task import BY_RECORDING, recorded_task
+from marble_eval.rescoring.stored import StoredScores
 from marble_eval.results import read_predictions, read_result
 from marble_eval.scoring import label_scores, recording_outputs
 from marble_eval.spec import FrameRules
 from marble_eval.split_scores import (
-    RESAMPLES,
-    SEED,
     EventCounts,
     ItemEstimates,
     SplitScores,
-    metric_scores,
 )
-from marble_eval.statistics import bootstrap_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import pandas as pd
@@ -37,120 +33,9 @@ if TYPE_CHECKING:
     from marble_eval.results import LabelScore, MetricScore, Result
 
 
-@dataclass(frozen=True)
-class StoredScores:
-    """What a result's predictions score on one split.
-
-    Attributes
-    ----------
-    result : Result
-        The record.
-    task : Task
-        Whose functions score.
-    items, groups, references : tuple of str
-        Id, group and reference of each item, in the stored order.
-    estimates : tuple of tuple of str
-        What each seed said of each item.
-    metrics : mapping of str to bool
-        Every metric that can be computed, and whether higher is better.
-    split : SplitScores
-        Of the items.
-    recordings : SplitScores or None
-        Of whole recordings, where the result scores those besides.
-    recording_groups : tuple of str
-        Group of each recording.
-    """
-
-    result: Result
-    task: Task
-    items: tuple[str, ...]
-    groups: tuple[str, ...]
-    references: tuple[str, ...]
-    estimates: tuple[tuple[str, ...], ...]
-    metrics: Mapping[str, bool]
-    split: SplitScores
-    recordings: SplitScores | None
-    recording_groups: tuple[str, ...]
-
-    def values(self, metric: str) -> np.ndarray:
-        """Score each seed.
-
-        Parameters
-        ----------
-        metric : str
-            One of ``metrics``.
-
-        Returns
-        -------
-        np.ndarray [shape=(seed,)]
-            As the metric gives it: accuracy as a share in [0, 1].
-
-        Raises
-        ------
-        SpecError
-            If the metric is not known.
-        """
-        scores, name, _ = self._of(metric)
-        return np.asarray(scores.values((name,))[name])
-
-    def bootstrap(self, metric: str, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
-        """Score resamples of the items, as the mean over the seeds.
-
-        Parameters
-        ----------
-        metric : str
-            One of ``metrics``.
-        resamples, seed : int
-            How many, and which.
-
-        Returns
-        -------
-        np.ndarray [shape=(resample,)]
-            nan where the metric has no value. Two results on the same items and groups
-            get the same draws, in whatever order their items lie.
-
-        Raises
-        ------
-        SpecError
-            If the metric is not known.
-        """
-        scores, name, groups = self._of(metric)
-        weights = bootstrap_weights(groups, resamples=resamples, seed=seed)
-        return np.asarray(scores.resampled((name,), weights)[name])
-
-    def scored(self, metrics: Sequence[str]) -> dict[str, MetricScore]:
-        """Score by several metrics, with intervals, as a run does.
-
-        A ceiling is the one of the record, since the frames of the tracks are not stored.
-
-        Raises
-        ------
-        SpecError
-            If a metric is not known.
-        """
-        ceilings = {name: each.ceiling for name, each in self.result.metrics.items()}
-        found = {}
-        for metric in metrics:
-            scores, name, groups = self._of(metric)
-            wanted = {name: self.metrics[metric]}
-            (found[metric],) = metric_scores(
-                scores, np.array(groups), wanted, {name: ceilings.get(metric)}
-            ).values()
-        return found
-
-    def _of(self, metric: str) -> tuple[SplitScores, str, tuple[str, ...]]:
-        if metric not in self.metrics:
-            task = self.result.task
-            raise SpecError(
-                f"{task.name}, a task of kind {task.kind}, has no metric {metric!r} that its "
-                f"predictions can give. {near_misses(metric, self.metrics)}"
-            )
-        if self.recordings is not None and metric.endswith(BY_RECORDING):
-            return self.recordings, metric.removesuffix(BY_RECORDING), self.recording_groups
-        return self.split, metric, self.groups
-
-
-def stored_scores(path: Path, split: str = "test") -> StoredScores:
+def stored_scores(
+    path: Path, split: str = "test", items: Sequence[str] | None = None
+) -> StoredScores:
     """Read what a result's predictions score.
 
     Parameters
@@ -159,6 +44,8 @@ def stored_scores(path: Path, split: str = "test") -> StoredScores:
         The `result.json`.
     split : {"test", "valid"}
         Which predictions.
+    items : sequence of str, optional
+        These alone, in this order; all as they are stored otherwise.
 
     Returns
     -------
@@ -175,7 +62,7 @@ def stored_scores(path: Path, split: str = "test") -> StoredScores:
     """
     result, table = read_result(path), read_predictions(path)
     task = recorded_task(result, path)
-    seeds = [_of_seed(table, split, seed, path) for seed in result.chosen.seeds]
+    seeds = [_of_seed(table, split, seed, path, items) for seed in result.chosen.seeds]
     first = seeds[0]
     for each in seeds[1:]:
         if not each[["id", "reference", "group", "recording"]].equals(
@@ -247,13 +134,17 @@ def relabelled(
     return (), ()
 
 
-def _of_seed(table: pd.DataFrame, split: str, seed: int, path: Path) -> pd.DataFrame:
+def _of_seed(
+    table: pd.DataFrame, split: str, seed: int, path: Path, items: Sequence[str] | None
+) -> pd.DataFrame:
     rows = table[(table["split"] == split) & (table["seed"] == seed)]
     if rows.empty:
         raise ValidationError(
             f"{path.with_name('predictions.parquet')}: must have items of {split!r} for seed "
             f"{seed}, which {path.name} names. Got none. Take the file from its source."
         )
+    if items is not None:
+        rows = rows.set_index("id", drop=False).loc[list(items)]
     return rows.reset_index(drop=True)
 
 

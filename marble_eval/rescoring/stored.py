@@ -1,0 +1,136 @@
+"""What the stored predictions of a result score: values, resamples, intervals.
+
+Two results on the same items and groups get the same resamples, in whatever order
+their items lie, so what they score on them is paired.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from marble_eval.errors import SpecError, near_misses
+from marble_eval.rescoring.recorded_task import BY_RECORDING
+from marble_eval.split_scores import RESAMPLES, SEED, SplitScores, metric_scores
+from marble_eval.statistics import bootstrap_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from marble_eval.registry import Task
+    from marble_eval.results import MetricScore, Result
+
+
+@dataclass(frozen=True)
+class StoredScores:
+    """What a result's predictions score on one split.
+
+    Attributes
+    ----------
+    result : Result
+        The record.
+    task : Task
+        Whose functions score.
+    items, groups, references : tuple of str
+        Id, group and reference of each item, in the stored order.
+    estimates : tuple of tuple of str
+        What each seed said of each item.
+    metrics : mapping of str to bool
+        Every metric that can be computed, and whether higher is better.
+    split : SplitScores
+        Of the items.
+    recordings : SplitScores or None
+        Of whole recordings, where the result scores those besides.
+    recording_groups : tuple of str
+        Group of each recording.
+    """
+
+    result: Result
+    task: Task
+    items: tuple[str, ...]
+    groups: tuple[str, ...]
+    references: tuple[str, ...]
+    estimates: tuple[tuple[str, ...], ...]
+    metrics: Mapping[str, bool]
+    split: SplitScores
+    recordings: SplitScores | None
+    recording_groups: tuple[str, ...]
+
+    def values(self, metric: str) -> np.ndarray:
+        """Score each seed.
+
+        Parameters
+        ----------
+        metric : str
+            One of ``metrics``.
+
+        Returns
+        -------
+        np.ndarray [shape=(seed,)]
+            As the metric gives it: accuracy as a share in [0, 1].
+
+        Raises
+        ------
+        SpecError
+            If the metric is not known.
+        """
+        scores, name, _ = self._of(metric)
+        return np.asarray(scores.values((name,))[name])
+
+    def bootstrap(self, metric: str, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
+        """Score resamples of the items, as the mean over the seeds.
+
+        Parameters
+        ----------
+        metric : str
+            One of ``metrics``.
+        resamples, seed : int
+            How many, and which.
+
+        Returns
+        -------
+        np.ndarray [shape=(resample,)]
+            nan where the metric has no value. Two results on the same items and groups
+            get the same draws, in whatever order their items lie.
+
+        Raises
+        ------
+        SpecError
+            If the metric is not known.
+        """
+        scores, name, groups = self._of(metric)
+        weights = bootstrap_weights(groups, resamples=resamples, seed=seed)
+        return np.asarray(scores.resampled((name,), weights)[name])
+
+    def scored(self, metrics: Sequence[str]) -> dict[str, MetricScore]:
+        """Score by several metrics, with intervals, as a run does.
+
+        A ceiling is the one of the record, since the frames of the tracks are not stored.
+
+        Raises
+        ------
+        SpecError
+            If a metric is not known.
+        """
+        ceilings = {name: each.ceiling for name, each in self.result.metrics.items()}
+        found = {}
+        for metric in metrics:
+            scores, name, groups = self._of(metric)
+            wanted = {name: self.metrics[metric]}
+            (found[metric],) = metric_scores(
+                scores, np.array(groups), wanted, {name: ceilings.get(metric)}
+            ).values()
+        return found
+
+    def _of(self, metric: str) -> tuple[SplitScores, str, tuple[str, ...]]:
+        if metric not in self.metrics:
+            task = self.result.task
+            raise SpecError(
+                f"{task.name}, a task of kind {task.kind}, has no metric {metric!r} that its "
+                f"predictions can give. {near_misses(metric, self.metrics)}"
+            )
+        if self.recordings is not None and metric.endswith(BY_RECORDING):
+            return self.recordings, metric.removesuffix(BY_RECORDING), self.recording_groups
+        return self.split, metric, self.groups
