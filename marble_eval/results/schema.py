@@ -11,6 +11,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterator
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -18,6 +19,7 @@ import jsonschema
 import numpy as np
 
 from marble_eval.errors import SpecError, ValidationError
+from marble_eval.results.older import OLDEST, brought_up
 from marble_eval.results.record import SCHEMA_VERSION, Result
 from marble_eval.spec import from_mapping
 
@@ -110,8 +112,8 @@ def from_json(text: str, subject: str) -> Result:
     Raises
     ------
     ValidationError
-        If it is not strict JSON, of another schema version, or not as the
-        schema asks.
+        If it is not strict JSON, of a schema version that is not read, or not as
+        the schema asks.
     """
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
@@ -120,11 +122,19 @@ def from_json(text: str, subject: str) -> Result:
             f"{subject}: must be strict JSON. Got an error: {error}. Run the task again."
         ) from None
     version = values.get("schema_version") if isinstance(values, dict) else None
-    if version != SCHEMA_VERSION:
+    if type(version) is not int or not OLDEST <= version <= SCHEMA_VERSION:
         raise ValidationError(
-            f"{subject}: 'schema_version' must be {SCHEMA_VERSION}. Got {version!r}. "
+            f"{subject}: 'schema_version' must be from {OLDEST} to {SCHEMA_VERSION}. "
+            f"Got {version!r}. "
             f"Use the version of marble-eval that wrote it, or run the task again."
         )
+    try:
+        values = brought_up(values, version, SCHEMA_VERSION)
+    except (KeyError, TypeError) as error:
+        raise ValidationError(
+            f"{subject}: is not as the result schema of version {version} asks: {error} is "
+            f"missing or no object. Take the file from its source, or run the task again."
+        ) from None
     _check(values, subject)
     try:
         return from_mapping(Result, values, subject)
@@ -136,11 +146,14 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
 
 
+@cache
+def _validator() -> Any:
+    return jsonschema.Draft202012Validator(load_schema())
+
+
 def _check(values: Any, subject: str) -> None:
     """Refuse a record that the schema refuses; the most telling error is told."""
-    error = jsonschema.exceptions.best_match(
-        jsonschema.Draft202012Validator(load_schema()).iter_errors(values)
-    )
+    error = jsonschema.exceptions.best_match(_validator().iter_errors(values))
     if error is not None:
         where = "/" + "/".join(str(each) for each in error.absolute_path)
         raise ValidationError(

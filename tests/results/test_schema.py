@@ -63,10 +63,28 @@ def test_a_record_that_breaks_a_rule_is_refused_by_name(
     assert caught.value.exit_code == 4
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 3, "4", None])
+def test_a_record_of_version_3_is_read_and_says_what_it_lacks() -> None:
+    older = Path(__file__).with_name("example_result_3.json").read_text(encoding="utf-8")
+    result, newer = from_json(older, "older"), from_json(EXAMPLE, "newer")
+    assert result.schema_version == newer.schema_version == 4
+    assert result.encoder.trained_on == result.encoder.overlap == "not recorded"
+    assert result.encoder.step is None and result.encoder.remote_code is None
+    assert result.remarks[-1].startswith("read from a record of schema version 3")
+    assert (result.metrics, result.unit) == (newer.metrics, newer.unit)
+    assert from_json(to_json(result, "rewritten"), "rewritten") == result
+
+
+def test_a_record_of_version_3_is_held_to_its_schema_too() -> None:
+    text = _edited(lambda values: values.update(schema_version=3, encoder="mel"))
+    with pytest.raises(ValidationError, match=r"^folder/result\.json: is not as the result schema"):
+        from_json(text, "folder/result.json")
+
+
+@pytest.mark.parametrize("version", [0, 1, 2, 5, 3.0, True, "4", None])
 def test_another_schema_version_is_refused_with_the_reason(version: object) -> None:
     text = _edited(lambda values: values.update(schema_version=version))
-    with pytest.raises(ValidationError, match=r"'schema_version' must be 4\. Got .* Use the"):
+    told = r"'schema_version' must be from 3 to 4\. Got .* Use the"
+    with pytest.raises(ValidationError, match=told):
         from_json(text, "folder/result.json")
 
 
