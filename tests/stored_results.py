@@ -52,7 +52,10 @@ def outputs_of(
     rng = np.random.default_rng(seed)
     targets = np.asarray(task.encode(tracks, task.spec))
     ideal = np.eye(len(task.spec.labels))[targets] if targets.ndim == 1 else targets
-    return np.asarray(clearness * ideal + rng.normal(size=(seeds, *ideal.shape)))
+    noise = rng.normal(size=(seeds, *ideal.shape))
+    if task.spec.kind == "regression":  # whose scale counts
+        return np.asarray(ideal + noise / clearness)
+    return np.asarray(clearness * ideal + noise)
 
 
 def stored_result(

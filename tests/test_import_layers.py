@@ -29,10 +29,11 @@ LAYERS = (
         "scaffold", "splits", "undisturbed",
     ),
     (
-        "budget", "checkpoint_curve", "encoder_check", "encoding", "examples", "feature_plan",
-        "forecast", "frame_run", "frame_scoring", "grid", "leaderboard", "pooled_run",
-        "preparation", "record", "report", "rescoring", "run", "scoring", "speed", "split_scores",
-        "suites", "task_data", "verification",
+        "budget", "checkpoint_curve", "comparison", "encoder_check", "encoding",
+        "examples", "feature_plan", "forecast", "frame_run", "frame_scoring", "grid",
+        "leaderboard", "pooled_run", "preparation", "record", "report", "rescoring", "run",
+        "scoring", "speed", "split_scores", "submission", "suites", "task_data",
+        "verification",
     ),
     ("__main__", "cli"),
 )  # fmt: skip

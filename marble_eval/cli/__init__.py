@@ -23,7 +23,11 @@ usage: marble-eval VERB ...        marble-eval VERB --help
   encoders     the encoders, with licence and how to get the weights; check one
   convert-fairseq  make a folder for encoder.path of a self-trained MERT or HuBERT
   cache        list, verify or prune cached features
-  leaderboard  collect results into CSV tables, published rows beside them
+  score        compute metrics again from stored predictions, without a model
+  compare      do two results differ, by how much, on which items, and in what?
+  leaderboard  collect results into tables, published rows beside them
+  report       one page of all results to open, figures, and what a paper needs
+  submit       build a folder of results for others, or check one
   doctor       check this machine: packages, device, decoders, folders
 
 examples:
@@ -33,6 +37,7 @@ examples:
   marble-eval data verify task=MTT task.root=/data/mtt
   marble-eval init task my-dataset && marble-eval run task=./my-dataset encoder=mel
   marble-eval leaderboard --csv leaderboard.csv
+  marble-eval compare results/MERT-v1-95M results/mel --task GTZAN
 
 Files are kept below MARBLE_EVAL_HOME (default: marble_eval below XDG_CACHE_HOME or ~/.cache).
 exit codes: 0 ok, 1 failed, 2 usage, 3 data or weights missing, 4 validation failed, 130 Ctrl-C
@@ -47,7 +52,7 @@ VERBS = (
     "init",
     "encoders",
     "cache",
-    "leaderboard",
+    *("score", "compare", "leaderboard", "report", "submit"),
     *("convert-fairseq", "doctor"),
 )
 

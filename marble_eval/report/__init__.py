@@ -1,9 +1,20 @@
 """Reports: what result files say, for people.
 
-`summary` is the text at the end of a run. Everything here is made from results alone,
-nothing is measured anew.
+`summary` is the text at the end of a run, `difference_text` that of a comparison.
+Everything here is made from results alone, nothing is measured anew.
 """
 
+from marble_eval.report.difference import (
+    configuration_text,
+    difference_overview,
+    difference_text,
+)
 from marble_eval.report.summary import layer_curve, summary
 
-__all__ = ["layer_curve", "summary"]
+__all__ = [
+    "configuration_text",
+    "difference_overview",
+    "difference_text",
+    "layer_curve",
+    "summary",
+]

@@ -104,6 +104,31 @@ class StoredScores:
         weights = bootstrap_weights(groups, resamples=resamples, seed=seed)
         return np.asarray(scores.resampled((name,), weights)[name])
 
+    def groups_of(self, metric: str) -> tuple[str, ...]:
+        """Return the group of each item that the metric counts: items, or whole recordings."""
+        return self._of(metric)[2]
+
+    def swapped(self, other: StoredScores, metric: str, swaps: np.ndarray) -> np.ndarray:
+        """Score two results with the estimates of some items swapped between them.
+
+        Parameters
+        ----------
+        other : StoredScores
+            On the same items, in the same order.
+        metric : str
+            One that both have.
+        swaps : np.ndarray [shape=(row, item)]
+            1 where an item's estimates change places, else 0; items as `groups_of` has them.
+
+        Returns
+        -------
+        np.ndarray [shape=(row,)]
+            Difference of the scores, this one's less the other's, as means over the seeds.
+            Only the order of tags' outputs counts, so they are mixed as ranks.
+        """
+        (ours, name, _), (theirs, _, _) = self._of(metric), other._of(metric)
+        return np.asarray(ours.swapped(theirs, name, swaps))
+
     def scored(self, metrics: Sequence[str]) -> dict[str, MetricScore]:
         """Score by several metrics, with intervals, as a run does.
 

@@ -7,10 +7,12 @@ model. Scores are stored as the metric gives them, accuracy as a share in [0, 1]
 """
 
 from marble_eval.results.folder import (
+    Found,
     find_results,
     read_predictions,
     read_result,
     result_folder,
+    results_below,
     write_result,
 )
 from marble_eval.results.predictions import check_predictions, output_columns
@@ -47,6 +49,7 @@ __all__ = [
     "EncoderRecord",
     "Environment",
     "FeatureRecord",
+    "Found",
     "GridPoint",
     "LabelScore",
     "LayerScore",
@@ -64,5 +67,6 @@ __all__ = [
     "read_predictions",
     "read_result",
     "result_folder",
+    "results_below",
     "write_result",
 ]

@@ -13,7 +13,7 @@ import dataclasses
 import hashlib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.atomic_file import write_atomically
 from marble_eval.errors import MissingError, ValidationError
@@ -220,3 +220,36 @@ def find_results(root: Path) -> list[Path]:
     if not root.is_dir():
         raise MissingError(f"{root}: no such folder of results. Run a task first.")
     return sorted(root.rglob(FILE))
+
+
+class Found(NamedTuple):
+    """A result and the file it was read from."""
+
+    path: Path
+    result: Result
+
+
+def results_below(place: Path) -> list[Found]:
+    """Read a result file, or every one below a folder.
+
+    Parameters
+    ----------
+    place : Path
+        A `result.json`, or a folder.
+
+    Returns
+    -------
+    list of Found
+        Sorted by path.
+
+    Raises
+    ------
+    MissingError
+        If there is none.
+    ValidationError
+        If one is invalid.
+    """
+    paths = [place] if place.is_file() else find_results(place)
+    if not paths:
+        raise MissingError(f"{place}: must hold a {FILE}. Got none. Run a task first.")
+    return [Found(path, read_result(path)) for path in paths]

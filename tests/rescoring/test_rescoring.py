@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn.metrics import f1_score, r2_score, roc_auc_score
 
@@ -15,6 +15,9 @@ from marble_eval.errors import MissingError, SpecError, ValidationError
 from marble_eval.rescoring import NOT_INSTALLED, relabelled, rescored, stored_scores
 from marble_eval.results import read_predictions, read_result, write_result
 from tests.stored_results import stored_result
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 KINDS = ("GTZAN", "MTT", "EMO", "GS", "NSynthP")
 

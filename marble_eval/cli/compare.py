@@ -1,0 +1,152 @@
+"""`marble-eval compare`: a paired test of two results, the items that flipped, what differs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marble_eval.cli.arguments import Arguments
+from marble_eval.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from marble_eval.comparison import Difference, Entry, Pairs
+
+HELP = """\
+marble-eval compare: do two results differ, by how much, and on which items?
+
+usage: marble-eval compare A B [--task NAME ...] [--metric NAME] [--items [FILE]] [--common]
+                           [--permutations N] [--json]
+       marble-eval compare A B --config [--task NAME ...] [--json]
+
+  A, B              a result.json, or a folder of results; paired by task
+  --task NAME       only this task; several may be named
+  --metric NAME     another metric than the task's main one
+  --items [FILE]    list every item that the two score differently, or write them as CSV
+  --common          leave out test items that one of the two lacks
+  --permutations N  of the permutation test (default 2000)
+  --config          what differs in data, encoder, rules and versions, instead of scores
+  --json            print JSON
+
+The difference is B less A on the same test items, with a paired bootstrap interval. The
+permutation test swaps the two estimates of items; items of one artist or song go together. Its
+p values are adjusted by Holm over the tasks compared. The spread over seeds stands apart.
+
+examples:
+  marble-eval compare results/MERT-v1-95M results/MERT-v1-330M
+  marble-eval compare results/a results/b --task GTZAN --items flipped.csv
+"""
+
+_TO_STDOUT = "-"
+
+
+def main(argv: list[str]) -> int:
+    """Compare two results, or two trees of them."""
+    from marble_eval.comparison import PERMUTATIONS, configuration_changes, find_pairs
+
+    parser = Arguments("compare")
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    parser.add_argument("--task", action="append", default=[])
+    parser.add_argument("--metric")
+    parser.add_argument("--items", nargs="?", const=_TO_STDOUT)
+    parser.add_argument("--common", action="store_true")
+    parser.add_argument("--permutations", type=int, default=PERMUTATIONS)
+    parser.add_argument("--config", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(argv)
+    if options.permutations < 1:
+        raise SpecError(
+            f"marble-eval compare: --permutations must be at least 1. Got {options.permutations}."
+        )
+    found = find_pairs(options.first, options.second, options.task)
+    for side, alone in (("A", found.only_first), ("B", found.only_second)):
+        if alone:
+            sys.stderr.write(f"in {side} alone: {', '.join(alone)}\n")
+    if options.config:
+        changes = [configuration_changes(a.result, b.result) for a, b in found.pairs]
+        sys.stdout.write(_configurations(found, changes, as_json=options.json))
+        return 0
+    differences, changed = _tested(found, options)
+    if options.json:
+        values = [dataclasses.asdict(each) for each in differences]
+        sys.stdout.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(_told(differences, changed, every=options.items == _TO_STDOUT) + "\n")
+    if options.items not in (None, _TO_STDOUT):
+        _write_items(differences, changed, Path(options.items))
+    return 0
+
+
+def _tested(found: Pairs, options: Any) -> tuple[list[Difference], list[pd.DataFrame]]:
+    from marble_eval.comparison import adjusted, difference_of, item_changes, on_common_items
+
+    differences, changed = [], []
+    for a, b in found.pairs:
+        first, second, left_out = on_common_items(a.path, b.path, common=options.common)
+        metric = options.metric or next(iter(a.result.metrics))
+        differences.append(
+            difference_of(
+                first, second, metric, permutations=options.permutations, left_out=left_out
+            )
+        )
+        changed.append(item_changes(first, second, metric))
+    return adjusted(differences), changed
+
+
+def _told(
+    differences: Sequence[Difference], changed: Sequence[pd.DataFrame], *, every: bool
+) -> str:
+    from marble_eval.report import difference_overview, difference_text
+
+    parts = [
+        difference_text(each, items, every=every)
+        for each, items in zip(differences, changed, strict=True)
+    ]
+    if len(differences) > 1:
+        parts.append(difference_overview(differences))
+    return "\n\n".join(parts)
+
+
+def _configurations(found: Pairs, changes: Sequence[list[Entry]], *, as_json: bool) -> str:
+    from marble_eval.report import configuration_text
+
+    if not as_json:
+        parts = [
+            configuration_text(a.result, b.result, each)
+            for (a, b), each in zip(found.pairs, changes, strict=True)
+        ]
+        return "\n\n".join(parts) + "\n"
+    values = [
+        {
+            "task": f"{a.result.task.name}@{a.result.task.version}",
+            "first": str(a.path),
+            "second": str(b.path),
+            "changes": [entry._asdict() for entry in each],
+        }
+        for (a, b), each in zip(found.pairs, changes, strict=True)
+    ]
+    return json.dumps(values, indent=1, ensure_ascii=False) + "\n"
+
+
+def _write_items(
+    differences: Sequence[Difference], changed: Sequence[pd.DataFrame], path: Path
+) -> None:
+    """Write the items of every task as one table."""
+    import pandas as pd
+
+    from marble_eval.atomic_file import write_atomically
+    from marble_eval.leaderboard import csv_bytes
+
+    parts = [
+        items.assign(task=each.task, metric=each.metric)
+        for each, items in zip(differences, changed, strict=True)
+    ]
+    write_atomically(path, csv_bytes(pd.concat(parts, ignore_index=True)))
+    sys.stdout.write(f"{path}\n")

@@ -1,0 +1,143 @@
+"""A comparison as text: the difference with its tests, the items that flipped, what differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from marble_eval.leaderboard import metric_unit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from marble_eval.comparison import Difference, Entry
+    from marble_eval.results import Result
+
+_SHOWN = 5  # items of each direction, where not every one is asked for
+_WIDEST = 40  # characters of a reference, an estimate or a setting
+
+
+def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = False) -> str:
+    """Describe the difference of two results.
+
+    Parameters
+    ----------
+    each : Difference
+        What was tested.
+    changed : pandas.DataFrame
+        From `marble_eval.comparison.item_changes`.
+    every : bool
+        List every item that changed, not the first few.
+
+    Returns
+    -------
+    str
+        Scores, difference with interval and p values, a verdict, and items. Shares are in
+        percent.
+    """
+    scale = _scale(each)
+    groups = "" if each.groups == each.items else f" in {each.groups} groups"
+    lines = [f"{each.task}   {each.metric}   {each.items} test items{groups}"]
+    if each.left_out:
+        lines.append(f"  {each.left_out} test items left out that one of the two lacks")
+    for name, side in (("A", each.first), ("B", each.second)):
+        spread = f"{side.seeds} seeds ± {scale * side.seed_spread:.2f}"
+        lines.append(
+            f"  {name:<6}{scale * side.value:>8.2f}   {side.encoder} ({side.revision}), "
+            f"{side.protocol}, probe {side.probe}, layer {side.layer}, {spread}"
+        )
+    lines.append(
+        f"  B - A {scale * each.difference:>+8.2f}   95 % interval "
+        f"[{scale * each.low:+.2f}, {scale * each.high:+.2f}]"
+    )
+    holm = "" if each.p_holm == each.p_permutation else f" ({each.p_holm:.3g} after Holm)"
+    lines.append(
+        f"  p     {each.p_permutation:>8.3g}   by permutation{holm}, {each.p_bootstrap:.3g} by "
+        f"bootstrap: {_verdict(each)}"
+    )
+    return "\n".join(lines + _item_lines(each, changed, every=every))
+
+
+def _scale(each: Difference) -> int:
+    return 100 if metric_unit(each.metric) == "percent" else 1
+
+
+def _verdict(each: Difference) -> str:
+    return each.verdict.replace("first", "A").replace("second", "B")
+
+
+def _item_lines(each: Difference, changed: pd.DataFrame, *, every: bool) -> list[str]:
+    gained, lost = changed[changed["change"] > 0], changed[changed["change"] < 0]
+    lines = [f"  items   {len(gained)} better in B, {len(lost)} better in A"]
+    for name, part in (("B", gained), ("A", lost)):
+        shown = part if every else part.head(_SHOWN)
+        lines += [f"    better in {name}   {_item(row)}" for row in shown.itertuples()]
+        if len(part) > len(shown):
+            lines.append(f"    better in {name}   {len(part) - len(shown)} more (--items)")
+    return lines
+
+
+def _item(row: Any) -> str:
+    said = f"{row.id}   {row.score_first:.2f} -> {row.score_second:.2f}"
+    texts = [_short(str(each)) or "none" for each in (row.reference, row.first, row.second)]
+    if texts[0].startswith("{"):  # events of a whole track, as JSON: not for a line
+        return said
+    return f"{said}   {texts[0]}: {texts[1]} -> {texts[2]}"
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WIDEST else f"{line[: _WIDEST - 1]}…"
+
+
+def difference_overview(differences: Sequence[Difference]) -> str:
+    """List several differences, one line each, with p values adjusted for their number.
+
+    Parameters
+    ----------
+    differences : sequence of Difference
+        From `marble_eval.comparison.adjusted`.
+
+    Returns
+    -------
+    str
+        Task, metric, both scores, difference, interval, p after Holm, verdict.
+    """
+    width = max(len(each.task) for each in differences)
+    lines = [f"{len(differences)} tests; p values after Holm"]
+    for each in differences:
+        scale = _scale(each)
+        lines.append(
+            f"  {each.task:<{width}}  {scale * each.first.value:>7.2f}  "
+            f"{scale * each.second.value:>7.2f}  {scale * each.difference:>+7.2f} "
+            f"[{scale * each.low:+.2f}, {scale * each.high:+.2f}]  p {each.p_holm:.3g}  "
+            f"{_verdict(each)}"
+        )
+    return "\n".join(lines)
+
+
+def configuration_text(first: Result, second: Result, changes: Sequence[Entry]) -> str:
+    """List the settings in which two results differ.
+
+    Parameters
+    ----------
+    first, second : Result
+        Two records.
+    changes : sequence of Entry
+        From `marble_eval.comparison.configuration_changes`.
+
+    Returns
+    -------
+    str
+        One setting a line; one line if they were run alike.
+    """
+    tasks = [f"{each.task.name}@{each.task.version}" for each in (first, second)]
+    lines = [tasks[0] if tasks[0] == tasks[1] else f"{tasks[0]} and {tasks[1]}"]
+    if not changes:
+        return f"{lines[0]}   run alike: data, encoder, rules and versions are the same"
+    width = max(len(each.setting) for each in changes)
+    for each in changes:
+        one, two = ("-" if side is None else _short(side) for side in (each.first, each.second))
+        lines.append(f"  {each.setting:<{width}}   {one}   ->   {two}")
+    return "\n".join(lines)
