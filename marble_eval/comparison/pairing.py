@@ -157,8 +157,8 @@ def on_common_items(
     MissingError
         If a file is absent.
     ValidationError
-        If they are not of one task, an item has two references or groups, or one of
-        them lacks items and ``common`` is false.
+        If they are not of one task, an item has two references or groups, one of
+        them lacks items and ``common`` is false, or all items are of one group.
     """
     ours, theirs = stored_scores(first), stored_scores(second)
     for what in ("name", "version", "kind"):
@@ -185,4 +185,9 @@ def on_common_items(
                     f"{first} and {second}: {what} must agree. Got {one!r} and {two!r} for "
                     f"{item}. The two were run on different annotations."
                 )
+    if len(set(ours.groups)) < 2:
+        raise ValidationError(
+            f"{first} and {second}: must have test items of two groups in common, or nothing can "
+            f"be said of chance. Got {len(items)} items of one group."
+        )
     return ours, theirs, len(lacking)

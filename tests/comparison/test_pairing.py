@@ -94,6 +94,14 @@ def test_items_that_one_lacks_are_refused_or_left_out_if_asked(tmp_path: Path) -
     assert (len(ours.items), len(theirs.items), left_out) == (59, 59, 1)
 
 
+def test_items_of_one_artist_alone_say_nothing_of_chance(tmp_path: Path) -> None:
+    first = stored_result(tmp_path / "a")
+    result = dataclasses.replace(read_result(first), predictions=None)
+    path = write_result(tmp_path / "b", result, read_predictions(first).assign(group="one"))
+    with pytest.raises(ValidationError, match=r"two groups in common.*Got 60 items of one group"):
+        on_common_items(path, path)
+
+
 @pytest.mark.parametrize("column", ["reference", "group"])
 def test_other_annotations_are_no_ground_for_a_comparison(column: str, tmp_path: Path) -> None:
     first = stored_result(tmp_path / "a")
