@@ -1,47 +1,146 @@
-"""`marble-eval leaderboard`: result files in, CSV tables out."""
+"""`marble-eval leaderboard`: result files in, tables out."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marble_eval.cli.arguments import Arguments
-from marble_eval.leaderboard import board, write_board
-from marble_eval.results import find_results
+from marble_eval.errors import SpecError
+
+if TYPE_CHECKING:
+    from marble_eval.leaderboard import Board
 
 HELP = """\
-marble-eval leaderboard: collect results into CSV tables, published rows beside them
+marble-eval leaderboard: collect results into tables, published rows beside them
 
-usage: marble-eval leaderboard [FOLDER ...] [--csv FILE] [--embedded]
+usage: marble-eval leaderboard [FOLDER ...] [--csv [FILE]] [--md [FILE]] [--latex [FILE]]
+                               [--json [FILE]] [--every-eval-ever DIR] [--ranks] [--embedded]
 
-  FOLDER       results to collect (default: results)
-  --csv FILE   write FILE, one row a metric, and FILE's name with .wide.csv, one row a model
-               with MARBLE's columns; without it the wide table is printed
-  --embedded   only results on embedded data; they never stand beside real ones
+  FOLDER           where results lie, at any depth (default: results); several folders,
+                   or one of submissions, are merged, and copies count once
+  --csv [FILE]     one row a metric, and beside it FILE's name with .wide.csv: one row a model
+                   with MARBLE's columns (default: leaderboard.csv)
+  --md [FILE]      every section as Markdown (default: leaderboard.md)
+  --latex [FILE]   every section as a booktabs table (default: leaderboard.tex)
+  --json [FILE]    everything, for programs (default: leaderboard.json)
+  --every-eval-ever DIR
+                   a record of the Every Eval Ever schema for each result, below DIR/data
+  --ranks          ranges of ranks, chances of being first and ties with the best, by paired
+                   bootstrap over the test items; needs the predictions beside the results
+  --embedded       only results on embedded data; they never stand beside real ones
+
+Results that do not compare (another protocol or track, deviations, another version of a task
+or other data, part of the layers) stand in sections of their own. Without a form the first
+section is printed, which is what MARBLE's board would show.
 
 examples:
-  marble-eval leaderboard --csv leaderboard.csv
+  marble-eval leaderboard
+  marble-eval leaderboard --csv --md --latex --json
   marble-eval leaderboard results/ ../colleague/results --csv all.csv
+  marble-eval leaderboard submissions/ --json board.json --ranks
 """
+
+_FORMS = {
+    "csv": "leaderboard.csv",
+    "md": "leaderboard.md",
+    "latex": "leaderboard.tex",
+    "json": "leaderboard.json",
+}
+# Files that belong to a result: a form must not take their place.
+_TAKEN = ("result.json", "predictions.parquet")
 
 
 def main(argv: list[str]) -> int:
     """Collect results."""
     parser = Arguments("leaderboard")
     parser.add_argument("folders", nargs="*", default=["results"])
-    parser.add_argument("--csv", type=Path)
+    for form, usual in _FORMS.items():
+        parser.add_argument(f"--{form}", nargs="?", const=usual)
+    parser.add_argument("--every-eval-ever", type=Path)
+    parser.add_argument("--ranks", action="store_true")
     parser.add_argument("--embedded", action="store_true")
     options = parser.parse_args(argv)
+    given = {form: getattr(options, form) for form in _FORMS}
+    files = {form: _file(form, name) for form, name in given.items() if name is not None}
+    _refuse_same(files)
+    from marble_eval.leaderboard import board, ranked_section
+    from marble_eval.leaderboard.text import board_text
+    from marble_eval.results import find_results
+
     paths = [path for folder in options.folders for path in find_results(Path(folder))]
-    tables = board(paths, embedded=options.embedded)
+    ranked = ranked_section if options.ranks else None
+    tables = board(paths, embedded=options.embedded, ranked=ranked)
     for reason, count in tables.left_out.items():
-        sys.stderr.write(f"{count} results left out of the wide table: {reason}\n")
-    if options.csv is None:
-        columns = [name for name in tables.wide.columns if tables.wide[name].notna().any()]
-        sys.stdout.write(
-            tables.wide[columns].to_string(index=False, na_rep="-", float_format="%.1f") + "\n"
-        )
+        sys.stderr.write(f"{count} results not on this board: {reason}\n")
+    for note in tables.notes:
+        sys.stderr.write(f"note: {note}\n")
+    if not files and options.every_eval_ever is None:
+        sys.stdout.write(board_text(tables))
         return 0
-    long, wide = write_board(tables, options.csv)
-    sys.stdout.write(f"{long}\n{wide}\n")
+    written = [path for form, file in files.items() for path in _write(form, tables, file)]
+    if options.every_eval_ever is not None:
+        written += _records(tables, options.every_eval_ever)
+    sys.stdout.write("".join(f"{path}\n" for path in written))
     return 0
+
+
+def _file(form: str, name: str) -> Path:
+    """Check the file of a form: a folder after it was meant as one of results."""
+    path, verb = Path(name), "marble-eval leaderboard"
+    if path.is_dir() or name.endswith(("/", "\\")):
+        raise SpecError(
+            f"{verb}: --{form} must be followed by a file, or by nothing. Got the folder {name!r}. "
+            f"Write the folders of results first: {verb} {name} --{form}."
+        )
+    if path.name in _TAKEN:
+        raise SpecError(
+            f"{verb}: --{form} must not replace a file of a result. Got {name!r}. "
+            f"Name another file."
+        )
+    if not path.parent.is_dir():
+        raise SpecError(
+            f"{verb}: --{form} must name a file in a folder that exists. Got {name!r}. "
+            f"Make the folder {path.parent} first."
+        )
+    return path
+
+
+def _refuse_same(files: dict[str, Path]) -> None:
+    """Refuse two forms in one file."""
+    from marble_eval.leaderboard.csv_files import wide_path
+
+    taken: dict[Path, str] = {}
+    for form, path in files.items():
+        for each in (path, wide_path(path)) if form == "csv" else (path,):
+            other = taken.setdefault(each.resolve(), form)
+            if other != form:
+                raise SpecError(
+                    f"marble-eval leaderboard: each form must have a file of its own. "
+                    f"Got {each} for --{other} and --{form}. Name another file."
+                )
+
+
+def _write(form: str, tables: Board, path: Path) -> Sequence[Path]:
+    from marble_eval.atomic_file import write_atomically
+    from marble_eval.leaderboard import board_json, board_latex, board_markdown, write_board
+
+    if form == "csv":
+        return write_board(tables, path)
+    forms = {"md": board_markdown, "latex": board_latex, "json": board_json}
+    write_atomically(path, forms[form](tables).encode("utf-8"))
+    return [path]
+
+
+def _records(tables: Board, folder: Path) -> Iterable[Path]:
+    from marble_eval.leaderboard.every_eval_ever import write_records
+
+    if folder.exists() and not folder.is_dir():
+        raise SpecError(
+            f"marble-eval leaderboard: --every-eval-ever must be followed by a folder. "
+            f"Got the file {str(folder)!r}. Name a folder; it is made if absent."
+        )
+    entries = [entry for section in tables.sections for entry in section.entries]
+    return write_records(sorted(entries, key=lambda entry: entry.path), folder)

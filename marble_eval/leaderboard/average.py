@@ -1,16 +1,19 @@
-"""MARBLE's columns in its order, and its average over the 14 tasks.
+"""MARBLE's columns in its order, its average over the 14 tasks, and a flat one.
 
-A task with several metrics counts once, with their plain mean, and the average is
-the plain mean of the tasks (MARBLE, arXiv 2306.10548, section 3.2). Separation is
-averaged as it is published: decibels among percentages. A model that misses a
-task has no average.
+In MARBLE's, a task with several metrics counts once, with their plain mean, and the
+average is the plain mean of the tasks (MARBLE, arXiv 2306.10548, section 3.2).
+Separation is averaged as it is published: decibels among percentages. The flat average
+is the plain mean of columns in percent, each once. Who misses a cell has no average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from statistics import fmean
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+Number = TypeVar("Number", float, np.ndarray)
 
 
 class Cell(NamedTuple):
@@ -48,17 +51,20 @@ CELLS = (
 )
 
 
-def task_average(scores: Mapping[str, float]) -> float | None:
+PERCENT_HEADERS = tuple(cell.header for cell in CELLS if not cell.metric.startswith("sdr_"))
+
+
+def task_average(scores: Mapping[str, Number]) -> Number | None:
     """Average a model's scores as MARBLE does.
 
     Parameters
     ----------
-    scores : mapping of str to float
+    scores : mapping of str to float, or to np.ndarray [shape=(resample,)]
         Score under each header of `CELLS`, in percent, SDR in dB.
 
     Returns
     -------
-    float or None
+    float, np.ndarray or None
         Mean over the 14 tasks; None if a cell is missing.
 
     Examples
@@ -68,9 +74,44 @@ def task_average(scores: Mapping[str, float]) -> float | None:
     >>> task_average({"GTZAN": 74.8}) is None
     True
     """
-    tasks: dict[str, list[float]] = {}
+    tasks: dict[str, list[Number]] = {}
     for cell in CELLS:
         if cell.header not in scores:
             return None
         tasks.setdefault(cell.task, []).append(scores[cell.header])
-    return fmean(fmean(metrics) for metrics in tasks.values())
+    return _mean([_mean(metrics) for metrics in tasks.values()])
+
+
+def flat_average(scores: Mapping[str, Number], headers: Iterable[str]) -> Number | None:
+    """Average a model's scores, each column once.
+
+    Parameters
+    ----------
+    scores : mapping of str to float, or to np.ndarray [shape=(resample,)]
+        Score under each header, in percent.
+    headers : iterable of str
+        The columns to be averaged; `PERCENT_HEADERS` are MARBLE's.
+
+    Returns
+    -------
+    float, np.ndarray or None
+        Plain mean; None if there is no column, or a cell is missing.
+
+    Examples
+    --------
+    >>> flat_average({"GTZAN": 80.0, "GS": 60.0, "SDR vocals": 5.0}, ("GTZAN", "GS"))
+    70.0
+    >>> flat_average({"GTZAN": 80.0}, ("GTZAN", "GS")) is None
+    True
+    """
+    wanted = tuple(headers)
+    if not wanted or any(header not in scores for header in wanted):
+        return None
+    return _mean([scores[header] for header in wanted])
+
+
+def _mean(values: list[Number]) -> Number:
+    total = values[0]
+    for each in values[1:]:
+        total = total + each
+    return total / len(values)

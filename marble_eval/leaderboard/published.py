@@ -7,11 +7,18 @@ what its source says, in the unit of its source, and was not measured here.
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import NamedTuple
 
 from marble_eval.spec import from_mapping
+
+#: The protocol of MARBLE's own table, and the first to be named where papers differ.
+PROTOCOL = "marble-v1"
+#: Any paper's own, which compares with nothing here; what a table without the column has.
+OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +28,20 @@ class PublishedScore:
     Attributes
     ----------
     encoder, task, metric : str
-        Model, column of MARBLE's leaderboard and metric.
+        Model, column of MARBLE's leaderboard and metric; a task of the paper's own
+        where MARBLE has no such column.
     value : float
         The score, in ``unit``.
     unit : str
         "percent" or "dB".
     track : str
-        "constrained" or "unconstrained".
+        "constrained" or "unconstrained"; empty where the source names no track.
     source : str
         Paper and table.
     note : str
         What the source says of the cell; often empty.
+    protocol : str
+        "marble-v1", "own" (the paper's) or "various".
     """
 
     encoder: str
@@ -42,6 +52,7 @@ class PublishedScore:
     track: str
     source: str
     note: str
+    protocol: str = OWN
 
 
 class PublishedValue(NamedTuple):
@@ -49,6 +60,9 @@ class PublishedValue(NamedTuple):
 
     value: float
     source: str
+
+
+Cell = tuple[str, str, str]
 
 
 def published_scores() -> tuple[PublishedScore, ...]:
@@ -69,6 +83,12 @@ def published_scores() -> tuple[PublishedScore, ...]:
     >>> len([each for each in published_scores() if each.encoder == "MERT-v1-95M"])
     23
     """
+    return _shipped()
+
+
+@cache
+def _shipped() -> tuple[PublishedScore, ...]:
+    """Read the tables once; they belong to the package and do not change."""
     folder = resources.files("marble_eval.published")
     files = sorted(
         (each for each in folder.iterdir() if each.name.endswith(".csv")),
@@ -83,8 +103,36 @@ def published_scores() -> tuple[PublishedScore, ...]:
     )
 
 
-def published_value(encoder: str, task: str, metric: str) -> PublishedValue | None:
-    """Look up what a paper reports for an encoder on a task.
+def published_cells(
+    scores: Iterable[PublishedScore],
+) -> Mapping[Cell, tuple[PublishedScore, ...]]:
+    """Put published scores under their cells.
+
+    Parameters
+    ----------
+    scores : iterable of PublishedScore
+        Of any papers.
+
+    Returns
+    -------
+    mapping of tuple of str to tuple of PublishedScore
+        By encoder, task and metric, the two names without case; those under MARBLE's
+        protocol first, then in the given order.
+    """
+    cells: dict[Cell, tuple[PublishedScore, ...]] = {}
+    for each in sorted(scores, key=lambda score: score.protocol != PROTOCOL):
+        cell = cell_of(each.encoder, each.task, each.metric)
+        cells[cell] = (*cells.get(cell, ()), each)
+    return cells
+
+
+def cell_of(encoder: str, task: str, metric: str) -> Cell:
+    """Name a cell, whatever the case of the names."""
+    return encoder.casefold(), task.casefold(), metric
+
+
+def published_values(encoder: str, task: str, metric: str) -> tuple[PublishedValue, ...]:
+    """Look up what papers report for an encoder on a task.
 
     Parameters
     ----------
@@ -97,9 +145,36 @@ def published_value(encoder: str, task: str, metric: str) -> PublishedValue | No
 
     Returns
     -------
+    tuple of PublishedValue
+        Values in the unit of their source (percent, or dB for SDR), MARBLE's own first;
+        empty if nothing was published.
+
+    Examples
+    --------
+    >>> published_values("my-encoder", "GTZAN", "accuracy")
+    ()
+    """
+    found = _shipped_cells().get(cell_of(encoder, task, metric), ())
+    return tuple(PublishedValue(each.value, each.source) for each in found)
+
+
+@cache
+def _shipped_cells() -> Mapping[Cell, tuple[PublishedScore, ...]]:
+    return published_cells(_shipped())
+
+
+def published_value(encoder: str, task: str, metric: str) -> PublishedValue | None:
+    """Look up the published value to name beside a score.
+
+    Parameters
+    ----------
+    encoder, task, metric : str
+        As `published_values`.
+
+    Returns
+    -------
     PublishedValue or None
-        The value in the unit of its source (percent, or dB for SDR) and the
-        source; None if nothing was published.
+        The first of `published_values`; None if nothing was published.
 
     Examples
     --------
@@ -107,8 +182,4 @@ def published_value(encoder: str, task: str, metric: str) -> PublishedValue | No
     PublishedValue(value=74.8, source='MARBLE, arXiv 2306.10548, Tables 3 and 4')
     >>> published_value("my-encoder", "GTZAN", "accuracy")
     """
-    wanted = (encoder.casefold(), task.casefold(), metric)
-    for each in published_scores():
-        if (each.encoder.casefold(), each.task.casefold(), each.metric) == wanted:
-            return PublishedValue(each.value, each.source)
-    return None
+    return next(iter(published_values(encoder, task, metric)), None)

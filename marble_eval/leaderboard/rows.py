@@ -1,39 +1,24 @@
 """Rows of the long table: one for each metric of a result or a published table.
 
-The fields are the columns of the CSV, in its order. Shares are in percent, and
-`unit` says so; scores are rounded to four decimals. A cell that does not apply
-to a reported score is empty.
+The fields are the columns of the CSV, in its order; new ones come at the end, so that
+readers by position stay right. Shares are in percent, and `unit` says so; scores are
+rounded to four decimals. A cell that does not apply to a reported score is empty.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard.published import PublishedScore
-from marble_eval.results import Result
+from marble_eval.leaderboard.metric_units import in_unit, metric_unit
 
-# Metrics whose best value is 1; every other one but SDR stays as it was computed.
-_SHARES = frozenset(
-    {
-        "accuracy",
-        "average_precision",
-        "chroma_accuracy",
-        "macro_f1",
-        "majmin",
-        "mirex_score",
-        "r2",
-        "roc_auc",
-        "root",
-        "weighted_score",
-    }
-)
-# How the names of others begin: of a dimension, of beats, of notes, of frames.
-_SHARE_STEMS = ("beat_", "downbeat_", "frame_", "note_", "r2_")
-_DECIMALS = 4
+if TYPE_CHECKING:
+    from marble_eval.leaderboard.published import PublishedScore
+    from marble_eval.results import Result
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One metric of one result.
 
@@ -63,66 +48,99 @@ class Row:
         Fingerprint of the run, or paper and table.
     data_digest, harness, created : str
         Which data, by which program, when (ISO 8601, UTC).
+    section : str
+        Title of the section that the result stands in.
+    column : str
+        The task's column on MARBLE's leaderboard; empty if it has none.
+    main, higher_is_better : str
+        "true" for the task's main metric; "true" or "false".
+    precision, features : str
+        Number types of the encoder and of its features.
+    choices : str
+        Layers and seeds tried.
+    data_licence : str
+        Terms of the task's data.
+    overlap : str
+        What of that data the weights are known to have seen.
+    parameters, step : int or None
+        Of the encoder; ``step`` of its training.
+    remote_code : str
+        Repository and commit whose code was run.
+    extract_seconds, train_seconds : float or None
+        What encoding and the grid of probes took.
+    clips, clips_encoded, feature_bytes : int or None
+        Clips in all, those encoded in ``extract_seconds``, size of the features.
+    device : str
+        On which.
+    published, published_source
+        What a paper reports for a run's cell, in ``unit``, and which paper.
+    reproduced : str
+        Of a run in the first section: "true" if the published value lies in its interval.
+        Of a reported score: "true" if it lies in that of any such run. Else "false",
+        or empty where there is nothing to compare.
+    rank_low, rank_high, first_chance, tied
+        Range of ranks in its section, chance of being first, and "true" if it cannot be told
+        from the best; empty unless ranks were asked for.
     """
 
     encoder: str
-    revision: str
-    licence: str
+    revision: str = ""
+    licence: str = ""
     task: str
-    task_version: int | None
-    protocol: str
-    protocol_version: int | None
-    track: str
-    conforms: str
-    deviations: str
-    probe: str
-    layer: str
-    setting: float | None
-    seeds: str
+    task_version: int | None = None
+    protocol: str = ""
+    protocol_version: int | None = None
+    track: str = ""
+    conforms: str = ""
+    deviations: str = ""
+    probe: str = ""
+    layer: str = ""
+    setting: float | None = None
+    seeds: str = ""
     metric: str
     unit: str
     value: float
-    low: float | None
-    high: float | None
-    n: int | None
-    seed_spread: float | None
-    expected: int | None
-    scored: int | None
-    embedded: str
-    selected_on: str
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    seed_spread: float | None = None
+    expected: int | None = None
+    scored: int | None = None
+    embedded: str = "false"
+    selected_on: str = ""
     source: str
     reference: str
-    data_digest: str
-    harness: str
-    created: str
+    data_digest: str = ""
+    harness: str = ""
+    created: str = ""
+    section: str = ""
+    column: str = ""
+    main: str = ""
+    higher_is_better: str = ""
+    precision: str = ""
+    features: str = ""
+    choices: str = ""
+    data_licence: str = ""
+    overlap: str = ""
+    parameters: int | None = None
+    step: int | None = None
+    remote_code: str = ""
+    extract_seconds: float | None = None
+    train_seconds: float | None = None
+    clips: int | None = None
+    clips_encoded: int | None = None
+    feature_bytes: int | None = None
+    device: str = ""
+    published: float | None = None
+    published_source: str = ""
+    reproduced: str = ""
+    rank_low: int | None = None
+    rank_high: int | None = None
+    first_chance: float | None = None
+    tied: str = ""
 
 
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
-
-
-def metric_unit(metric: str) -> str:
-    """Say in which unit the tables give a metric.
-
-    Parameters
-    ----------
-    metric : str
-        Name of the metric.
-
-    Returns
-    -------
-    str
-        "percent" for shares (a stored 0.748 is given as 74.8), "dB" for
-        signal-to-distortion ratios, "1" for any other, given as it is stored.
-
-    Examples
-    --------
-    >>> metric_unit("accuracy"), metric_unit("sdr_vocals"), metric_unit("tempo_error")
-    ('percent', 'dB', '1')
-    """
-    is_share = metric in _SHARES or metric.startswith(_SHARE_STEMS)
-    if is_share or metric.removesuffix("_by_recording") in _SHARES:
-        return "percent"
-    return "dB" if metric.startswith("sdr_") else "1"
 
 
 def result_rows(result: Result) -> list[Row]:
@@ -136,16 +154,12 @@ def result_rows(result: Result) -> list[Row]:
     Returns
     -------
     list of Row
-        In the order of the result's metrics.
+        In the order of the result's metrics; nothing that only a board can know.
     """
-    task, encoder, protocol, chosen = (
-        result.task,
-        result.encoder,
-        result.protocol,
-        result.chosen,
-    )
+    task, encoder, protocol, cost = result.task, result.encoder, result.protocol, result.cost
+    chosen = result.chosen
     rows = []
-    for name, score in result.metrics.items():
+    for number, (name, score) in enumerate(result.metrics.items()):
         unit = metric_unit(name)
         rows.append(
             Row(
@@ -157,7 +171,7 @@ def result_rows(result: Result) -> list[Row]:
                 protocol=protocol.name,
                 protocol_version=protocol.version,
                 track=protocol.track,
-                conforms=_said(protocol.conforms),
+                conforms=said(protocol.conforms),
                 deviations="; ".join(protocol.deviations),
                 probe=result.probe.name,
                 layer=chosen.layer,
@@ -165,23 +179,46 @@ def result_rows(result: Result) -> list[Row]:
                 seeds=" ".join(str(seed) for seed in chosen.seeds),
                 metric=name,
                 unit=unit,
-                value=_scaled(score.value, unit),
-                low=_scaled(score.low, unit),
-                high=_scaled(score.high, unit),
+                value=in_unit(score.value, unit),
+                low=in_unit(score.low, unit),
+                high=in_unit(score.high, unit),
                 n=score.n,
-                seed_spread=_scaled(score.seed_spread, unit),
+                seed_spread=in_unit(score.seed_spread, unit),
                 expected=result.counts.expected,
                 scored=result.counts.scored,
-                embedded=_said(task.embedded),
+                embedded=said(task.embedded),
                 selected_on="valid",
                 source="run",
                 reference=result.unit,
                 data_digest=task.data_digest,
                 harness=f"marble-eval {result.tool_version}",
                 created=result.created,
+                column=task.column,
+                main=said(number == 0),
+                higher_is_better=said(score.higher_is_better),
+                precision=encoder.precision,
+                features=result.features.dtype,
+                choices=choices_of(result),
+                data_licence=task.licence,
+                overlap=encoder.overlap,
+                parameters=encoder.parameters,
+                step=encoder.step,
+                remote_code=encoder.remote_code or "",
+                extract_seconds=cost.extract_seconds,
+                train_seconds=cost.train_seconds,
+                clips=result.features.clips,
+                clips_encoded=cost.clips_encoded,
+                feature_bytes=cost.feature_bytes,
+                device=result.environment.device,
             )
         )
     return rows
+
+
+def choices_of(result: Result) -> str:
+    """Say in words which layers and seeds a run tried."""
+    seeds = " ".join(str(seed) for seed in result.choices.seeds)
+    return f"layers {' '.join(result.choices.layers)}; seeds {seeds}"
 
 
 def published_row(score: PublishedScore) -> Row:
@@ -199,42 +236,19 @@ def published_row(score: PublishedScore) -> Row:
     """
     return Row(
         encoder=score.encoder,
-        revision="",
-        licence="",
         task=score.task,
-        task_version=None,
-        protocol="",
-        protocol_version=None,
+        protocol=score.protocol,
         track=score.track,
-        conforms="",
         deviations=score.note,
-        probe="",
-        layer="",
-        setting=None,
-        seeds="",
         metric=score.metric,
         unit=score.unit,
         value=score.value,
-        low=None,
-        high=None,
-        n=None,
-        seed_spread=None,
-        expected=None,
-        scored=None,
-        embedded="false",
-        selected_on="",
         source="reported",
         reference=score.source,
-        data_digest="",
-        harness="",
-        created="",
+        column=score.task,
     )
 
 
-def _said(flag: bool) -> str:
+def said(flag: bool) -> str:
+    """Write a truth value as the tables do."""
     return "true" if flag else "false"
-
-
-def _scaled(value: float, unit: str) -> float:
-    # Adding 0.0 turns -0.0 into 0.0.
-    return round(value * (100 if unit == "percent" else 1), _DECIMALS) + 0.0

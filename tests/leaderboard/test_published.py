@@ -1,10 +1,12 @@
-"""The published table: its shape, and cells checked against the paper."""
+"""The published tables: their shape, and cells checked against the papers."""
 
 from collections import Counter
 
 import pytest
 
-from marble_eval.leaderboard import CELLS, published_scores, published_value
+from marble_eval.configuration import config_names, read_config
+from marble_eval.leaderboard import CELLS, PublishedScore, published_scores, published_value
+from marble_eval.leaderboard.published import published_cells, published_values
 
 SOURCE = "MARBLE, arXiv 2306.10548, Tables 3 and 4"
 
@@ -36,21 +38,49 @@ def test_what_was_not_published_is_none() -> None:
     assert published_value("my-encoder", "GTZAN", "accuracy") is None
 
 
-def test_every_cell_has_one_value_in_its_range() -> None:
+def test_every_cell_of_a_paper_has_one_value_in_its_range() -> None:
     scores = published_scores()
     cells = Counter((each.encoder, each.task, each.metric) for each in scores)
-    # Ten models; four lack beat tracking and separation.
-    assert len(cells) == len(scores) == 10 * len(CELLS) - 4 * (1 + 4)
-    assert {(each.task, each.metric) for each in scores} == {cell[1:] for cell in CELLS}
+    marble = [each for each in scores if each.source == SOURCE]
+    # Ten models; four lack beat tracking and separation. MuQ: five models, eleven columns.
+    assert len(marble) == 10 * len(CELLS) - 4 * (1 + 4)
+    assert len(cells) == len(scores) == len(marble) + 5 * 11
+    assert {(each.task, each.metric) for each in marble} == {cell[1:] for cell in CELLS}
     assert all(0 < each.value < (12 if each.unit == "dB" else 100) for each in scores)
     assert all((each.unit == "dB") == each.metric.startswith("sdr_") for each in scores)
 
 
-def test_track_and_note_tell_what_does_not_compare() -> None:
+def test_track_protocol_and_note_tell_what_does_not_compare() -> None:
     scores = published_scores()
     open_track = {each.encoder for each in scores if each.track == "unconstrained"}
     assert open_track == {"Previous SOTA"}
-    late = [each for each in scores if each.note]
+    protocols = {(each.protocol, each.track) for each in scores}
+    assert protocols == {("marble-v1", "constrained"), ("various", "unconstrained"), ("own", "")}
+    late = [each for each in scores if each.note and each.source == SOURCE]
     assert {each.note for each in late} == {"exceeded the one-week wall"}
     assert {each.encoder for each in late} == {"Jukebox-5B"}
     assert len(late) == 8
+
+
+def test_muq_s_table_keeps_its_spreads_and_says_what_was_copied() -> None:
+    muq = [each for each in published_scores() if each.source.startswith("MuQ")]
+    spreads = {(each.encoder, each.task): each.note for each in muq if each.note.startswith("±")}
+    assert spreads["MuQ iter (MuQ paper)", "GS"] == "± 0.8"
+    assert spreads["MuQ (MuQ paper)", "GTZAN"] == "± 0.9"
+    assert len(spreads) == 6
+    assert {each.encoder for each in muq if "copied" in each.note} == {"MERT (MuQ paper)"}
+
+
+def test_names_are_ours_only_where_the_paper_had_the_same_weights() -> None:
+    ours = {read_config("encoder", each)["name"] for each in config_names("encoder")}
+    reported = {each.encoder for each in published_scores()}
+    assert reported & ours == {"MERT-v0-95M", "MERT-v0-95M-public", "MERT-v1-95M", "MERT-v1-330M"}
+
+
+def test_of_several_papers_the_one_under_marble_s_protocol_comes_first() -> None:
+    cell = ("GTZAN", "accuracy")
+    own = PublishedScore("x", *cell, 1.0, "percent", "", "Paper", "")
+    later = PublishedScore("X", *cell, 2.0, "percent", "constrained", "MARBLE", "", "marble-v1")
+    found = published_cells([own, later])["x", "gtzan", "accuracy"]
+    assert [each.value for each in found] == [2.0, 1.0]
+    assert published_values("MERT-v1-95M", "GTZAN", "accuracy") == ((74.8, SOURCE),)

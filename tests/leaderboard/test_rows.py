@@ -27,8 +27,30 @@ def test_columns_are_in_the_order_that_readers_rely_on() -> None:
         "encoder, revision, licence, task, task_version, protocol, protocol_version, track, "
         "conforms, deviations, probe, layer, setting, seeds, metric, unit, value, low, high, n, "
         "seed_spread, expected, scored, embedded, selected_on, source, reference, data_digest, "
-        "harness, created"
+        "harness, created, section, column, main, higher_is_better, precision, features, choices, "
+        "data_licence, overlap, parameters, step, remote_code, extract_seconds, train_seconds, "
+        "clips, clips_encoded, feature_bytes, device, published, published_source, reproduced, "
+        "rank_low, rank_high, first_chance, tied"
     )
+
+
+def test_every_column_is_documented() -> None:
+    readme = (EXAMPLE.parents[2] / "results" / "README.md").read_text(encoding="utf-8")
+    assert [name for name in COLUMNS if f"`{name}`" not in readme] == []
+
+
+def test_a_row_keeps_terms_overlap_step_code_and_cost() -> None:
+    result = _result()
+    encoder = dataclasses.replace(
+        result.encoder, overlap="12 tracks", step=4000, remote_code="a/b@c0ffee"
+    )
+    row = result_rows(dataclasses.replace(result, encoder=encoder))[0]
+    assert (row.licence, row.data_licence) == ("CC-BY-NC-4.0", "unknown")
+    assert (row.overlap, row.step, row.remote_code) == ("12 tracks", 4000, "a/b@c0ffee")
+    assert (row.extract_seconds, row.train_seconds) == (12.5, 3.0)
+    assert (row.clips, row.clips_encoded, row.feature_bytes) == (644, 600, 2967552)
+    assert (row.device, row.parameters) == ("cpu", 94371712)
+    assert row.choices == "layers 0 1 2 sum; seeds 1234 1235"
 
 
 def test_a_result_has_a_row_for_each_metric() -> None:
@@ -38,9 +60,10 @@ def test_a_result_has_a_row_for_each_metric() -> None:
     assert (accuracy.expected, accuracy.scored, accuracy.n) == (5, 4, 4)
     assert (accuracy.conforms, accuracy.embedded, accuracy.source) == ("true", "false", "run")
     assert accuracy.reference == json.loads(EXAMPLE.read_text())["unit"]
-    assert dataclasses.replace(accuracy, metric="", value=0, low=0, seed_spread=0) == (
-        dataclasses.replace(f1, metric="", value=0, low=0, seed_spread=0)
+    assert dataclasses.replace(accuracy, metric="", value=0, low=0, seed_spread=0, main="") == (
+        dataclasses.replace(f1, metric="", value=0, low=0, seed_spread=0, main="")
     )
+    assert (accuracy.main, f1.main) == ("true", "false")
 
 
 def test_shares_are_given_in_percent_with_four_decimals() -> None:
@@ -80,5 +103,6 @@ def test_a_reported_row_claims_only_what_its_source_says() -> None:
     assert (row.source, row.reference) == ("reported", score.source)
     assert row.deviations == "exceeded the one-week wall"
     said = {"encoder", "task", "track", "deviations", "metric", "unit", "value", "source"}
-    for name in set(COLUMNS) - said - {"reference", "embedded"}:
+    said |= {"reference", "embedded", "protocol", "column"}
+    for name in set(COLUMNS) - said:
         assert getattr(row, name) in (None, ""), name

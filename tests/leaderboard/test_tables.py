@@ -1,11 +1,11 @@
-"""The board from result files on disk: who stands beside whom, and the bytes written."""
+"""The board from result files on disk: which section each result stands in."""
 
-import csv
+from __future__ import annotations
+
 import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,39 +13,18 @@ import pandas as pd
 import pytest
 
 from marble_eval.errors import MissingError, ValidationError
-from marble_eval.leaderboard import CELLS, COLUMNS, board, write_board
+from marble_eval.leaderboard import CELLS, board, published_scores
+from tests.leaderboard.conftest import (
+    Edit,
+    deviating,
+    embedded,
+    example_file,
+    named,
+    scores,
+    task,
+)
 
-EXAMPLE = Path(__file__).parents[1] / "results" / "example_result.json"
-Edit = Callable[[dict[str, Any]], object]
-
-
-def _file(root: Path, name: str, *edits: Edit) -> Path:
-    """Write the example under a name, edited."""
-    values = json.loads(EXAMPLE.read_text(encoding="utf-8"))
-    for edit in edits:
-        edit(values)
-    path = root / name / "result.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(values), encoding="utf-8")
-    return path
-
-
-def _deviating(values: dict[str, Any]) -> None:
-    values["protocol"].update(conforms=False, deviations=["batch 128 instead of 64"])
-
-
-def _embedded(values: dict[str, Any]) -> None:
-    values["task"].update(name="ToyPitch", column="", embedded=True)
-
-
-def _without_layer(values: dict[str, Any]) -> None:
-    values["grid"] = [point for point in values["grid"] if point["layer"] != "2"]
-    values["choices"]["layers"] = ["0", "1", "sum"]
-
-
-def _without_sum(values: dict[str, Any]) -> None:
-    values["grid"] = [point for point in values["grid"] if point["layer"] != "sum"]
-    values["choices"]["layers"] = ["0", "1", "2"]
+MAIN = "MARBLE, marble-v1@1, constrained"
 
 
 def _runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -53,85 +32,66 @@ def _runs(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_a_run_stands_beside_the_published_models(tmp_path: Path) -> None:
-    tables = board([_file(tmp_path, "a")])
+    tables = board([example_file(tmp_path, "a")])
     row = _runs(tables.wide).iloc[0]
     assert (row["encoder"], row["GTZAN"]) == ("toy-encoder", 74.8276)
     assert row[[cell.header for cell in CELLS]].notna().sum() == 1
     assert pd.isna(row["average"])
-    assert len(tables.wide) == 11
+    assert len(tables.wide) == 1 + 9  # of MARBLE's ten rows one is unconstrained
     assert _runs(tables.long)["metric"].tolist() == ["accuracy", "macro_f1"]
+    assert set(_runs(tables.long)["section"]) == {MAIN}
     assert tables.left_out == {}
 
 
-def test_a_run_of_all_fourteen_tasks_has_an_average(tmp_path: Path) -> None:
+def test_a_run_of_all_fourteen_tasks_has_both_averages(tmp_path: Path) -> None:
     paths = []
-    for task in sorted({cell.task for cell in CELLS}):
-        metrics = [cell.metric for cell in CELLS if cell.task == task]
-
-        def edit(values: dict[str, Any], task: str = task, metrics: list[str] = metrics) -> None:
-            score = values["metrics"]["accuracy"] | {"value": 0.5}
-            values["metrics"] = {
-                name: score | {"value": 7.0} if name.startswith("sdr_") else score
-                for name in metrics
-            }
-            values["task"].update(name=task, column=task)
-
-        paths.append(_file(tmp_path, task, edit))
+    for name in sorted({cell.task for cell in CELLS}):
+        metrics = [cell.metric for cell in CELLS if cell.task == name]
+        values = {each: 7.0 if each.startswith("sdr_") else 0.5 for each in metrics}
+        paths.append(example_file(tmp_path, name, scores(**values), task(name, name)))
+    wide = _runs(board(paths).wide)
     # Thirteen tasks at 50 percent and one at 7 dB.
-    average = (13 * 50 + 7) / 14
-    assert _runs(board(paths).wide)["average"].tolist() == [pytest.approx(average, abs=1e-4)]
-    assert _runs(board(paths[:-1]).wide)["average"].isna().all()
+    assert wide["average"].tolist() == [pytest.approx((13 * 50 + 7) / 14, abs=1e-4)]
+    assert wide["flat_average"].tolist() == [50.0]
+    fewer = _runs(board(paths[:-1]).wide)
+    assert fewer[["average", "flat_average"]].isna().all(axis=None)
+    for path in paths:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        deviating(values)
+        path.write_text(json.dumps(values), encoding="utf-8")
+    apart = next(section for section in board(paths).sections if "deviations" in section.title)
+    assert len(apart.models[0].scores) == len(CELLS)
+    assert apart.averages == () and apart.models[0].averages == {}
 
 
-@pytest.mark.parametrize(
-    ("edit", "reason"),
-    [
-        (_deviating, "did not follow its protocol"),
-        (lambda values: values["task"].update(column=""), "no column on MARBLE's board"),
-        (lambda values: values["task"].update(column="MyGenres"), "no column on MARBLE's board"),
-        (_without_layer, "not the whole grid of layers"),
-        (_without_sum, "not the whole grid of layers"),
-    ],
-)
-def test_what_does_not_compare_is_in_the_long_table_alone(
-    tmp_path: Path, edit: Edit, reason: str
-) -> None:
-    tables = board([_file(tmp_path, "a", edit)])
-    assert _runs(tables.wide).empty
-    assert len(_runs(tables.long)) == 2
-    assert tables.left_out == {reason: 1}
-
-
-def test_logistic_regression_needs_no_learned_sum(tmp_path: Path) -> None:
-    path = _file(tmp_path, "a", _without_sum, lambda values: values["probe"].update(name="logreg"))
-    assert len(_runs(board([path]).wide)) == 1
-
-
-def test_an_encoder_of_two_layers_needs_no_learned_sum(tmp_path: Path) -> None:
-    def two(values: dict[str, Any]) -> None:
-        values["encoder"]["layers"] = ["0", "1"]
-
-    path = _file(tmp_path, "a", _without_sum, _without_layer, two)
-    assert len(_runs(board([path]).wide)) == 1
-
-
-def test_embedded_and_real_results_are_never_in_one_table(tmp_path: Path) -> None:
-    paths = [_file(tmp_path, "real"), _file(tmp_path, "embedded", _embedded)]
-    real, embedded = board(paths), board(paths, embedded=True)
+def test_embedded_and_real_results_are_never_on_one_board(tmp_path: Path) -> None:
+    paths = [example_file(tmp_path, "real"), example_file(tmp_path, "embedded", embedded)]
+    real, toy = board(paths), board(paths, embedded=True)
     assert set(real.long["embedded"]) == {"false"}
     assert "ToyPitch" not in set(real.long["task"])
     assert real.left_out == {"embedded data": 1}
-    assert set(embedded.long["task"]) == {"ToyPitch"}
-    assert set(embedded.long["source"]) == set(embedded.wide["source"]) == {"run"}
-    assert embedded.left_out == {"real data": 1}
-    assert embedded.wide["ToyPitch accuracy"].tolist() == [74.8276]
-    assert "average" not in embedded.wide
+    assert set(toy.long["task"]) == {"ToyPitch"}
+    assert set(toy.long["source"]) == set(toy.wide["source"]) == {"run"}
+    assert toy.left_out == {"real data": 1}
+    assert toy.wide["ToyPitch accuracy"].tolist() == [74.8276]
+    assert "average" not in toy.wide
+    assert len(toy.sections) == 1
 
 
-def test_embedded_runs_with_deviations_have_a_row_of_their_own(tmp_path: Path) -> None:
-    paths = [_file(tmp_path, "a", _embedded), _file(tmp_path, "b", _embedded, _deviating)]
-    wide = board(paths, embedded=True).wide
-    assert wide["deviations"].tolist() == ["", "batch 128 instead of 64"]
+def test_embedded_tasks_are_averaged_only_where_a_model_has_them_all(tmp_path: Path) -> None:
+    paths = [
+        example_file(tmp_path, f"{name}{toy}", named(name), task(toy, embedded=True), scores(a=0.5))
+        for name, toy in (("x", "A"), ("x", "B"), ("y", "A"))
+    ]
+    wide = board(paths, embedded=True).wide.set_index("encoder")
+    # "a" is no share, so it is given as it is and not averaged.
+    assert wide.loc["x", ["A a", "B a"]].tolist() == [0.5, 0.5]
+    assert wide["flat_average"].isna().all()
+    for path in paths:
+        path.write_text(path.read_text().replace('"a": {', '"accuracy": {'))
+    wide = board(paths, embedded=True).wide.set_index("encoder")
+    assert wide.loc["x", "flat_average"] == 50.0
+    assert pd.isna(wide.loc["y", "flat_average"])
 
 
 @pytest.mark.parametrize(
@@ -140,53 +100,39 @@ def test_embedded_runs_with_deviations_have_a_row_of_their_own(tmp_path: Path) -
         lambda values: values["encoder"].update(revision="v2"),
         lambda values: values["encoder"].update(precision="bfloat16", fingerprint="00" * 16),
         lambda values: values["features"].update(dtype="float32"),
-        lambda values: values["protocol"].update(name="quick"),
-        lambda values: values["protocol"].update(version=2),
-        lambda values: values["protocol"].update(track="semi-constrained"),
+        lambda values: values["features"].update(frame_rate=25.0),
         lambda values: values["probe"].update(name="linear"),
     ],
 )
-def test_another_revision_number_type_protocol_track_or_probe_is_another_row(
+def test_another_revision_number_type_frame_rate_or_probe_is_another_row(
     tmp_path: Path, edit: Edit
 ) -> None:
-    wide = board([_file(tmp_path, "a"), _file(tmp_path, "b", edit)]).wide
+    wide = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", edit)]).wide
     assert _runs(wide)["GTZAN"].tolist() == [74.8276, 74.8276]
 
 
-def test_fewer_seeds_give_way_to_more(tmp_path: Path) -> None:
-    def one_seed(values: dict[str, Any]) -> None:
-        values["choices"]["seeds"] = [1234]
-        values["metrics"]["accuracy"]["value"] = 0.9
+def test_the_own_frame_rate_of_an_encoder_makes_no_other_row(tmp_path: Path) -> None:
+    def frames(values: dict[str, Any]) -> None:
+        values["features"]["frame_rate"] = values["encoder"]["frame_rate"]
+        values["task"].update(name="GTZANBeat", column="GTZANBeat")
 
-    tables = board([_file(tmp_path, "a", one_seed), _file(tmp_path, "b")])
-    assert _runs(tables.wide)["GTZAN"].tolist() == [74.8276]
-    assert tables.left_out == {"fewer choices than another result of the cell": 1}
-    assert len(_runs(tables.long)) == 4
-
-
-def test_an_older_task_version_gives_way_to_the_newest(tmp_path: Path) -> None:
-    def newer(values: dict[str, Any]) -> None:
-        values["task"]["version"] = 2
-        values["encoder"].update(name="other", fingerprint="00" * 16)
-
-    tables = board([_file(tmp_path, "a"), _file(tmp_path, "b", newer)])
-    assert _runs(tables.wide)["encoder"].tolist() == ["other"]
-    assert tables.left_out == {"older version of the task": 1}
+    wide = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", frames)]).wide
+    assert len(_runs(wide)) == 1
 
 
 @pytest.mark.parametrize(
     ("edit", "rule"),
     [
-        (lambda values: None, "must be the only result of its cell"),
+        (scores(accuracy=0.5), "must be the only result of its cell"),
         (lambda values: values["choices"].update(seeds=[7, 8]), "must be the only result"),
-        (lambda values: values["task"].update(name="GTZAN-mini"), "must belong to one task"),
+        (task("GTZAN-mini", "GTZAN"), "must belong to one task"),
         (lambda values: values["encoder"].update(fingerprint="00" * 16), "one fingerprint"),
     ],
 )
 def test_two_results_that_claim_one_cell_are_both_named(
     tmp_path: Path, edit: Edit, rule: str
 ) -> None:
-    first, second = _file(tmp_path, "a"), _file(tmp_path, "b", edit)
+    first, second = example_file(tmp_path, "a"), example_file(tmp_path, "b", edit)
     with pytest.raises(ValidationError, match=rule) as caught:
         board([second, first])
     assert str(first) in str(caught.value)
@@ -194,60 +140,37 @@ def test_two_results_that_claim_one_cell_are_both_named(
 
 
 def test_a_result_that_cannot_be_read_stops_the_board(tmp_path: Path) -> None:
-    broken = _file(tmp_path, "a", lambda values: values.pop("unit"))
+    broken = example_file(tmp_path, "a", lambda values: values.pop("unit"))
     with pytest.raises(ValidationError, match=f"^{re.escape(str(broken))}: "):
         board([broken])
     with pytest.raises(MissingError):
         board([tmp_path / "absent" / "result.json"])
 
 
-def test_the_files_hold_the_tables(tmp_path: Path) -> None:
-    tables = board([_file(tmp_path, "a")])
-    long, wide = write_board(tables, tmp_path / "leaderboard.csv")
-    assert (long.name, wide.name) == ("leaderboard.csv", "leaderboard.wide.csv")
-    with long.open(encoding="utf-8", newline="") as stream:
-        rows = list(csv.DictReader(stream))
-    assert tuple(rows[0]) == COLUMNS
-    ours = next(row for row in rows if row["source"] == "run" and row["metric"] == "accuracy")
-    assert (ours["value"], ours["unit"], ours["n"]) == ("74.8276", "percent", "4")
-    assert (ours["setting"], ours["task_version"]) == ("0.001", "1")
-    theirs = next(row for row in rows if row["encoder"] == "MERT-v1-95M" and row["task"] == "GTZAN")
-    assert (theirs["value"], theirs["n"], theirs["setting"], theirs["low"]) == ("74.8", "", "", "")
-    assert b"\r" not in long.read_bytes()
+def test_papers_with_a_protocol_of_their_own_stand_apart() -> None:
+    first, *others = board([]).sections
+    reported = published_scores()
+    assert {each.model.encoder for each in first.models} == {
+        each.encoder for each in reported if each.track == "constrained"
+    }
+    found = {each.title: [one.model.encoder for one in each.models] for each in others}
+    assert len(found) == 2
+    (sota,) = [each for title, each in found.items() if "MARBLE" in title]
+    assert sota == ["Previous SOTA"]
+    muq = next(each for each in others if "MuQ" in each.title)
+    assert len(muq.models) == 5
+    assert "HarmonixStructure score" in [column.header for column in muq.columns]
+    assert "HarmonixStructure score" not in [column.header for column in first.columns]
+    rows = [row for section in board([]).sections for one in section.models for row in one.rows]
+    assert len(rows) == len(reported)
 
 
-def test_the_same_results_give_the_same_bytes_in_any_order(tmp_path: Path) -> None:
-    paths = []
-    for name in ("é", "b", "A"):
-
-        def rename(values: dict[str, Any], name: str = name) -> None:
-            values["encoder"]["name"] = name
-
-        paths.append(_file(tmp_path, name, rename))
-    first = write_board(board(paths), tmp_path / "one.csv")
-    second = write_board(board(reversed(paths)), tmp_path / "two.csv")
-    for one, two in zip(first, second, strict=True):
-        assert one.read_bytes() == two.read_bytes()
-
-
-@pytest.mark.parametrize("name", ["=1+1", "+x", "-x", "@x", "\tx"])
-def test_no_text_cell_starts_a_formula(tmp_path: Path, name: str) -> None:
-    def hostile(values: dict[str, Any]) -> None:
-        values["encoder"].update(name=name, revision=name, licence=name)
-        values["metrics"]["accuracy"].update(value=-0.25, low=-0.5)
-
-    tables = board([_file(tmp_path, "a", hostile)])
-    for file in write_board(tables, tmp_path / "leaderboard.csv"):
-        with file.open(encoding="utf-8", newline="") as stream:
-            row = next(row for row in csv.DictReader(stream) if row["source"] == "run")
-        assert row["encoder"] == row["revision"] == f"'{name}"
-        assert "-25.0" in row.values()
-
-
-def test_an_empty_board_is_written_with_its_columns(tmp_path: Path) -> None:
-    long, wide = write_board(board([], embedded=True), tmp_path / "leaderboard.csv")
-    assert long.read_text(encoding="utf-8") == ",".join(COLUMNS) + "\n"
-    assert wide.read_text(encoding="utf-8").startswith("encoder,revision,precision,")
+def test_the_same_results_give_the_same_tables_in_any_order(tmp_path: Path) -> None:
+    paths = [example_file(tmp_path, name, named(name)) for name in ("é", "b", "A")]
+    first, second = board(paths), board(reversed(paths))
+    pd.testing.assert_frame_equal(first.long, second.long)
+    pd.testing.assert_frame_equal(first.wide, second.wide)
+    assert first.sections == second.sections
 
 
 def test_the_leaderboard_does_not_load_torch() -> None:

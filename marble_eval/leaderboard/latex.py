@@ -1,0 +1,155 @@
+"""The leaderboard as LaTeX tables for a paper (package booktabs).
+
+The best run of a column is bold, runs tied with it have a dagger, and what papers report
+stands below a rule. Free text is escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from marble_eval.leaderboard.csv_files import one_line
+from marble_eval.leaderboard.shown import ShownCell, ShownRow, ShownTable, legend, shown_table
+
+if TYPE_CHECKING:
+    from marble_eval.leaderboard.sections import Section
+    from marble_eval.leaderboard.tables import Board
+
+_SIGNS = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    # After a line's \\ these two would be read as its options.
+    "[": "{[}",
+    "*": "{*}",
+    "–": "--",
+    "±": r"$\pm$",
+    "†": r"$\dagger$",
+}
+_SPECIAL = re.compile("|".join(re.escape(sign) for sign in _SIGNS))
+_MARKS = {"best": "Bold", "tied": r"$\dagger$", "reproduced": r"$^{\mathrm{r}}$"}
+
+
+def board_latex(tables: Board) -> str:
+    r"""Write a leaderboard as LaTeX.
+
+    Parameters
+    ----------
+    tables : Board
+        The leaderboard.
+
+    Returns
+    -------
+    str
+        A `table*` for each section that has rows; ``\textquotedbl`` needs T1 fonts.
+    """
+    parts = ["% Needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}."]
+    parts += [section_latex(section) for section in tables.sections if section.models]
+    return "\n\n".join(parts) + "\n"
+
+
+def section_latex(section: Section) -> str:
+    r"""Write one section as a LaTeX table.
+
+    Parameters
+    ----------
+    section : Section
+        With at least one row.
+
+    Returns
+    -------
+    str
+        From ``\begin{table*}`` to ``\end{table*}``.
+    """
+    table = shown_table(section)
+    said = [latex_text(each) for each in (f"{section.title}.", section.reason)]
+    said += [
+        f"{_MARKS[each.mark]}: {latex_text(each.text)}" if each.mark else latex_text(each.text)
+        for each in legend(section, table)
+    ]
+    columns = "l" * len(table.labels) + "r" * len(table.headers)
+    runs = [_line(row) for row in table.rows if not row.reported]
+    reported = [_line(row) for row in table.rows if row.reported]
+    rule = ["\\midrule"] if runs and reported else []
+    return "\n".join(
+        [
+            "\\begin{table*}",
+            "\\centering",
+            f"\\caption{{{' '.join(said)}}}",
+            "\\scriptsize",
+            "\\setlength{\\tabcolsep}{2.5pt}",
+            f"\\begin{{tabular}}{{{columns}}}",
+            "\\toprule",
+            *_head(table),
+            "\\midrule",
+            *runs,
+            *rule,
+            *reported,
+            "\\bottomrule",
+            "\\end{tabular}",
+            "\\end{table*}",
+        ]
+    )
+
+
+def _head(table: ShownTable) -> list[str]:
+    """Write the tasks, and below them their metrics."""
+    split = [header.partition(" ") for header in table.headers]
+    above = [""] * len(table.labels)
+    for task, group in groupby(split, key=lambda each: each[0]):
+        columns = len(list(group))
+        name = latex_text(task)
+        above.append(f"\\multicolumn{{{columns}}}{{c}}{{{name}}}" if columns > 1 else name)
+    below = [latex_text(each) for each in table.labels]
+    below += [latex_text(metric) for _, _, metric in split]
+    return [f"{' & '.join(above)} \\\\", f"{' & '.join(below)} \\\\"]
+
+
+def _line(row: ShownRow) -> str:
+    cells = [*(latex_text(each) for each in row.labels), *(_cell(each) for each in row.cells)]
+    return f"{' & '.join(cells)} \\\\"
+
+
+def _cell(cell: ShownCell) -> str:
+    if not cell.text:
+        return "--"
+    minus = "$-$" if cell.text.startswith("-") else ""
+    number = minus + cell.text.removeprefix("-")
+    text = f"\\textbf{{{number}}}" if cell.best else number
+    text += _MARKS["tied"] if cell.tied else ""
+    return text + (_MARKS["reproduced"] if cell.reproduced else "")
+
+
+def latex_text(text: str) -> str:
+    r"""Escape a text for LaTeX.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        On one line; no character of it is a command.
+
+    Examples
+    --------
+    >>> latex_text("50 % of R&D_1")
+    '50 \\% of R\\&D\\_1'
+    """
+    return _SPECIAL.sub(lambda found: _SIGNS[found.group()], one_line(text))

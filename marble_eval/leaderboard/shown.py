@@ -1,0 +1,222 @@
+"""What a printed table shows of a section: words, numbers and marks.
+
+Shared by the forms that people read. Runs stand before what papers report. A column
+without any score is left out and named; what tells no two models apart is left out too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from marble_eval.leaderboard.models import Model
+from marble_eval.leaderboard.sections import FLAT, MARBLE, ModelScores, Section
+
+_TOLD_APART = (
+    *("revision", "precision", "features", "protocol", "protocol_version", "track", "probe"),
+    *("deviations", "choices"),
+)
+_NAMES = {MARBLE: "MARBLE average", FLAT: "Flat average"}
+_DECIMALS = {"percent": 1, "dB": 1}
+_OTHER_DECIMALS = 3
+
+
+class ShownCell(NamedTuple):
+    """A number and its marks; no text where there is no score."""
+
+    text: str = ""
+    best: bool = False
+    tied: bool = False
+    reproduced: bool = False
+
+
+class ShownRow(NamedTuple):
+    """A model: labels, cells, and whether a paper reports it."""
+
+    labels: tuple[str, ...]
+    cells: tuple[ShownCell, ...]
+    reported: bool
+
+
+class ShownTable(NamedTuple):
+    """A table in words.
+
+    Attributes
+    ----------
+    labels, headers : tuple of str
+        Names of the labels, of the scores and averages.
+    rows : tuple of ShownRow
+        Runs first.
+    names : tuple of str
+        For each header, the name it has in the section.
+    empty : tuple of str
+        Headers of columns left out, since no model has a score there.
+    """
+
+    labels: tuple[str, ...]
+    headers: tuple[str, ...]
+    rows: tuple[ShownRow, ...]
+    names: tuple[str, ...]
+    empty: tuple[str, ...]
+
+
+def shown_table(section: Section, *, beside: Sequence[str] = ()) -> ShownTable:
+    """Put a section into words.
+
+    Parameters
+    ----------
+    section : Section
+        With its models.
+    beside : sequence of str
+        Labels to show in any case: "revision" or "licence".
+
+    Returns
+    -------
+    ShownTable
+        Labels that differ between models are always there, so no two rows look alike.
+    """
+    models = sorted(section.models, key=lambda each: each.model.source != "run")
+    names = [*(column.header for column in section.columns), *section.averages]
+    filled = {name for each in models for name in (*each.scores, *each.averages)}
+    present = tuple(name for name in names if name in filled)
+    labels = ("encoder", *_labels([each.model for each in models], beside))
+    best = {name: _best(section, models, name) for name in present}
+    rows = [
+        ShownRow(
+            labels=tuple(_label(each, label) for label in labels),
+            cells=tuple(_cell(section, each, name, best[name]) for name in present),
+            reported=each.model.source == "reported",
+        )
+        for each in models
+    ]
+    return ShownTable(
+        labels=labels,
+        headers=tuple(_NAMES.get(name, name) for name in present),
+        rows=tuple(rows),
+        names=present,
+        empty=tuple(_NAMES.get(name, name) for name in names if name not in filled),
+    )
+
+
+def _labels(models: Sequence[Model], beside: Sequence[str]) -> list[str]:
+    runs = [model for model in models if model.source == "run"]
+    found = [
+        name
+        for name in _TOLD_APART
+        if (name in beside and runs) or len({getattr(model, name) for model in runs}) > 1
+    ]
+    # Departures and choices are said even if all rows share them.
+    found += [
+        name
+        for name in ("deviations", "choices")
+        if name not in found and any(getattr(model, name) for model in runs)
+    ]
+    return [*found, *(["licence"] if "licence" in beside and runs else []), "source"]
+
+
+def _label(scores: ModelScores, name: str) -> str:
+    if name == "licence":
+        found = dict.fromkeys(row.licence for row in scores.rows if row.licence)
+        return "; ".join(found)
+    return str(getattr(scores.model, name))
+
+
+def _best(section: Section, models: Sequence[ModelScores], name: str) -> float | None:
+    """Find the best run of a column; None where runs do not compare or there is but one."""
+    values = [
+        value
+        for each in models
+        if each.model.source == "run" and (value := value_of(each, name)) is not None
+    ]
+    if not section.comparable or len(values) < 2:
+        return None
+    higher = {column.header: column.higher_is_better for column in section.columns}
+    return max(values) if higher.get(name, True) else min(values)
+
+
+def value_of(scores: ModelScores, name: str) -> float | None:
+    """Give a model's score or average by name; None if it has none.
+
+    Parameters
+    ----------
+    scores : ModelScores
+        A row of a section.
+    name : str
+        Header of a column, or name of an average.
+
+    Returns
+    -------
+    float or None
+        In the unit of the column.
+    """
+    row = scores.scores.get(name)
+    return scores.averages.get(name) if row is None else row.value
+
+
+def _cell(section: Section, scores: ModelScores, name: str, best: float | None) -> ShownCell:
+    value = value_of(scores, name)
+    if value is None:
+        return ShownCell()
+    units = {column.header: column.unit for column in section.columns}
+    decimals = _DECIMALS.get(units.get(name, "percent"), _OTHER_DECIMALS)
+    run, ranks = scores.model.source == "run", scores.ranks.get(name)
+    is_best = run and best is not None and value == best
+    return ShownCell(
+        text=f"{value:.{decimals}f}",
+        best=is_best,
+        tied=ranks is not None and ranks.tied and not is_best,
+        reproduced=not run and name in scores.scores and scores.scores[name].reproduced == "true",
+    )
+
+
+class Remark(NamedTuple):
+    """A sentence below a table, and the mark it explains: best, tied, reproduced or none."""
+
+    mark: str
+    text: str
+
+
+def legend(section: Section, table: ShownTable) -> list[Remark]:
+    """Explain the numbers and marks of a table.
+
+    Parameters
+    ----------
+    section : Section
+        What the table shows.
+    table : ShownTable
+        The table.
+
+    Returns
+    -------
+    list of Remark
+        A form puts its own sign before a sentence that explains a mark.
+    """
+    cells = [cell for row in table.rows for cell in row.cells]
+    found = [Remark("", text) for text in _units(section, table)]
+    if any(cell.best for cell in cells):
+        found.append(Remark("best", "the best run of a column."))
+        if any(each.ranks for each in section.models):
+            tied = "cannot be told from it: the interval (95 %) of the paired difference holds 0."
+            found.append(Remark("tied", tied))
+        else:
+            found.append(Remark("", "Ties were not looked for."))
+    if any(cell.reproduced for cell in cells):
+        said = "the reported value lies inside the interval (95 %) of our run."
+        found.append(Remark("reproduced", said))
+    if any(row.reported for row in table.rows):
+        said = "Reported rows are what papers say; nothing of them was run here."
+        found.append(Remark("", said))
+    if table.empty and table.rows:
+        found.append(Remark("", f"No score yet: {', '.join(table.empty)}."))
+    return found
+
+
+def _units(section: Section, table: ShownTable) -> list[str]:
+    """Say the units of the columns shown, and which of them are better low."""
+    shown = [column for column in section.columns if column.header in table.names]
+    units = {column.unit for column in shown} | ({"percent"} if section.averages else set())
+    words = {"percent": "percent", "dB": "separation in dB", "1": "others as they are computed"}
+    said = ", ".join(words[unit] for unit in words if unit in units)
+    found = [f"{said[:1].upper()}{said[1:]}."]
+    low = [column.header for column in shown if not column.higher_is_better]
+    return found + ([f"Lower is better: {', '.join(low)}."] if low else [])

@@ -1,0 +1,76 @@
+"""The leaderboard as text for a terminal: the first section, and the names of the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from marble_eval.leaderboard.csv_files import one_line
+from marble_eval.leaderboard.shown import ShownCell, legend, shown_table
+
+if TYPE_CHECKING:
+    from marble_eval.leaderboard.sections import Section
+    from marble_eval.leaderboard.tables import Board
+
+_MARKS = {"best": "*", "tied": "=", "reproduced": "r"}
+
+
+def board_text(tables: Board) -> str:
+    """Write the first section of a leaderboard as text.
+
+    Parameters
+    ----------
+    tables : Board
+        The leaderboard.
+
+    Returns
+    -------
+    str
+        Its table with a legend, then each other section with its size.
+    """
+    first, *others = tables.sections
+    parts = [_section(first)]
+    if others:
+        parts.append("\n".join(["other sections:", *(f"  {_size(each)}" for each in others)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _size(section: Section) -> str:
+    counted = [_counted(len(section.entries), "result")] if section.entries else []
+    counted.append(_counted(len(section.models), "row"))
+    return one_line(f"{section.title} ({', '.join(counted)})")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _section(section: Section) -> str:
+    head = one_line(f"{section.title}. {section.reason}")
+    if not section.models:
+        return f"{head}\n\nno result"
+    table = shown_table(section)
+    rows = [(*table.labels, *table.headers)]
+    rows += [
+        (*(one_line(each) or "-" for each in row.labels), *(_cell(each) for each in row.cells))
+        for row in table.rows
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column < len(table.labels) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    said = [
+        one_line(f"{_MARKS[each.mark]} {each.text}" if each.mark else each.text)
+        for each in legend(section, table)
+    ]
+    return "\n".join([head, "", *lines, "", *said])
+
+
+def _cell(cell: ShownCell) -> str:
+    if not cell.text:
+        return "- "
+    mark = next((_MARKS[name] for name in _MARKS if getattr(cell, name)), " ")
+    return cell.text + mark

@@ -1,0 +1,84 @@
+"""Published values beside runs: when a cell counts as reproduced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marble_eval.leaderboard import board
+from tests.leaderboard.conftest import (
+    Edit,
+    deviating,
+    example_file,
+    named,
+    scores,
+    task,
+    without_layer,
+)
+
+MERT = named("mert-V1-95m")  # the paper has 74.8 for it on GTZAN, and 63.5 on GS
+
+
+def _said(tables: Any, source: str, metric: str = "accuracy") -> tuple[Any, ...]:
+    long = tables.long
+    rows = long[
+        (long["source"] == source)
+        & (long["encoder"].str.casefold() == "mert-v1-95m")
+        & (long["task"] == "GTZAN")
+        & (long["metric"] == metric)
+    ]
+    (row,) = rows.to_dict("records")
+    return row["published"], row["reproduced"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(0.76, "true"), (0.798, "true"), (0.7981, "false"), (0.698, "true"), (0.6979, "false")],
+)
+def test_a_value_is_reproduced_if_it_lies_inside_the_interval(
+    tmp_path: Path, value: float, said: str
+) -> None:
+    """The interval is 0.05 on both sides, its ends belong to it."""
+    tables = board([example_file(tmp_path, "a", MERT, scores(accuracy=value))])
+    assert _said(tables, "run") == (74.8, said)
+    assert _said(tables, "reported")[1] == said
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        deviating,
+        without_layer,
+        lambda values: values["protocol"].update(track="semi-constrained"),
+        lambda values: values["protocol"].update(name="quick"),
+    ],
+)
+def test_other_runs_name_the_value_and_reproduce_nothing(tmp_path: Path, edit: Edit) -> None:
+    tables = board([example_file(tmp_path, "a", MERT, scores(accuracy=0.75), edit)])
+    assert _said(tables, "run") == (74.8, "")
+    assert _said(tables, "reported")[1] == ""
+
+
+def test_an_older_edition_reproduces_nothing(tmp_path: Path) -> None:
+    old = example_file(tmp_path, "a", MERT, scores(accuracy=0.75))
+    new = example_file(tmp_path, "b", named("x"), task("GTZAN", "GTZAN", version=2))
+    assert _said(board([old, new]), "run") == (74.8, "")
+
+
+def test_one_run_of_several_is_enough(tmp_path: Path) -> None:
+    def revised(values: dict[str, Any]) -> None:
+        values["encoder"]["revision"] = "v2"
+
+    far = example_file(tmp_path, "a", MERT, scores(accuracy=0.5))
+    near = example_file(tmp_path, "b", MERT, scores(accuracy=0.75), revised)
+    assert _said(board([far]), "reported")[1] == "false"
+    assert _said(board([far, near]), "reported")[1] == "true"
+
+
+def test_what_nobody_published_or_ran_says_nothing(tmp_path: Path) -> None:
+    tables = board([example_file(tmp_path, "a", MERT, scores(accuracy=0.75, macro_f1=0.75))])
+    assert _said(tables, "run", "macro_f1")[1] == ""
+    reported = tables.long[tables.long["source"] == "reported"]
+    assert (reported["reproduced"] != "").sum() == 1
