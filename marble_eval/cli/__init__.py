@@ -25,7 +25,7 @@ usage: marble-eval VERB ...        marble-eval VERB --help
   cache        list, verify or prune cached features
   score        compute metrics again from stored predictions, without a model
   compare      do two results differ, by how much, on which items, and in what?
-  leaderboard  collect results into tables, published rows beside them
+  leaderboard  collect results into tables (CSV, Markdown, LaTeX, JSON), published rows beside
   report       one page of all results to open, figures, and what a paper needs
   submit       build a folder of results for others, or check one
   doctor       check this machine: packages, device, decoders, folders

@@ -10,6 +10,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from marble_eval.errors import SpecError, near_misses
@@ -54,7 +55,7 @@ def from_mapping(spec: type[Spec], values: Mapping[str, Any], subject: str) -> S
     for name in values:
         if name not in fields:
             raise SpecError(f"{subject}: unknown name {name!r}. {near_misses(str(name), fields)}")
-    hints = get_type_hints(spec)
+    hints = _hints(spec)
     built: dict[str, Any] = {}
     for name, field in fields.items():
         if name in values:
@@ -67,6 +68,11 @@ def from_mapping(spec: type[Spec], values: Mapping[str, Any], subject: str) -> S
         raise
     except ValueError as error:
         raise SpecError(f"{subject}: {error}") from None
+
+
+@cache  # a tree of results asks for the same few classes thousands of times
+def _hints(spec: type) -> dict[str, Any]:
+    return get_type_hints(spec)
 
 
 def _checked(hint: Any, value: Any, subject: str) -> Any:
