@@ -102,13 +102,19 @@ def _write(form: str, paths: list[Path], place: Path, *, embedded: bool) -> list
         from marble_eval.report.figures import write_figures
 
         return write_figures(paths, place)
-    from marble_eval.report import paper
-
-    if form == "bib":
-        text = paper.bibliography(paths)
-    elif form == "latex":
-        text = f"{paper.paper_table(paths)}\n{paper.latex_statement(paths)}\n"
-    else:
-        text = paper.statement(paths) + "\n"
-    write_atomically(place, text.encode("utf-8"))
+    write_atomically(place, _paper(form, paths).encode("utf-8"))
     return [place]
+
+
+def _paper(form: str, paths: list[Path]) -> str:
+    from marble_eval.report import paper
+    from marble_eval.results import read_result
+
+    if form == "latex":
+        return f"{paper.paper_table(paths)}\n{paper.statement(paths, latex=True)}\n"
+    if form == "text":
+        return paper.statement(paths) + "\n"
+    found = paper.collect([read_result(path) for path in paths])
+    for remark in found.remarks:
+        sys.stderr.write(f"{remark}\n")
+    return found.text()

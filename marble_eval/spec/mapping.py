@@ -55,7 +55,7 @@ def from_mapping(spec: type[Spec], values: Mapping[str, Any], subject: str) -> S
     for name in values:
         if name not in fields:
             raise SpecError(f"{subject}: unknown name {name!r}. {near_misses(str(name), fields)}")
-    hints = _hints(spec)
+    hints = _hints(spec)  # type: ignore[arg-type]  # a class can be hashed
     built: dict[str, Any] = {}
     for name, field in fields.items():
         if name in values:

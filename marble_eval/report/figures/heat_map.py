@@ -1,0 +1,160 @@
+"""Encoders down, tasks across: the main metric of each, under one set of rules.
+
+Shades are relative within a column, from its worst to its best score, because metrics
+differ in scale; the numbers stand in the cells, the best of a column in bold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from marble_eval.report.figures import style
+from marble_eval.report.figures.series import (
+    data_of,
+    divided,
+    labels,
+    main_metric,
+    main_score,
+    metric_label,
+    shown,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from marble_eval.results import Result
+
+_CELL, _ROW = 0.36, 0.19  # inches
+
+
+def heat_map(results: Sequence[Result]) -> Figure | None:
+    """Draw a heat map.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Made under the same rules, all on embedded or all on real data.
+
+    Returns
+    -------
+    Figure or None
+        None if there is but one score.
+    """
+    columns = [divided(group, data_of)[0] for group in divided(results, data_of)]
+    rows = _rows(columns)
+    if len(results) < 2:
+        return None
+    scores = np.full((len(rows), len(columns)), np.nan)
+    for at, column in enumerate(columns):
+        for result in column:
+            scores[_row_of(rows, columns, result), at] = main_score(result).value
+    higher = [column[0].metrics[main_metric(column[0])].higher_is_better for column in columns]
+    names = labels([members[0] for members in rows.values()])
+    heads = [_heading(column[0], columns) for column in columns]
+    # A letter of 7 pt is about 0.062 inches wide.
+    tall = 0.062 * max(len(line) for head in heads for line in head.split("\n"))
+    wide = 0.062 * max(map(len, names))
+    with style.context():
+        width = max(style.COLUMN, 0.9 + wide + _CELL * len(columns))
+        figure, axes = style.canvas(width, 0.4 + tall + _ROW * len(rows))
+        image = axes.imshow(
+            np.ma.masked_invalid(relative(scores, higher)),
+            cmap=style.masked(style.MAP), vmin=0, vmax=1, aspect="auto",
+        )  # fmt: skip
+        _write_cells(axes, image, scores, higher)
+        axes.set_yticks(range(len(names)), names)
+        axes.set_xticks(range(len(heads)), heads, rotation=90, ma="left")
+        axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=2)
+        axes.spines[:].set_visible(False)
+        bar = style.colour_bar(figure, image, axes, "within a column", ticks=[0, 1])
+        bar.ax.set_yticklabels(["worst", "best"])
+        if results[0].task.embedded:
+            axes.set_xlabel("embedded data")
+    return figure
+
+
+def relative(scores: np.ndarray, higher_is_better: Sequence[bool]) -> np.ndarray:
+    """Place scores between the worst and the best of their column.
+
+    Parameters
+    ----------
+    scores : np.ndarray [shape=(encoder, task)]
+        nan where there is none.
+    higher_is_better : sequence of bool
+        For each task.
+
+    Returns
+    -------
+    np.ndarray [shape=(encoder, task)]
+        0 for the worst, 1 for the best; a half where all are equal.
+
+    Examples
+    --------
+    >>> relative(np.array([[10.0, 3.0], [20.0, 1.0], [30.0, 2.0]]), [True, False]).tolist()
+    [[0.0, 0.0], [0.5, 1.0], [1.0, 0.5]]
+    """
+    low, high = np.nanmin(scores, axis=0), np.nanmax(scores, axis=0)
+    span = np.where(high > low, high - low, 1.0)
+    placed = np.where(high > low, (scores - low) / span, np.where(np.isnan(scores), np.nan, 0.5))
+    return np.where(np.array(higher_is_better), placed, 1.0 - placed)
+
+
+def _rows(columns: Sequence[Sequence[Result]]) -> dict[tuple[str | int, ...], list[Result]]:
+    """Give each encoder a row, and a second result of one cell a row of its own."""
+    found: dict[tuple[str | int, ...], list[Result]] = {}
+    for column in columns:
+        for result in column:
+            found.setdefault(_owner(column, result), []).append(result)
+    return dict(sorted(found.items(), key=lambda item: item[0]))
+
+
+def _owner(column: Sequence[Result], result: Result) -> tuple[str | int, ...]:
+    encoder = result.encoder
+    same = [
+        each
+        for each in column
+        if (each.encoder.name, each.encoder.revision, each.encoder.precision)
+        == (encoder.name, encoder.revision, encoder.precision)
+    ]
+    place = next(at for at, each in enumerate(same) if each is result)
+    step = -1 if encoder.step is None else encoder.step
+    name = encoder.name
+    return (name.casefold(), name, step, encoder.revision, encoder.precision, place)
+
+
+def _row_of(
+    rows: dict[tuple[str | int, ...], list[Result]],
+    columns: Sequence[Sequence[Result]],
+    result: Result,
+) -> int:
+    column = next(each for each in columns if any(other is result for other in each))
+    return list(rows).index(_owner(column, result))
+
+
+def _heading(result: Result, columns: Sequence[Sequence[Result]]) -> str:
+    """Name a column; its version or data where another has the same name."""
+    task = result.task
+    same = [each[0].task for each in columns if each[0].task.name == task.name]
+    version = f"@{task.version}" if len({each.version for each in same}) > 1 else ""
+    data = f" ({task.data_digest[:6]})" if len({each.data_digest for each in same}) > 1 else ""
+    return f"{shown(task.name)}{version}{data}\n{metric_label(main_metric(result))}"
+
+
+def _write_cells(
+    axes: Axes, image: Any, scores: np.ndarray, higher_is_better: Sequence[bool]
+) -> None:
+    for (row, column), score in np.ndenumerate(scores):
+        if np.isnan(score):
+            axes.text(column, row, "–", ha="center", va="center", color=style.GREY)
+            continue
+        of_column = scores[:, column]
+        best = np.nanmax(of_column) if higher_is_better[column] else np.nanmin(of_column)
+        axes.text(
+            column, row, f"{score:.1f}", ha="center", va="center",
+            color=style.text_colour(image, float(image.get_array()[row, column])),
+            weight="bold" if score == best else "normal",
+        )  # fmt: skip

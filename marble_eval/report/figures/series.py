@@ -1,0 +1,189 @@
+"""Which results may share a figure, and how each is called in it.
+
+Compared are results of one task on the same data, under the same protocol, with the same
+probe and the same departures; embedded and real data never meet.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+from marble_eval.leaderboard import metric_unit
+from marble_eval.report.metric_names import written
+from marble_eval.results import Result, ScoreRange
+
+_WIDEST = 50  # characters of a title in one column
+
+
+class Score(NamedTuple):
+    """A score with the ends of its interval, in the unit of the tables."""
+
+    value: float
+    low: float
+    high: float
+
+
+def main_metric(result: Result) -> str:
+    """Return the name of a result's main metric."""
+    return next(iter(result.metrics))
+
+
+def main_score(result: Result) -> Score:
+    """Return the main metric of the chosen probe on test."""
+    metric = main_metric(result)
+    score = result.metrics[metric]
+    return in_tables(metric, ScoreRange(score.value, score.low, score.high))
+
+
+def in_tables(metric: str, score: ScoreRange) -> Score:
+    """Give a score in the unit of the tables: shares in percent.
+
+    Examples
+    --------
+    >>> in_tables("accuracy", ScoreRange(0.75, 0.5, 1.0))
+    Score(value=75.0, low=50.0, high=100.0)
+    """
+    times = 100 if metric_unit(metric) == "percent" else 1
+    return Score(times * score.value, times * score.low, times * score.high)
+
+
+def interval_label(results: Sequence[Result]) -> str:
+    """Name the intervals of main metrics by their level: "95 % interval"."""
+    levels = sorted({each.metrics[main_metric(each)].level for each in results})
+    return f"{' and '.join(f'{100 * each:g} %' for each in levels)} interval"
+
+
+def arms(scores: Sequence[Score]) -> list[list[float]]:
+    """Measure how far intervals reach below and above their scores.
+
+    Never below 0: a percentile interval may leave its score out.
+
+    Examples
+    --------
+    >>> arms([Score(75.0, 50.0, 80.0), Score(10.0, 12.0, 20.0)])
+    [[25.0, 0.0], [5.0, 10.0]]
+    """
+    return [
+        [max(0.0, each.value - each.low) for each in scores],
+        [max(0.0, each.high - each.value) for each in scores],
+    ]
+
+
+def metric_label(metric: str) -> str:
+    """Name a metric with its unit.
+
+    Examples
+    --------
+    >>> metric_label("macro_f1"), metric_label("roc_auc"), metric_label("tempo_error")
+    ('macro F1 (%)', 'ROC-AUC (%)', 'tempo error')
+    """
+    unit = {"percent": " (%)", "dB": " (dB)"}.get(metric_unit(metric), "")
+    return written(metric) + unit
+
+
+def title(result: Result, *, encoder: bool = False) -> str:
+    """Name a task, say where its data are embedded, and name the encoder on a line of its own."""
+    embedded = " (embedded data)" if result.task.embedded else ""
+    lines = [f"{result.task.name}{embedded}", *([result.encoder.name] if encoder else [])]
+    return "\n".join(textwrap.fill(shown(line), _WIDEST) for line in lines)
+
+
+def rules_of(result: Result) -> tuple[Hashable, ...]:
+    """Return the rules a result was made under: what must be the same to compare."""
+    protocol, probe = result.protocol, result.probe
+    return (
+        result.task.embedded,
+        protocol.name,
+        protocol.version,
+        protocol.track,
+        (probe.name, probe.hidden, probe.dropout),
+        protocol.deviations,
+    )
+
+
+def data_of(result: Result) -> tuple[Hashable, ...]:
+    """Return the task and the data a result was made on."""
+    task = result.task
+    return (task.name, task.version, task.data_digest, main_metric(result))
+
+
+def comparable(results: Iterable[Result]) -> list[list[Result]]:
+    """Divide results into those that may share the axes of one task.
+
+    Parameters
+    ----------
+    results : iterable of Result
+        Of any tasks.
+
+    Returns
+    -------
+    list of list of Result
+        Groups in a fixed order; inside one, by encoder.
+    """
+    return divided(results, lambda each: (data_of(each), rules_of(each)))
+
+
+def divided(results: Iterable[Result], owner: Callable[[Result], Hashable]) -> list[list[Result]]:
+    """Divide results by what must be the same; sorted by content."""
+    groups: dict[Hashable, list[Result]] = {}
+    for result in results:
+        groups.setdefault(owner(result), []).append(result)
+    ordered = sorted(groups.items(), key=lambda item: str(item[0]))
+    return [sorted(group, key=_order) for _, group in ordered]
+
+
+def _order(result: Result) -> tuple[str | int, ...]:
+    encoder = result.encoder
+    step = -1 if encoder.step is None else encoder.step
+    name = encoder.name
+    return (name.casefold(), name, step, encoder.revision, result.unit, result.created)
+
+
+def labels(results: Sequence[Result]) -> list[str]:
+    """Call each result by its encoder, and by as much more as tells it from the others.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Of one figure.
+
+    Returns
+    -------
+    list of str
+        All different.
+    """
+    found = [each.encoder.name for each in results]
+    details: tuple[Callable[[Result], str], ...] = (
+        lambda each: each.encoder.revision,
+        lambda each: each.encoder.precision,
+        lambda each: f"layers {' '.join(each.choices.layers)}",
+        lambda each: f"seeds {' '.join(map(str, each.choices.seeds))}",
+        lambda each: each.unit[:8],
+    )
+    for detail in details:
+        found = [
+            f"{label}, {detail(each)}" if _differ(results, found, label, detail) else label
+            for label, each in zip(found, results, strict=True)
+        ]
+    numbered = []
+    for place, label in enumerate(found):
+        before = found[:place].count(label)
+        numbered.append(f"{label} ({before + 1})" if found.count(label) > 1 else label)
+    return [shown(each) for each in numbered]
+
+
+def _differ(
+    results: Sequence[Result],
+    found: Sequence[str],
+    label: str,
+    detail: Callable[[Result], str],
+) -> bool:
+    """Say whether results of one label differ in a detail."""
+    return len({detail(r) for r, other in zip(results, found, strict=True) if other == label}) > 1
+
+
+def shown(text: str) -> str:
+    """Replace signs that cannot be drawn."""
+    return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -1,0 +1,132 @@
+"""Every figure that results have the data for, as PNG and SVG files in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from marble_eval.atomic_file import write_atomically
+from marble_eval.report.figures.checkpoint_curve import checkpoint_curve
+from marble_eval.report.figures.confusion_map import confusion_map
+from marble_eval.report.figures.cost_scatter import cost_scatter
+from marble_eval.report.figures.file_names import file_names
+from marble_eval.report.figures.grid_map import grid_map
+from marble_eval.report.figures.heat_map import heat_map
+from marble_eval.report.figures.label_scores import label_scores
+from marble_eval.report.figures.layer_curves import SERIES, layer_curves
+from marble_eval.report.figures.series import comparable, divided, rules_of
+from marble_eval.report.figures.style import rendered
+from marble_eval.results import read_result
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from marble_eval.results import Result
+
+_OF_TASK: dict[str, Callable[[Sequence[Result]], Figure | None]] = {
+    "layers": layer_curves,
+    "cost": cost_scatter,
+    "steps": checkpoint_curve,
+}
+_OF_RESULT: dict[str, Callable[[Result], Figure | None]] = {
+    "grid": grid_map,
+    "confusion": confusion_map,
+    "labels": label_scores,
+}
+
+
+class _Drawn(NamedTuple):
+    """The files of a figure, and what it shows: its kind and names first."""
+
+    key: tuple[str, ...]
+    files: dict[str, bytes]
+
+
+def _drawn(key: tuple[str, ...], figure: Figure | None) -> Iterator[_Drawn]:
+    if figure is not None:
+        yield _Drawn(key, rendered(figure))
+
+
+def write_figures(paths: Iterable[Path], folder: Path) -> list[Path]:
+    """Draw results and write every figure twice.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The `result.json` files.
+    folder : Path
+        Where the figures go; made if absent.
+
+    Returns
+    -------
+    list of Path
+        The PNG (300 dots an inch) and SVG files, sorted. Figures for which there is no data
+        are not drawn: a confusion matrix without classes, a layer curve of one layer.
+
+    Raises
+    ------
+    MissingError
+        If a result does not exist.
+    ValidationError
+        If a result is invalid.
+
+    Notes
+    -----
+    Figures: `layers` (a curve for each encoder), `cost` and `steps` for each task, `heat`
+    for each set of rules, and `grid`, `confusion` and `labels` for each result. What is not
+    comparable gets figures of its own, embedded data always. More encoders than one figure
+    can tell apart are divided over several.
+    """
+    results = [read_result(path) for path in sorted(set(paths))]
+    drawn = list(_figures(results))
+    names = file_names([each.key for each in drawn])
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, each in zip(names, drawn, strict=True):
+        for kind, content in each.files.items():
+            path = folder / f"{name}.{kind}"
+            write_atomically(path, content)
+            written.append(path)
+    return sorted(written)
+
+
+def _figures(results: Sequence[Result]) -> Iterator[_Drawn]:
+    for group in divided(results, rules_of):
+        first = group[0]
+        data = "embedded" if first.task.embedded else "real"
+        yield from _drawn(
+            ("heat", data, first.protocol.name, str(rules_of(first))), heat_map(group)
+        )
+    for group in comparable(results):
+        yield from _of_group(group)
+        for result in group:
+            for kind, draw in _OF_RESULT.items():
+                key = (kind, result.task.name, result.encoder.name, *_rest(result))
+                yield from _drawn(key, draw(result))
+
+
+def _of_group(group: Sequence[Result]) -> Iterator[_Drawn]:
+    """Draw what shows several encoders, some of them at a time."""
+    first = group[0]
+    for kind, draw in _OF_TASK.items():
+        series = [[each] for each in group]
+        if draw is checkpoint_curve:  # the checkpoints of one encoder are one line
+            series = divided([r for r in group if r.encoder.step is not None], _line_of)
+        for start in range(0, len(series), SERIES):
+            part = "" if len(series) <= SERIES else f"-part{start // SERIES + 1}"
+            key = (kind, first.task.name, first.protocol.name + part, *_rest(first))
+            members = [each for one in series[start : start + SERIES] for each in one]
+            yield from _drawn(key, draw(members))
+
+
+def _line_of(result: Result) -> str:
+    return result.encoder.name
+
+
+def _rest(result: Result) -> tuple[str, ...]:
+    """Give what else tells a figure from others."""
+    task, encoder = result.task, result.encoder
+    return (
+        str(rules_of(result)), str(task.version), task.data_digest, encoder.revision, result.unit,
+    )  # fmt: skip

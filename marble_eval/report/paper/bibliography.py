@@ -1,0 +1,228 @@
+"""BibTeX of what results stand on: harness, benchmark, encoders, data sets, metrics.
+
+Papers of encoders come from `encoders.bib`, matched by the arXiv number or DOI that an
+encoder's citation names; papers of data sets from the tasks' cards. Nothing is invented:
+a citation that names neither is given as it stands, and what cannot be cited is said in
+a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+from marble_eval.leaderboard import published_scores
+from marble_eval.registry import TaskFolder, task_folders
+from marble_eval.report.paper.bibtex import BibEntry, parse_entries
+from marble_eval.report.paper.latex_text import latex_text, spelt_out
+from marble_eval.results import Result, read_result
+
+_ARXIV = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
+_DOI = re.compile(r"10\.\d{4,9}/[^\s,;()]*[^\s,;().]")
+_NO_CITATION = frozenset({"", "none", "not stated", "unknown"})
+_OURS = "this package"
+# Kinds whose scores follow mir_eval's rules.
+_MIR_EVAL = frozenset({"beat", "chord", "frames", "key"})
+
+
+class Bibliography(NamedTuple):
+    """Entries, and sentences on what is not as one would expect.
+
+    Attributes
+    ----------
+    entries : tuple of BibEntry
+        Sorted by key; no key twice, in whatever case.
+    remarks : tuple of str
+        What has no entry, and which key was changed.
+    """
+
+    entries: tuple[BibEntry, ...]
+    remarks: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return a BibTeX file: the remarks as comments, then the entries."""
+        # To BibTeX a comment is any text without the sign that begins an entry.
+        comments = [f"% {each.replace('@', ' at ')}" for each in self.remarks]
+        entries = [each.text() for each in self.entries]
+        return "\n\n".join(["\n".join(comments)] * bool(comments) + entries) + "\n"
+
+
+def bibliography(paths: Iterable[Path]) -> str:
+    """Collect what to cite for results.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        The `result.json` files.
+
+    Returns
+    -------
+    str
+        A BibTeX file; the same for the same results and cards, in whatever order.
+
+    Raises
+    ------
+    MissingError
+        If a file does not exist.
+    ValidationError
+        If a file is invalid.
+    SpecError
+        If the card of an installed task breaks a rule.
+    """
+    return collect([read_result(path) for path in sorted(set(paths))]).text()
+
+
+def collect(results: Sequence[Result]) -> Bibliography:
+    """Collect the entries for results, and what has none.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        What was run.
+
+    Returns
+    -------
+    Bibliography
+        For every result: this harness, MARBLE, the encoder, the data set, and the programs
+        its scores follow; beside real results, the papers whose reported scores are shown.
+    """
+    methods = {each.key: each for each in shipped_entries("methods.bib")}
+    parts = [(methods[key], "") for key in _method_keys(results)]
+    parts[0] = (_with_versions(methods["marbleeval"], results), "")
+    remarks: list[str] = []
+    for name, citation in sorted({(r.encoder.name, r.encoder.citation) for r in results}):
+        found, remark = _encoder_entries(name, citation)
+        parts += [(each, f"of encoder {name}") for each in found]
+        remarks += remark
+    folders = task_folders() if results else {}
+    for task, embedded in sorted({(r.task.name, r.task.embedded) for r in results}):
+        found, remark = _data_entries(task, folders.get(task), embedded=embedded)
+        parts += [(each, f"of task {task}") for each in found]
+        remarks += remark
+    parts += [(each, "of reported scores") for each in _reported_entries(results)]
+    entries, changed = _merged(parts)
+    return Bibliography(
+        tuple(sorted(entries, key=lambda each: each.key.casefold())), (*remarks, *changed)
+    )
+
+
+def shipped_entries(name: str) -> list[BibEntry]:
+    """Read a bibliography that ships with the package.
+
+    Parameters
+    ----------
+    name : str
+        "encoders.bib" or "methods.bib".
+
+    Returns
+    -------
+    list of BibEntry
+        In the order of the file.
+
+    Examples
+    --------
+    >>> [each.key for each in shipped_entries("methods.bib")][:2]
+    ['marbleeval', 'yuan2023marble']
+    """
+    file = resources.files("marble_eval.report.paper") / name
+    return parse_entries(file.read_text(encoding="utf-8"))
+
+
+def _method_keys(results: Sequence[Result]) -> Iterator[str]:
+    yield from ("marbleeval", "yuan2023marble")
+    if any(each.task.kind in _MIR_EVAL for each in results):
+        yield "raffel2014mireval"
+    if any(
+        each.task.kind == "beat" and each.protocol.frames and each.protocol.frames.decoder == "dbn"
+        for each in results
+    ):
+        yield "krebs2015efficient"
+    if any(each.probe.name == "logreg" for each in results):
+        yield "pedregosa2011scikit"
+
+
+def _with_versions(entry: BibEntry, results: Sequence[Result]) -> BibEntry:
+    versions = sorted({each.tool_version for each in results})
+    if not versions:
+        return entry
+    note = f"Version{'s' * (len(versions) > 1)} {latex_text(', '.join(versions))}"
+    return entry._replace(fields=(*entry.fields, ("note", f"{{{note}}}")))
+
+
+def _encoder_entries(name: str, citation: str) -> tuple[list[BibEntry], list[str]]:
+    """Find the papers that an encoder's citation names."""
+    if citation.strip().casefold() in _NO_CITATION:
+        return [], [f"encoder {name}: states no citation; cite its source yourself."]
+    if citation.strip().casefold() == _OURS:
+        return [], []
+    if citation.lstrip().startswith("@"):
+        return _parsed(citation, f"the citation of encoder {name}")
+    known = shipped_entries("encoders.bib") + shipped_entries("methods.bib")
+    named = [*_ARXIV.findall(_DOI.sub(" ", citation)), *_DOI.findall(citation)]
+    found = [next((e for e in known if each.casefold() in _identifiers(e)), None) for each in named]
+    entries = [each for each in found if each is not None]
+    if named and len(entries) == len(named):
+        return entries, []
+    key = "encoder-" + (re.sub(r"[^A-Za-z0-9.-]+", "-", spelt_out(name)).strip("-") or "unnamed")
+    fields = (
+        ("title", f"{{{{{latex_text(name)}}}}}"),
+        ("note", f"{{{latex_text(' '.join(citation.split()))}}}"),
+    )
+    remark = f"encoder {name}: its citation is given as it states it; complete the entry {key}."
+    return [*entries, BibEntry("misc", key, fields)], [remark]
+
+
+def _identifiers(entry: BibEntry) -> set[str]:
+    return {entry.value(name).casefold() for name in ("eprint", "doi")} - {""}
+
+
+def _data_entries(
+    task: str, found: TaskFolder | None, *, embedded: bool
+) -> tuple[list[BibEntry], list[str]]:
+    """Read what the card of a task says is to be cited for its data."""
+    if found is None:
+        return [], [f"task {task}: not installed here, so its card could not be read; cite its "
+                    f"data yourself, or install the package that brings it."]  # fmt: skip
+    if found.spec.citation.strip():
+        return _parsed(found.spec.citation, f"the citation in the card of task {task}")
+    if embedded:
+        return [], [f"task {task}: its music is composed and rendered by marble-eval; "
+                    f"marbleeval stands for it."]  # fmt: skip
+    return [], [f"task {task}: its card has no citation; cite its data yourself."]
+
+
+def _parsed(text: str, subject: str) -> tuple[list[BibEntry], list[str]]:
+    try:
+        entries = parse_entries(text)
+    except ValueError as error:
+        return [], [f"{subject} is left out, it cannot be read: {error}"]
+    return entries, [] if entries else [f"{subject} is left out: it holds no entry of BibTeX."]
+
+
+def _reported_entries(results: Sequence[Result]) -> list[BibEntry]:
+    """Find the papers whose reported scores stand beside real results."""
+    columns = {each.task.column for each in results if not each.task.embedded}
+    sources = sorted({each.source for each in published_scores() if each.task in columns})
+    known = shipped_entries("encoders.bib") + shipped_entries("methods.bib")
+    numbers = {number for source in sources for number in _ARXIV.findall(source)}
+    return [each for each in known if _identifiers(each) & numbers]
+
+
+def _merged(parts: Sequence[tuple[BibEntry, str]]) -> tuple[list[BibEntry], list[str]]:
+    """Keep each entry once; give a key that two different ones claim to the first."""
+    entries: dict[str, BibEntry] = {}
+    remarks = []
+    for raw, owner in parts:
+        entry = raw._replace(fields=tuple((name, spelt_out(value)) for name, value in raw.fields))
+        if any(entry == each._replace(key=entry.key) for each in entries.values()):
+            continue
+        key, number = entry.key, 2
+        while key.casefold() in entries:
+            key, number = f"{entry.key}-{number}", number + 1
+        if key != entry.key:
+            remarks.append(f"{key}: {entry.key} {owner}, whose key another entry has.")
+        entries[key.casefold()] = entry._replace(key=key)
+    return list(entries.values()), remarks

@@ -1,0 +1,180 @@
+"""What a run did, from audio to scores, as sentences: each function says it of one result.
+
+Nothing is said that the record does not hold. Every text can stand alone or after
+"For GTZAN,", and none ends with a full stop.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from marble_eval.report.paper.facets import listed
+
+if TYPE_CHECKING:
+    from marble_eval.results import Result
+    from marble_eval.spec import FrameRules, Windowing
+
+_CHANNELS = {
+    "mean": "mixed to mono by the mean of its channels",
+    "first": "taken from its first channel",
+}
+_TAILS = {
+    "keep": "kept as it was",
+    "pad": "padded with zeros to full length",
+    "drop": "dropped",
+}
+_HEADS = {
+    "linear": "the probe was a linear map",
+    "logreg": "the probe was logistic regression",
+}
+
+
+def rules(result: Result) -> str:
+    """Say by which program and under which protocol."""
+    protocol = result.protocol
+    return (
+        f"results were made with marble-eval {result.tool_version} under protocol "
+        f"{protocol.name} (version {protocol.version}, {protocol.track} track)"
+    )
+
+
+def audio(result: Result) -> str:
+    """Say how audio became clips."""
+    windowing = result.features.windowing
+    crop = windowing.crop_seconds
+    return (
+        f"audio was {_CHANNELS[windowing.channels]}, "
+        + ("" if crop is None else f"cut to its first {crop:g} s, ")
+        + f"resampled to the rate of the encoder ({windowing.resampler}) and encoded "
+        + _clips(windowing)
+        + "; where an encoder takes a normalised waveform, mean and variance were those of "
+        + ("the whole track" if windowing.normalise == "track" else "each clip")
+    )
+
+
+def _clips(windowing: Windowing) -> str:
+    seconds, hop = windowing.clip_seconds, windowing.hop_seconds
+    if seconds is None:
+        return "in one piece"
+    every = "without overlap" if hop is None or hop == seconds else f"one every {hop:g} s"
+    rest = f"a shorter last one was {_TAILS[windowing.tail]}"
+    if windowing.tail != "drop" and windowing.tail_seconds:
+        rest += f" if it had at least {windowing.tail_seconds:g} s, and dropped if not"
+    return f"in clips of {seconds:g} s {every} ({rest})"
+
+
+def features(result: Result) -> str:
+    """Say what was kept of the hidden states."""
+    rate, pooling = result.features.frame_rate, result.features.pooling
+    if rate is not None:
+        kept = f"hidden states were kept at {rate:g} frames a second"
+    elif pooling == "clip mean":
+        kept = "hidden states were averaged over the frames of a clip"
+    else:
+        kept = f"hidden states were pooled ({pooling})"
+    return f"{kept} and stored as {result.features.dtype}"
+
+
+def probe(result: Result) -> str:
+    """Say what was trained."""
+    shape = result.probe
+    if shape.name in _HEADS:
+        return _HEADS[shape.name]
+    return (
+        f"the probe ({shape.name}) had one hidden layer of {shape.hidden} units "
+        f"with dropout {shape.dropout:g}"
+    )
+
+
+def grid(result: Result) -> str:
+    """Say which layers were tried with which settings and seeds."""
+    settings = sorted({point.setting for point in result.grid})
+    one, several = (
+        ("value of C", "values of C")
+        if result.probe.name == "logreg"
+        else ("learning rate", "learning rates")
+    )
+    what = one if len(settings) == 1 else several
+    return (
+        f"the grid was {_layers(result)} × {len(settings)} {what} "
+        f"({', '.join(f'{each:g}' for each in settings)}), {_seeds(result)}"
+    )
+
+
+def _layers(result: Result) -> str:
+    trained, single = {point.layer for point in result.grid}, result.encoder.layers
+    sums = " and a learned sum of layers" if trained - set(single) else ""
+    if trained >= set(single):
+        return ("every layer" if len(single) > 1 else "the encoder's one layer") + sums
+    some = [layer for layer in single if layer in trained]
+    if not some:
+        return "a learned sum of layers alone"
+    return f"layer{'s' * (len(some) > 1)} {listed(some)} of {len(single)}{sums}"
+
+
+def _seeds(result: Result) -> str:
+    """Tell a whole grid on every seed from one whose best settings were trained again."""
+    seeds = tuple(dict.fromkeys(point.seed for point in result.grid))
+    texts = [str(seed) for seed in seeds]
+    if len(seeds) == 1:
+        return f"on seed {texts[0]}"
+    of_seed: dict[int, dict[str, set[float]]] = defaultdict(lambda: defaultdict(set))
+    for point in result.grid:
+        of_seed[point.seed][point.layer].add(point.setting)
+    once = [all(len(of) == 1 for of in of_seed[seed].values()) for seed in seeds]
+    best = "C" if result.probe.name == "logreg" else "rate"
+    if all(once[1:]) and not once[0]:
+        return f"on seed {texts[0]}, and the best {best} of a layer again on {listed(texts[1:])}"
+    return f"on seeds {listed(texts)}"
+
+
+def choice(result: Result) -> str:
+    """Say what was chosen on which split, and what a score is."""
+    settings = "C" if result.probe.name == "logreg" else "checkpoint, learning rate"
+    seeds = len(result.chosen.seeds)
+    score = f", and a score is the mean over its {seeds} seeds" if seeds > 1 else ""
+    return (
+        f"{settings} and layer were chosen on the validation split alone; "
+        f"the test split was scored once, with the chosen probe{score} (test scores of other "
+        f"layers, where they are shown, were not chosen from)"
+    )
+
+
+def frames(result: Result) -> str:
+    """Say how estimates for frames became events, and when one is right."""
+    said = result.protocol.frames
+    if said is None:
+        return ""
+    context = f" with {said.context_seconds:g} s of context" if said.context_seconds else ""
+    text = (
+        f"probes were trained on windows of {said.window_seconds:g} s{context}, "
+        f"{said.batch_windows} in a batch, and their outputs interpolated to {said.rate:g} "
+        f"frames a second"
+    )
+    if result.task.kind == "beat":
+        return f"{text}; {_beats(said)}"
+    if result.task.kind == "frames":
+        return (
+            f"{text}; a frame has a note from a probability of {said.threshold:g}, and an onset "
+            f"counts within {1000 * said.tolerance:g} ms"
+        )
+    return text
+
+
+def _beats(said: FrameRules) -> str:
+    tempi = "{:g} to {:g} beats and {:g} to {:g} bars a minute".format(
+        *said.tempo, *said.downbeat_tempo
+    )
+    if said.decoder == "dbn":
+        decoder = (
+            f"by a dynamic Bayesian network ({tempi}, transition lambda "
+            f"{said.transition_lambda:g}, observation lambda {said.observation_lambda})"
+        )
+    else:
+        decoder = f"by the peaks above {said.threshold:g} of the outputs' range ({tempi})"
+    trim = f"those before {said.trim_seconds:g} s were" if said.trim_seconds else "none was"
+    return (
+        f"beats were found {decoder}, count within {1000 * said.tolerance:g} ms of the reference, "
+        f"and {trim} left out at the start"
+    )
