@@ -6,6 +6,7 @@ its own functions; any other is scored as its kind is, and its provider says so.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,14 @@ def recorded_task(result: Result, path: Path) -> Task:
     kind = import_module(f"marble_eval.kinds.{record.kind}")
     names = tuple(each for each in result.metrics if not each.endswith(BY_RECORDING))
     labels = tuple(each.name for each in result.labels) or tuple(kind.LABELS or ())
-    spec = TaskSpec(record.name, record.kind, version=record.version, labels=labels, metrics=names)
+    try:
+        spec = TaskSpec(
+            record.name, record.kind, version=record.version, labels=labels, metrics=names
+        )
+    except ValueError as error:
+        raise ValidationError(
+            f"{path}: its task is not as a card asks: {error} Take the file from its source."
+        ) from None
     known = kind.metrics_of(spec)
     unknown = [each for each in names if each not in known]
     if unknown:
@@ -66,7 +74,10 @@ def recorded_task(result: Result, path: Path) -> Task:
             f"Got {unknown[0]!r}. Use the version of marble-eval that wrote it."
         )
     functions = {each: getattr(kind, each) for each in ("read_tracks", "encode", *_SCORING)}
-    own = _installed(result)
+    own = None
+    # A folder of somebody's own cannot be found by its name.
+    if record.provider != "folder":
+        own = _installed(record.name, record.version)
     if own is not None:
         functions |= {each: getattr(own, each) for each in _SCORING}
     return Task(
@@ -78,12 +89,11 @@ def recorded_task(result: Result, path: Path) -> Task:
     )
 
 
-def _installed(result: Result) -> Task | None:
-    """Look up the task of this version; a folder of somebody's own cannot be found by name."""
-    if result.task.provider == "folder":
-        return None
+@cache  # every card is read to find one, and results of one task come in crowds
+def _installed(name: str, version: int) -> Task | None:
+    """Look up the task of this name and version."""
     try:
-        task = load_task(result.task.name)
+        task = load_task(name)
     except SpecError:
         return None
-    return task if task.spec.version == result.task.version else None
+    return task if task.spec.version == version else None

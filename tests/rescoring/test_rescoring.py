@@ -161,6 +161,18 @@ def test_a_task_that_is_not_installed_is_scored_by_its_kind_and_says_so(tmp_path
     assert rescored(path) == result.metrics
 
 
+@pytest.mark.parametrize("name", ["a b", "../x"])
+def test_a_task_of_an_impossible_name_is_refused(name: str, tmp_path: Path) -> None:
+    path = stored_result(tmp_path / "a", "GTZAN")
+    result = read_result(path)
+    strange = dataclasses.replace(
+        result, task=dataclasses.replace(result.task, name=name), predictions=None
+    )
+    path = write_result(tmp_path / "b", strange, read_predictions(path))
+    with pytest.raises(ValidationError, match=r"'name' and 'aliases' must be made of letters"):
+        stored_scores(path)
+
+
 def test_a_kind_that_is_not_known_here_is_refused(tmp_path: Path) -> None:
     path = stored_result(tmp_path / "a", "GTZAN")
     result = read_result(path)

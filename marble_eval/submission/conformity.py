@@ -1,0 +1,197 @@
+"""Whether a record agrees with the protocol and the task that it names.
+
+The preset, with the deviations that the record tells, must give the windows of the
+features, the rules of the frames and MARBLE's track; the installed card must be the one
+the task was run with. The fingerprint of the run covers all of these, so it is computed
+anew: a deviation that was taken out shows in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from marble_eval.configuration import load_probe
+from marble_eval.errors import SpecError
+from marble_eval.fingerprint import digest_of
+from marble_eval.identity import deviations_of, track_of, unit_of
+from marble_eval.spec import ProbeSpec, from_mapping
+from marble_eval.submission.deviations import Departures, departures
+from marble_eval.submission.findings import Finding, shown
+
+if TYPE_CHECKING:
+    from marble_eval.registry import Task
+    from marble_eval.spec import TaskRules
+    from marble_eval.submission.submitted import Submitted
+
+_OF_ALL_TASKS = ("channels", "resampler", "normalise")
+
+
+def check_conformity(submitted: Submitted) -> tuple[list[Finding], list[str]]:
+    """Hold a record against its protocol and its task's card.
+
+    Parameters
+    ----------
+    submitted : Submitted
+        The result.
+
+    Returns
+    -------
+    findings : list of Finding
+        Every disagreement.
+    unchecked : list of str
+        What could not be looked at, and why.
+    """
+    result = submitted.result
+    try:
+        told = departures(result.protocol.name, result.protocol.deviations)
+    except SpecError as error:
+        rule = "protocol and deviations must be such as marble-eval knows"
+        return [submitted.says(rule, shown(str(error)), "a preset and its departures")], []
+    found, unchecked = _told(submitted, told)
+    probe = probe_of(submitted)
+    if probe is None:
+        rule = "probe must have a shape that its name allows"
+        found.append(submitted.says(rule, shown(dataclasses.asdict(result.probe)), "such a shape"))
+    elif track_of(probe, told.protocol) != result.protocol.track:
+        rule = "protocol.track must follow from the probe"
+        expected = track_of(probe, told.protocol)
+        found.append(submitted.says(rule, result.protocol.track, expected))
+    found += _windows(submitted, told)
+    if submitted.task is None:
+        return found, unchecked
+    if submitted.rules is None:
+        rule = f"the card of {submitted.task_name} must have rules for the protocol"
+        return [*found, submitted.says(rule, result.protocol.name, "one of the card's")], unchecked
+    found += _card_facts(submitted, submitted.task)
+    of_identity = _card_digest(submitted, submitted.task)
+    if not of_identity and probe is not None and not told.unknown:
+        of_identity = _unit(submitted, submitted.task, submitted.rules, told, probe)
+    if submitted.of_this_version:
+        return found + of_identity, unchecked
+    said = [f"{each.rule}; marble-eval {result.tool_version} made it" for each in of_identity]
+    return found, [*unchecked, *said]
+
+
+def _told(submitted: Submitted, told: Departures) -> tuple[list[Finding], list[str]]:
+    """Check the sentences themselves: each known, needed, and as it would be written today."""
+    result, task, found = submitted.result, submitted.task, []
+    if result.protocol.version != told.protocol.version:
+        rule = "protocol.version must be that of the preset, or a deviation"
+        found.append(submitted.says(rule, result.protocol.version, told.protocol.version))
+    without_lost = [
+        each
+        for each in result.protocol.deviations
+        if not each.endswith(" tracks left out") and each not in told.unknown
+    ]
+    if task is not None and submitted.rules is not None:
+        frames = result.protocol.frames
+        expected = list(deviations_of(told.protocol, [], task, frames))
+        if without_lost != expected:
+            rule = "protocol.deviations must be those of what was run"
+            found.append(submitted.says(rule, shown(without_lost), shown(expected)))
+        if (frames is None) != (submitted.rules.frames is None):
+            rule = "protocol.frames must be there just where the card has them"
+            got, expected_frames = (
+                "null" if each is None else "rules" for each in (frames, submitted.rules.frames)
+            )
+            found.append(submitted.says(rule, got, expected_frames))
+    if not told.unknown:
+        return found, []
+    if submitted.of_this_version:
+        rule = "protocol.deviations must be sentences that marble-eval writes"
+        return [*found, submitted.says(rule, shown(list(told.unknown)), "its own")], []
+    said = f"deviations of another version: {shown(list(told.unknown))}"
+    return found, [said]
+
+
+def probe_of(submitted: Submitted) -> ProbeSpec | None:
+    """Give the shape of a result's probe; None if its name does not allow it."""
+    result = submitted.result
+    values: dict[str, Any] = dataclasses.asdict(result.probe) | {"inverse_penalties": ()}
+    if result.probe.name == "logreg":
+        first = result.grid[0].layer
+        tried = [each.setting for each in result.grid if each.layer == first]
+        shipped = load_probe("logreg").inverse_penalties
+        same = sorted(tried) == sorted(shipped)
+        values["inverse_penalties"] = shipped if same else tuple(tried)
+    try:
+        return from_mapping(ProbeSpec, values, "probe")
+    except SpecError:
+        return None
+
+
+def _windows(submitted: Submitted, told: Departures) -> list[Finding]:
+    """Hold the windows of the features against protocol and card."""
+    windowing, rules = submitted.result.features.windowing, submitted.rules
+    if rules is None:
+        expected = {name: getattr(told.protocol, name) for name in _OF_ALL_TASKS}
+    else:
+        expected = dataclasses.asdict(told.protocol.windowing(rules))
+    return [
+        submitted.says(
+            f"features.windowing.{name} must be the protocol's and the card's",
+            shown(getattr(windowing, name)),
+            shown(value),
+        )
+        for name, value in expected.items()
+        if getattr(windowing, name) != value
+    ]
+
+
+def _card_facts(submitted: Submitted, task: Task) -> list[Finding]:
+    """Hold what the record repeats from the card against it."""
+    result, spec = submitted.result, task.spec
+    labels = [each.name for each in result.labels]
+    pairs: list[tuple[str, object, object]] = [
+        (f"task.{name}", getattr(result.task, name), getattr(spec, name))
+        for name in ("column", "embedded")
+    ]
+    if not task.kind.FRAMES:
+        pairs.append(("labels", labels, list(spec.labels)))
+        also = [f"{name}_by_recording" for name in spec.metrics]
+        by_recording = submitted.rules is not None and bool(submitted.rules.also_scored)
+        wanted = [*spec.metrics, *(also if by_recording else [])]
+        pairs.append(("metrics", list(result.metrics), wanted))
+    else:  # a metric without a reference in any track is left out
+        wanted = [name for name in spec.metrics if name in result.metrics]
+        pairs.append(("metrics", list(result.metrics), wanted))
+        main = next(iter(result.metrics))
+        pairs.append(("the main metric", main, spec.main_metric))
+    return [
+        submitted.says(f"{what} must be the card's", shown(got), shown(expected))
+        for what, got, expected in pairs
+        if got != expected
+    ]
+
+
+def _card_digest(submitted: Submitted, task: Task) -> list[Finding]:
+    digest = digest_of(task.spec)
+    if submitted.result.task.card_digest == digest:
+        return []
+    rule = f"task.card_digest must be that of the installed card of {submitted.task_name}"
+    return [submitted.says(rule, submitted.result.task.card_digest, digest)]
+
+
+def _unit(
+    submitted: Submitted, task: Task, rules: TaskRules, told: Departures, probe: ProbeSpec
+) -> list[Finding]:
+    """Compute the fingerprint of the run from what the record says was run."""
+    result = submitted.result
+    as_run = dataclasses.replace(rules, frames=result.protocol.frames)
+    unit = unit_of(
+        task,
+        digest_of((result.task.data_digest, result.task.split_digest)),
+        result.features.fingerprint,
+        told.protocol,
+        as_run,
+        probe,
+        {"layers": list(result.choices.layers), "seeds": result.choices.seeds},
+    )
+    if unit == result.unit:
+        return []
+    rule = (
+        "'unit' must be the fingerprint of what the record says was run: task, data, features, "
+        "protocol with its deviations, probe, layers and seeds"
+    )
+    return [submitted.says(rule, result.unit, unit)]
