@@ -7,6 +7,7 @@ own start. Results go to stdout, everything else to stderr. Exit codes: 0 ok,
 
 from __future__ import annotations
 
+import errno
 import sys
 
 HELP = """\
@@ -54,6 +55,12 @@ VERBS = (
     "cache",
     *("score", "compare", "leaderboard", "report", "submit"),
     *("convert-fairseq", "doctor"),
+)
+
+# A full disk, a folder that may not be written: the machine's word, no fault of ours.
+_OF_THE_MACHINE = (
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
 )
 
 
@@ -106,13 +113,19 @@ def _guarded(verb: str, rest: list[str]) -> int:
         for line in (f"marble-eval: error: {error}", *getattr(error, "__notes__", ())):
             sys.stderr.write(f"{line}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("marble-eval: interrupted; finished work is kept\n")
-        return 130
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`): nothing is wrong, nothing can be said.
         sys.stderr.close()
         return 1
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        sys.stderr.write(f"marble-eval: error: {where}{error.strerror}. Mend it, then run again.\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("marble-eval: interrupted; finished work is kept\n")
+        return 130
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.cli.arguments import Arguments
+from marble_eval.cli.arguments import Arguments, output_file
 from marble_eval.errors import SpecError
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def main(argv: list[str]) -> int:
         raise SpecError(
             f"marble-eval compare: --permutations must be at least 1. Got {options.permutations}."
         )
+    if options.items not in (None, _TO_STDOUT):
+        output_file("compare", "--items", options.items)
     found = find_pairs(options.first, options.second, options.task)
     for side, alone in (("A", found.only_first), ("B", found.only_second)):
         if alone:

@@ -22,7 +22,7 @@ usage: marble-eval demo [TASK ...] [--force]
 
 Composes and renders labelled music, one task of every kind with one answer a track;
 evaluates log-mel statistics, chroma and a small MERT with random weights on it; and
-writes a leaderboard of embedded results.
+writes a leaderboard of embedded results, and a page of them to open in a browser.
 
   TASK      only these: EmbeddedInstrument, EmbeddedKey, EmbeddedPitch, EmbeddedTagging,
             EmbeddedGenre, EmbeddedRecipe; or EmbeddedBeat, which has an answer for every
@@ -52,6 +52,7 @@ def main(argv: list[str]) -> int:
     from marble_eval.leaderboard import board, write_board
     from marble_eval.registry import load_encoder, load_task
     from marble_eval.report import layer_curve, summary
+    from marble_eval.report.page import write_page
     from marble_eval.results import find_results
     from marble_eval.suites import Suite, exit_code, load_suite, run_suite, summary_table
 
@@ -76,10 +77,13 @@ def main(argv: list[str]) -> int:
     if any(each.error for each in outcomes):
         sys.stdout.write(summary_table([each for each in outcomes if each.error]) + "\n")
         return exit_code(outcomes)
-    tables = board(find_results(folder / "results"), embedded=True)
-    long, wide = write_board(tables, folder / "leaderboard.csv")
+    found, page = find_results(folder / "results"), folder / "report.html"
+    long, wide = write_board(board(found, embedded=True), folder / "leaderboard.csv")
+    write_page(found, page, embedded=True)
     seconds = time.perf_counter() - began
-    sys.stdout.write(f"\nleaderboard  {long}\n             {wide}\n{seconds:.0f} s in all\n")
+    sys.stdout.write(
+        f"\nleaderboard  {long}\n             {wide}\nreport       {page}\n{seconds:.0f} s in all\n"
+    )
     return 0
 
 

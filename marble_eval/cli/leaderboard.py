@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marble_eval.cli.arguments import Arguments
+from marble_eval.cli.arguments import Arguments, output_file
 from marble_eval.errors import SpecError
 
 if TYPE_CHECKING:
@@ -50,7 +50,6 @@ _FORMS = {
     "json": "leaderboard.json",
 }
 # Files that belong to a result: a form must not take their place.
-_TAKEN = ("result.json", "predictions.parquet")
 
 
 def main(argv: list[str]) -> int:
@@ -64,7 +63,11 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--embedded", action="store_true")
     options = parser.parse_args(argv)
     given = {form: getattr(options, form) for form in _FORMS}
-    files = {form: _file(form, name) for form, name in given.items() if name is not None}
+    files = {
+        form: output_file("leaderboard", f"--{form}", name)
+        for form, name in given.items()
+        if name is not None
+    }
     _refuse_same(files)
     from marble_eval.leaderboard import board, ranked_section
     from marble_eval.leaderboard.text import board_text
@@ -85,27 +88,6 @@ def main(argv: list[str]) -> int:
         written += _records(tables, options.every_eval_ever)
     sys.stdout.write("".join(f"{path}\n" for path in written))
     return 0
-
-
-def _file(form: str, name: str) -> Path:
-    """Check the file of a form: a folder after it was meant as one of results."""
-    path, verb = Path(name), "marble-eval leaderboard"
-    if path.is_dir() or name.endswith(("/", "\\")):
-        raise SpecError(
-            f"{verb}: --{form} must be followed by a file, or by nothing. Got the folder {name!r}. "
-            f"Write the folders of results first: {verb} {name} --{form}."
-        )
-    if path.name in _TAKEN:
-        raise SpecError(
-            f"{verb}: --{form} must not replace a file of a result. Got {name!r}. "
-            f"Name another file."
-        )
-    if not path.parent.is_dir():
-        raise SpecError(
-            f"{verb}: --{form} must name a file in a folder that exists. Got {name!r}. "
-            f"Make the folder {path.parent} first."
-        )
-    return path
 
 
 def _refuse_same(files: dict[str, Path]) -> None:

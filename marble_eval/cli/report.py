@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marble_eval.cli.arguments import Arguments
+from marble_eval.cli.arguments import Arguments, output_file
 from marble_eval.errors import MissingError, SpecError
 
 if TYPE_CHECKING:
@@ -54,22 +54,14 @@ def main(argv: list[str]) -> int:
             "marble-eval report: must be given at least one of "
             f"{', '.join(f'--{form}' for form in _FORMS)}. See marble-eval report --help."
         )
-    _check_places(wanted)
+    for form, place in wanted.items():
+        if form != "figures":  # which are a folder
+            output_file("report", f"--{form}", place)
     paths = _results(options.folders or [Path("results")], embedded=options.embedded)
     for form, place in wanted.items():
         for written in _write(form, paths, place, embedded=options.embedded):
             sys.stdout.write(f"{written}\n")
     return 0
-
-
-def _check_places(wanted: dict[str, Path]) -> None:
-    """Refuse a place that was meant as a folder of results."""
-    for form, place in wanted.items():
-        if form != "figures" and place.is_dir():
-            raise SpecError(
-                f"marble-eval report: --{form} must be given a file. Got the folder {place}. "
-                f"Name the folders of results first: marble-eval report {place} --{form}."
-            )
 
 
 def _results(folders: Sequence[Path], *, embedded: bool) -> list[Path]:

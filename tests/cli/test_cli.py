@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -128,3 +129,22 @@ def test_output_that_nobody_reads_is_no_crash() -> None:
     command = f"{sys.executable} -m marble_eval tasks --json | head -c 1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_is_told_in_words_and_a_fault_of_ours_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from marble_eval.cli import tasks
+
+    def full(_: list[str]) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "board.csv")
+
+    def faulty(_: list[str]) -> int:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "ours")
+
+    monkeypatch.setattr(tasks, "main", full)
+    assert main(["tasks"]) == 1
+    assert "board.csv: No space left on device" in capsys.readouterr().err
+    monkeypatch.setattr(tasks, "main", faulty)
+    with pytest.raises(FileNotFoundError):
+        main(["tasks"])
