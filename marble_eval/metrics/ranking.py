@@ -2,17 +2,19 @@
 
 Both are sums over the groups of equal scores that hold a positive item, so a `Rule`
 gives a group's part and this module finds the groups. Without weights all tags are
-ranked together; under many rows of weights each tag is ranked once, and all rows are
-added up along that order.
+ranked together; under many rows of weights each tag is ranked once, and a sparse matrix of
+ones, made from its order, adds up all rows.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 from marble_eval.metrics.item_weights import Reals
 
@@ -20,7 +22,7 @@ Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[Any]
 
 _BLOCK = 2**21  # numbers in an array at a time, whatever is scored
-_ROWS = 32  # rows of weights at a time: so many of a tag stay in the cache
+_ROWS = 64  # rows of weights at a time: so many of a tag stay in the cache
 
 
 # A group's part of the score from: the weight of its positives, of its negatives, of all
@@ -130,39 +132,78 @@ def add_weighted_rankings(positive: Flags, scores: Numbers, counts: Reals, rule:
     """
     whole = bool((counts == np.rint(counts)).all() and counts.sum(axis=1).max() < 2**24)
     # Sums of whole numbers below 2**24 are exact in float32, which is twice as fast.
-    kind = np.float32 if whole else np.float64
-    orders = [np.argsort(-column) for column in scores.T]
-    sums = Rankings(*np.zeros((3, len(counts), len(orders))))
+    ones = np.ones(2 * len(scores), dtype=np.float32 if whole else np.float64)
+    tags = [_weighted_sums(*each, ones) for each in zip(positive.T, scores.T, strict=True)]
+    sums = Rankings(*np.zeros((3, len(counts), len(tags))))
     step = max(1, min(_ROWS, _BLOCK // len(scores)))
     for at in range(0, len(counts), step):
         rows = slice(at, at + step)
-        columns = np.ascontiguousarray(counts[rows].T, dtype=kind)
-        for tag, order in enumerate(orders):
-            drawn = columns.take(order, axis=0)
-            found = _weighted(positive[order, tag], scores[order, tag], drawn, rule)
-            for whole_sum, part in zip(sums, found, strict=True):
+        columns = np.ascontiguousarray(counts[rows].T, dtype=ones.dtype)
+        for tag, each in enumerate(tags):
+            for whole_sum, part in zip(sums, _added(each, columns, rule), strict=True):
                 whole_sum[rows, tag] = part
     return sums
 
 
-def _weighted(is_positive: Flags, ranked: Numbers, weights: Numbers, rule: Rule) -> Rankings:
-    """Add up one tag in falling order of score; weights (item, row) are used up."""
-    at = np.flatnonzero(is_positive)
-    if len(at) == 0:
-        nothing = np.zeros(weights.shape[1])
-        return Rankings(nothing, nothing, weights.sum(axis=0, dtype=np.float64))
-    edges = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1], [True]]))
-    group, first = np.unique(np.searchsorted(edges, at, side="right") - 1, return_index=True)
-    start, stop = edges[group], edges[group + 1]
-    hits = np.add.reduceat(weights[at], first, axis=0).astype(np.float64)
-    weights[at] = 0  # negatives are left
-    # Their sums are needed only between the groups that hold a positive, not at every item.
-    borders = np.unique(np.concatenate([[0], start, stop]))
-    sums = np.add.reduceat(weights, borders[borders < len(ranked)], axis=0)
-    running = np.zeros((len(sums) + 1, sums.shape[1]))
-    np.cumsum(sums, axis=0, dtype=np.float64, out=running[1:])
-    passed = running[np.searchsorted(borders, stop)]
-    ties = passed - running[np.searchsorted(borders, start)]
-    found = np.cumsum(hits, axis=0)
-    parts = rule(hits, ties, found, passed, running[-1])
-    return Rankings(parts.sum(axis=0), found[-1], running[-1])
+class _WeightedSums(NamedTuple):
+    """What to add up of one tag, for its groups of equal scores that hold a positive.
+
+    A row of ``items`` has ones at the items that count together. Two rows for each group: its
+    positives, and the negatives from the end of the group before to its own end; two more
+    for what is below the last, which are negatives alone; then one for each group in ``tied``
+    with its negatives, which are there again.
+    """
+
+    items: Any
+    groups: int
+    tied: Numbers
+
+
+def _weighted_sums(is_positive: Flags, scores: Numbers, ones: Numbers) -> _WeightedSums:
+    """Order the items of one tag by falling score."""
+    order = np.argsort(-scores)
+    is_positive, ranked = is_positive[order], scores[order]
+    group = np.concatenate([[0], np.cumsum(ranked[1:] != ranked[:-1])])
+    has_positive = np.bincount(group, weights=is_positive) > 0
+    groups = int(has_positive.sum())
+    # Of each item: how many groups with a positive lie wholly above it.
+    above: Numbers = (np.cumsum(has_positive) - has_positive)[group]
+    row = 2 * above + ~is_positive
+    is_tied = has_positive[group] & ~is_positive
+    tied: Numbers
+    tied, ties = np.unique(above[is_tied], return_counts=True)
+    stops = np.cumsum(np.concatenate([[0], np.bincount(row, minlength=2 * groups + 2), ties]))
+    columns = np.concatenate([order[np.argsort(row, kind="stable")], order[is_tied]])
+    parts = (ones[: len(columns)], columns.astype(np.int32), stops.astype(np.int32))
+    return _WeightedSums(csr_array(parts, shape=(len(stops) - 1, len(order))), groups, tied)
+
+
+def _added(each: _WeightedSums, weights: Numbers, rule: Rule) -> Rankings:
+    """Add up one tag; weights (item, row)."""
+    sums, groups, rows = each.items @ weights, each.groups, weights.shape[1]
+    steps = sums[: 2 * groups + 2].reshape(groups + 1, 2 * rows)  # positives beside negatives
+    running = _running(steps)
+    (found, passed), (positives, negatives) = (
+        (part[..., :rows], part[..., rows:]) for part in (running[:groups], running[groups])
+    )
+    hits = steps[:groups, :rows].astype(np.float64)
+    ties = np.zeros((groups, 1))
+    if len(each.tied):
+        ties = np.zeros(hits.shape)
+        ties[each.tied] = sums[2 * groups + 2 :]
+    return Rankings(rule(hits, ties, found, passed, negatives).sum(axis=0), positives, negatives)
+
+
+def _running(steps: Numbers) -> Reals:
+    """Add up along the first axis: in stretches, side by side, for `np.cumsum` is slow there."""
+    length, rows = steps.shape
+    stretch = max(1, math.isqrt(length))
+    stretches = -(-length // stretch)
+    sums = np.zeros((stretches, stretch, rows), dtype=steps.dtype)
+    flat = sums.reshape(-1, rows)
+    flat[:length] = steps
+    for at in range(1, stretch):
+        sums[:, at] += sums[:, at - 1]
+    for at in range(1, stretches):
+        sums[at] += sums[at - 1, -1]
+    return flat[:length].astype(np.float64)

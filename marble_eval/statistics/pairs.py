@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from marble_eval.statistics.resampling import percentile_interval
 
+_ROUNDING = 1e-12  # of a score: the same mean in another order is no difference
+
 
 def bootstrap_p(differences: npt.ArrayLike) -> float:
     """Give the chance of a difference as large if there is none, from resamples.
@@ -33,8 +35,9 @@ def bootstrap_p(differences: npt.ArrayLike) -> float:
 
     Notes
     -----
-    Twice the smaller tail beyond 0 (Efron and Tibshirani 1993, sections 15.4 and 16.4);
-    the one added to both sides of the fraction as Davison and Hinkley (1997, section 4.2).
+    Twice the smaller tail beyond 0 (Efron and Tibshirani 1993, section 15.4), a difference
+    of 0 being in both; the one added to both sides of the fraction as Davison and Hinkley
+    (1997, section 4.2).
 
     Examples
     --------
@@ -45,7 +48,7 @@ def bootstrap_p(differences: npt.ArrayLike) -> float:
     values = values[~np.isnan(values)]
     if not len(values):
         raise ValueError("differences must hold at least one number. Got none.")
-    tail = min(int((values <= 0).sum()), int((values >= 0).sum()))
+    tail = min(int((values <= _ROUNDING).sum()), int((values >= -_ROUNDING).sum()))
     return float(min(1.0, 2 * (1 + tail) / (1 + len(values))))
 
 
@@ -84,4 +87,4 @@ def paired_tie(first: npt.ArrayLike, second: npt.ArrayLike, level: float = 0.95)
             f"Got {ours.shape} and {theirs.shape}."
         )
     interval = percentile_interval(ours - theirs, level)
-    return interval.low <= 0 <= interval.high
+    return interval.low <= _ROUNDING and interval.high >= -_ROUNDING

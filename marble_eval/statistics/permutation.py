@@ -58,7 +58,7 @@ def swaps(groups: npt.ArrayLike, *, permutations: int, seed: int) -> Reals:
         drawn = (np.arange(2**count)[:, None] >> np.arange(count)) & 1
     else:
         drawn = np.random.default_rng(seed).integers(2, size=(permutations, count))
-    return np.asarray(drawn[:, group_of_item], dtype=np.float64)
+    return np.asarray(drawn.astype(np.float64)[:, group_of_item])
 
 
 def permutation_p(observed: float, swapped: npt.ArrayLike, *, exact: bool = False) -> float:
@@ -67,7 +67,7 @@ def permutation_p(observed: float, swapped: npt.ArrayLike, *, exact: bool = Fals
     Parameters
     ----------
     observed : float
-        Difference of the two scores.
+        Difference of the two scores, a number.
     swapped : array_like [shape=(rows,)]
         The same difference after each row of `swaps`; nan where it has no value.
     exact : bool
@@ -82,7 +82,7 @@ def permutation_p(observed: float, swapped: npt.ArrayLike, *, exact: bool = Fals
     Raises
     ------
     ValueError
-        If there is no number.
+        If the observed difference is no number, or no swapped one is.
 
     Examples
     --------
@@ -91,6 +91,8 @@ def permutation_p(observed: float, swapped: npt.ArrayLike, *, exact: bool = Fals
     >>> permutation_p(0.3, [0.3, -0.3, 0.1, -0.1], exact=True)
     0.5
     """
+    if not np.isfinite(observed):
+        raise ValueError(f"observed must be a finite number. Got {observed!r}.")
     values = np.asarray(swapped, dtype=np.float64)
     values = values[~np.isnan(values)]
     if not len(values):

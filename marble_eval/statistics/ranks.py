@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 
 class RankRange(NamedTuple):
@@ -22,9 +21,10 @@ class RankRange(NamedTuple):
     rank : int
         On the items themselves; 1 is best.
     best, worst : int
-        Ends of the range of ranks on resamples.
+        Ends of the range of ranks on resamples; ``rank`` lies in it.
     first : float
-        Chance of being first, in [0, 1].
+        Share of the resamples on which it is first, in [0, 1]; systems that are first
+        together share one, so that all systems' chances add up to 1.
     """
 
     rank: int
@@ -74,6 +74,8 @@ def rank_ranges(
     >>> [str(each) for each in rank_ranges([0.8, 0.75, 0.2], resampled)]
     ['1-2', '1-2', '3']
     """
+    from scipy.stats import rankdata  # noqa: PLC0415 (it loads slowly, and only ranks need it)
+
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
     scores, draws = np.asarray(values, dtype=float), np.asarray(resampled, dtype=float)

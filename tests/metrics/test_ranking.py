@@ -50,6 +50,27 @@ def test_a_tag_without_positives_adds_up_to_nothing(items: int) -> None:
     assert [each.tolist() for each in sums] == [[row] * 3 for row in expected]
 
 
+@pytest.mark.parametrize("kind", ["counts", "fractions"])
+@pytest.mark.parametrize("decimals", [0, 1, 9])
+def test_many_rows_count_all_pairs_of_a_positive_and_a_negative(decimals: int, kind: str) -> None:
+    generator = np.random.default_rng(decimals)
+    flags = generator.random((300, 3)) < np.array([0.02, 0.3, 0.98])
+    scores = np.round(generator.standard_normal((300, 3)), decimals)
+    rows = generator.integers(0, 4, size=(150, 300)).astype(np.float64)
+    if kind == "fractions":
+        rows *= generator.random(rows.shape)
+    sums = add_weighted_rankings(
+        flags, scores, rows, lambda hits, ties, _, passed, all_: hits * (all_ - passed + ties / 2)
+    )
+    for tag in range(3):
+        above, below = rows * flags[:, tag], rows * ~flags[:, tag]
+        order = np.sign(scores[:, None, tag] - scores[None, :, tag]) / 2 + 0.5
+        expected = np.einsum("ri,ij,rj->r", above, order, below, optimize=True)
+        np.testing.assert_allclose(sums.parts[:, tag], expected, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(sums.positives[:, tag], above.sum(axis=1), rtol=1e-12)
+        np.testing.assert_allclose(sums.negatives[:, tag], below.sum(axis=1), rtol=1e-12)
+
+
 def test_large_counts_are_added_exactly() -> None:
     """Beyond 2**24 float32 no longer counts every one."""
     flags, scores = np.ones((3, 1), dtype=np.bool_), np.zeros((3, 1))
