@@ -48,6 +48,8 @@ def test_demo_goes_from_nothing_to_an_embedded_leaderboard(tmp_path: Path) -> No
     assert chroma[1] > mel[2] and mel[1] > random[2]
     assert list(tmp_path.iterdir()) == [tmp_path / "home"]  # the working folder stays as it was
 
+    page = (tmp_path / "home" / "demo" / "report.html").read_text(encoding="utf-8")
+    assert all(name in page for name in (*TASKS, *ENCODERS))
     with (tmp_path / "home" / "demo" / "leaderboard.csv").open(encoding="utf-8") as stream:
         of_board = list(csv.DictReader(stream))
     assert {row["encoder"] for row in of_board} == ENCODERS
