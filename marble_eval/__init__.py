@@ -1,8 +1,8 @@
 """Layer-wise evaluation of frozen music encoders under the MARBLE protocol.
 
 Audio goes once through a frozen encoder, the hidden states of every layer are
-cached, and small probes are trained on the cache. `evaluate` does the whole job;
-the other names look up tasks and encoders. Nothing is loaded before it is used.
+cached, and small probes are trained on the cache. `evaluate` does the whole job,
+`rescored` scores a result again from its predictions; the other names look up tasks and encoders. Nothing is loaded before it is used.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from marble_eval.registry import encoder_names, load_encoder, load_task, task_names
+    from marble_eval.rescoring import rescored
     from marble_eval.run import evaluate
 
 __version__ = "0.1.0"
@@ -22,6 +23,7 @@ __all__ = [
     "evaluate",
     "load_encoder",
     "load_task",
+    "rescored",
     "task_names",
 ]
 
@@ -30,6 +32,7 @@ _HOME = {
     "evaluate": "marble_eval.run",
     "load_encoder": "marble_eval.registry",
     "load_task": "marble_eval.registry",
+    "rescored": "marble_eval.rescoring",
     "task_names": "marble_eval.registry",
 }
 
