@@ -1,8 +1,9 @@
 """Layer-wise evaluation of frozen music encoders under the MARBLE protocol.
 
-Audio goes once through a frozen encoder, the hidden states of every layer are
-cached, and small probes are trained on the cache. `evaluate` does the whole job,
-`rescored` scores a result again from its predictions; the other names look up tasks and encoders. Nothing is loaded before it is used.
+Audio goes once through a frozen encoder, the hidden states of every layer are cached,
+and small probes are trained on the cache. `evaluate` does the whole job, `rescored`
+scores a result again from its predictions; the other names look up tasks and encoders.
+Nothing is loaded before it is used.
 """
 
 from __future__ import annotations

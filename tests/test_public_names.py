@@ -45,6 +45,7 @@ def test_the_package_offers_what_its_readme_uses() -> None:
         "evaluate",
         "load_encoder",
         "load_task",
+        "rescored",
         "task_names",
     }
     for name in marble_eval.__all__:
