@@ -17,7 +17,8 @@ from marble_eval.annotations.chords import Chords, chords_of
 from marble_eval.frame_scoring import ChosenEvents, score_frames
 from marble_eval.grid import Trial
 from marble_eval.grid.frame_split import FrameSplit
-from marble_eval.grid.frames import FrameLayer, counts_of, estimates, ratio, train_frame_grid
+from marble_eval.grid.frames import FrameLayer, counts_of, estimates, train_frame_grid
+from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
 from marble_eval.progress import Silence
 from marble_eval.registry import Task

@@ -18,14 +18,9 @@ from marble_eval.errors import MarbleError, SpecError
 from marble_eval.grid import GridPlan
 from marble_eval.grid.frame_split import FrameSplit
 from marble_eval.grid.frame_training import frame_outputs, train_on_frames
-from marble_eval.grid.frames import (
-    FrameLayer,
-    counts_of,
-    estimates,
-    ratio,
-    train_frame_grid,
-)
+from marble_eval.grid.frames import FrameLayer, counts_of, estimates, train_frame_grid
 from marble_eval.grid.trained import training_rules
+from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
 from marble_eval.progress import Silence
 from marble_eval.spec import ProbeSpec
