@@ -121,8 +121,8 @@ class ItemEstimates:
         return np.asarray(total / pairs)
 
     def item_scores(self, metric: str) -> np.ndarray:
-        """Score each item by itself as the task's kind does, whatever the metric: (item,)."""
-        score, spec = self._task.kind.item_scores, self._task.spec
+        """Score each item by itself as the task's kind does for the metric: (item,)."""
+        score, spec = self._task.kind.item_scores, replace(self._task.spec, metrics=(metric,))
         of_seeds = [score(self.targets, each, spec) for each in self.decoded]
         return np.asarray(np.mean(of_seeds, axis=0))
 

@@ -27,16 +27,16 @@ usage: marble-eval compare A B [--task NAME ...] [--metric NAME] [--items [FILE]
 
   A, B              a result.json, or a folder of results; paired by task
   --task NAME       only this task; several may be named
-  --metric NAME     another metric than the task's main one
+  --metric NAME     another metric than the task's main one; tasks without it are left out
   --items [FILE]    list every item that the two score differently, or write them as CSV
   --common          leave out test items that one of the two lacks
   --permutations N  of the permutation test (default 2000)
   --config          what differs in data, encoder, rules and versions, instead of scores
-  --json            print JSON
+  --json            print JSON; items then need a FILE
 
 The difference is B less A on the same test items, with a paired bootstrap interval. The
 permutation test swaps the two estimates of items; items of one artist or song go together. Its
-p values are adjusted by Holm over the tasks compared. The spread over seeds stands apart.
+p values are adjusted by Holm over all tests made. The spread over seeds stands apart.
 
 examples:
   marble-eval compare results/MERT-v1-95M results/MERT-v1-330M
@@ -48,7 +48,7 @@ _TO_STDOUT = "-"
 
 def main(argv: list[str]) -> int:
     """Compare two results, or two trees of them."""
-    from marble_eval.comparison import PERMUTATIONS, configuration_changes, find_pairs
+    from marble_eval.comparison import PERMUTATIONS, cautions, configuration_changes, find_pairs
 
     parser = Arguments("compare")
     parser.add_argument("first", type=Path)
@@ -57,10 +57,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--metric")
     parser.add_argument("--items", nargs="?", const=_TO_STDOUT)
     parser.add_argument("--common", action="store_true")
-    parser.add_argument("--permutations", type=int, default=PERMUTATIONS)
+    parser.add_argument("--permutations", type=int)
     parser.add_argument("--config", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
+    _refuse_idle(options)
+    if options.permutations is None:
+        options.permutations = PERMUTATIONS
     if options.permutations < 1:
         raise SpecError(
             f"marble-eval compare: --permutations must be at least 1. Got {options.permutations}."
@@ -75,7 +78,11 @@ def main(argv: list[str]) -> int:
         changes = [configuration_changes(a.result, b.result) for a, b in found.pairs]
         sys.stdout.write(_configurations(found, changes, as_json=options.json))
         return 0
-    differences, changed = _tested(found, options)
+    for a, b in found.pairs:
+        if differs := cautions(a.result, b.result):
+            task = f"{a.result.task.name}@{a.result.task.version}"
+            sys.stderr.write(f"note: {task}: other {', '.join(differs)}; see --config\n")
+    differences, changed = _tested(_with_metric(found, options.metric), options)
     if options.json:
         values = [dataclasses.asdict(each) for each in differences]
         sys.stdout.write(json.dumps(values, indent=1, ensure_ascii=False) + "\n")
@@ -83,7 +90,50 @@ def main(argv: list[str]) -> int:
         sys.stdout.write(_told(differences, changed, every=options.items == _TO_STDOUT) + "\n")
     if options.items not in (None, _TO_STDOUT):
         _write_items(differences, changed, Path(options.items))
+        # What goes to stdout as JSON must stay JSON.
+        stream = sys.stderr if options.json else sys.stdout
+        stream.write(f"{options.items}\n")
     return 0
+
+
+def _refuse_idle(options: Any) -> None:
+    """Refuse options that would do nothing."""
+    if options.config:
+        given = {
+            "--metric": options.metric is not None,
+            "--items": options.items is not None,
+            "--common": options.common,
+            "--permutations": options.permutations is not None,
+        }
+        idle = [name for name, is_given in given.items() if is_given]
+        if idle:
+            raise SpecError(
+                f"marble-eval compare: --config compares no scores. Got {idle[0]} as well. "
+                f"Leave one of the two out."
+            )
+    if options.json and options.items == _TO_STDOUT:
+        raise SpecError(
+            "marble-eval compare: --items must be followed by a file where --json is given. "
+            "Got none. Write --items FILE."
+        )
+
+
+def _with_metric(found: Pairs, metric: str | None) -> Pairs:
+    """Keep the pairs that can be scored by a metric; all if none can, which is told later."""
+    from marble_eval.rescoring import possible_metrics
+
+    if metric is None:
+        return found
+    able = [
+        (a, b)
+        for a, b in found.pairs
+        if all(metric in possible_metrics(each.result, each.path) for each in (a, b))
+    ]
+    lacking = [a.result.task.name for a, b in found.pairs if (a, b) not in able]
+    if not able or not lacking:
+        return found
+    sys.stderr.write(f"without {metric}: {', '.join(dict.fromkeys(lacking))}\n")
+    return dataclasses.replace(found, pairs=tuple(able))
 
 
 def _tested(found: Pairs, options: Any) -> tuple[list[Difference], list[pd.DataFrame]]:
@@ -151,4 +201,3 @@ def _write_items(
         for each, items in zip(differences, changed, strict=True)
     ]
     write_atomically(path, csv_bytes(pd.concat(parts, ignore_index=True)))
-    sys.stdout.write(f"{path}\n")

@@ -49,7 +49,6 @@ _FORMS = {
     "latex": "leaderboard.tex",
     "json": "leaderboard.json",
 }
-# Files that belong to a result: a form must not take their place.
 
 
 def main(argv: list[str]) -> int:

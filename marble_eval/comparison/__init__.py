@@ -3,7 +3,7 @@
 Made from result files and stored predictions alone.
 """
 
-from marble_eval.comparison.configuration import Entry, configuration_changes
+from marble_eval.comparison.configuration import Entry, cautions, configuration_changes
 from marble_eval.comparison.difference import (
     PERMUTATIONS,
     Difference,
@@ -21,6 +21,7 @@ __all__ = [
     "Pairs",
     "Side",
     "adjusted",
+    "cautions",
     "configuration_changes",
     "difference_of",
     "find_pairs",

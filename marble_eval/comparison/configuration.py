@@ -55,6 +55,31 @@ def configuration_changes(first: Result, second: Result) -> list[Entry]:
     ]
 
 
+def cautions(first: Result, second: Result) -> list[str]:
+    """Say in what two results differ that makes their scores compare badly.
+
+    Parameters
+    ----------
+    first, second : Result
+        Two records of one task and version.
+
+    Returns
+    -------
+    list of str
+        Of "data", "split", "protocol", "track" and "deviations"; empty where the encoder, the
+        probe and what was chosen are all that differs.
+    """
+    found = {
+        "data": first.task.data_digest != second.task.data_digest,
+        "split": first.task.split_digest != second.task.split_digest,
+        "protocol": (first.protocol.name, first.protocol.version)
+        != (second.protocol.name, second.protocol.version),
+        "track": first.protocol.track != second.protocol.track,
+        "deviations": first.protocol.deviations != second.protocol.deviations,
+    }
+    return [what for what, differs in found.items() if differs]
+
+
 def _settings(result: Result) -> Iterator[tuple[str, str]]:
     values = dataclasses.asdict(result)
     for part in _PARTS:

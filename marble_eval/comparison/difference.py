@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marble_eval.errors import ValidationError
 from marble_eval.split_scores import LEVEL, SEED
 from marble_eval.statistics import bootstrap_p, holm, percentile_interval, permutation_p, swaps
 
@@ -64,6 +65,8 @@ class Difference:
         Two-sided; the chance of such a difference if there is none.
     p_holm : float
         The permutation's, adjusted by Holm over all tasks compared.
+    undefined : int
+        Resamples on which one of the two has no value; the interval is without them.
     """
 
     task: str
@@ -81,6 +84,7 @@ class Difference:
     p_bootstrap: float
     p_permutation: float
     p_holm: float
+    undefined: int = 0
 
     @property
     def verdict(self) -> str:
@@ -121,10 +125,17 @@ def difference_of(
     ------
     SpecError
         If one of the two has no such metric.
+    ValidationError
+        If their items cannot be scored by it, or no resample of them can.
     """
     values = [each.values(metric) for each in (first, second)]
     observed = float(values[1].mean() - values[0].mean())
     resampled = second.bootstrap(metric) - first.bootstrap(metric)
+    if np.isnan(resampled).all():
+        raise ValidationError(
+            f"{first.result.task.name}: must have test items on which {metric} of both results "
+            f"can be resampled. Got none in {len(resampled)} resamples. Compare by another metric."
+        )
     interval = percentile_interval(resampled, LEVEL)
     groups = first.groups_of(metric)
     drawn = swaps(groups, permutations=permutations, seed=SEED)
@@ -150,6 +161,7 @@ def difference_of(
         p_bootstrap=bootstrap_p(resampled),
         p_permutation=p_value,
         p_holm=p_value,
+        undefined=interval.undefined,
     )
 
 

@@ -1,8 +1,9 @@
 """Which items two results treat differently: those that flipped, the largest change first.
 
-What an item scores by itself, the task's kind says: 1 for the right class, part of a
-point for a near key, average precision of a track's tags, minus the error of a
-regression, the metric itself for events in a track.
+What an item scores by itself, the task's kind says: by the metric itself where that is a
+mean over items (a right class, part of a point for a near key) or counts events in a
+track; else 1 for the right class, average precision of a track's tags, minus the error
+of a regression.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+
+from marble_eval.rescoring import BY_RECORDING
 
 if TYPE_CHECKING:
     from marble_eval.rescoring import StoredScores
@@ -26,7 +29,7 @@ def item_changes(first: StoredScores, second: StoredScores, metric: str) -> pd.D
     first, second : StoredScores
         From `marble_eval.comparison.pairing.on_common_items`.
     metric : str
-        The metric of events in tracks; items with one estimate have a score of their kind.
+        What the two are compared by; of whole recordings, the pieces are listed.
 
     Returns
     -------
@@ -35,7 +38,8 @@ def item_changes(first: StoredScores, second: StoredScores, metric: str) -> pd.D
         first seed), ``score_first``, ``score_second`` (means over the seeds), ``change``;
         largest change first. Items with nothing to be scored are not there.
     """
-    scores = [each.split.item_scores(metric) for each in (first, second)]
+    of_items = metric.removesuffix(BY_RECORDING)
+    scores = [each.split.item_scores(of_items) for each in (first, second)]
     table = pd.DataFrame(
         {
             "id": first.items,

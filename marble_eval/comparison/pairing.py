@@ -1,8 +1,9 @@
 """Which results of two trees belong together, and the items that both scored.
 
 Results are paired by task; where a side has several on one, by protocol, probe and
-choices besides. Two results are compared on the same items with the same references
-and groups: a test track that one of them lacks is said, and left out only if asked for.
+choices besides, and by encoder where both sides have it. Two results are compared on the
+same items with the same references and groups: a test track that one of them lacks is
+said, and left out only if asked for.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Pairs:
     pairs : tuple of (Found, Found)
         First and second, by task.
     only_first, only_second : tuple of str
-        Tasks that one side alone has, with their versions.
+        Tasks that one side alone has, with their versions; of a task with several
+        results, the folders of those that have no counterpart.
     """
 
     pairs: tuple[tuple[Found, Found], ...]
@@ -78,11 +80,18 @@ def find_pairs(first: Path, second: Path, tasks: Sequence[str] = ()) -> Pairs:
             f"{', '.join(sorted(wanted[1])) or 'none'}."
         )
     pairs = [pair for task in common for pair in _paired(task, sides[0][task], sides[1][task])]
-    return Pairs(
-        tuple(pairs),
-        tuple(sorted(wanted[0] - wanted[1])),
-        tuple(sorted(wanted[1] - wanted[0])),
-    )
+    taken = [{pair[side].path for pair in pairs} for side in (0, 1)]
+    alone = [
+        sorted(wanted[side] - wanted[1 - side])
+        + [
+            f"{task} in {each.path.parent}"
+            for task in common
+            for each in sides[side][task]
+            if each.path not in taken[side]
+        ]
+        for side in (0, 1)
+    ]
+    return Pairs(tuple(pairs), tuple(alone[0]), tuple(alone[1]))
 
 
 def _name(task: str) -> str:
@@ -102,7 +111,9 @@ def _paired(
     """Pair what two sides have on one task."""
     if len(first) == len(second) == 1:
         return [(first[0], second[0])]
-    sides = [_by_rules(task, side) for side in (first, second)]
+    # Two trees of the same encoders are paired encoder by encoder; else each has one.
+    with_encoder = bool(_encoders(first) & _encoders(second))
+    sides = [_by_rules(task, side, with_encoder=with_encoder) for side in (first, second)]
     common = sorted(set(sides[0]) & set(sides[1]))
     if not common:
         raise SpecError(
@@ -113,14 +124,23 @@ def _paired(
     return [(sides[0][rules], sides[1][rules]) for rules in common]
 
 
-def _by_rules(task: str, found: Sequence[Found]) -> dict[tuple[str, ...], Found]:
+def _encoders(found: Sequence[Found]) -> set[tuple[str, str]]:
+    return {(each.result.encoder.name, each.result.encoder.revision) for each in found}
+
+
+def _by_rules(
+    task: str, found: Sequence[Found], *, with_encoder: bool
+) -> dict[tuple[str, ...], Found]:
     rules: dict[tuple[str, ...], Found] = {}
     for each in found:
-        protocol, choices = each.result.protocol, each.result.choices
+        protocol, choices, encoder = each.result.protocol, each.result.choices, each.result.encoder
+        # Layers of two encoders have other names and numbers; that all were tried is alike.
+        whole = set(encoder.layers) <= set(choices.layers)
         key = (
+            *((encoder.name, encoder.revision) if with_encoder else ()),
             f"{protocol.name}@{protocol.version}",
             each.result.probe.name,
-            " ".join(choices.layers),
+            "every layer" if whole else " ".join(choices.layers),
             " ".join(map(str, choices.seeds)),
             "; ".join(protocol.deviations),
         )
@@ -157,8 +177,8 @@ def on_common_items(
     MissingError
         If a file is absent.
     ValidationError
-        If they are not of one task, an item has two references or groups, one of
-        them lacks items and ``common`` is false, or all items are of one group.
+        If they are not of one task with the same labels, an item has two references or
+        groups, one of them lacks items and ``common`` is false, or all items are of one group.
     """
     ours, theirs = stored_scores(first), stored_scores(second)
     for what in ("name", "version", "kind"):
@@ -168,6 +188,13 @@ def on_common_items(
                 f"{first} and {second}: must be of one task to be compared. "
                 f"Got {what} {one!r} and {two!r}."
             )
+    labels = [each.task.spec.labels for each in (ours, theirs)]
+    if labels[0] != labels[1]:  # their outputs stand in another order
+        raise ValidationError(
+            f"{first} and {second}: must have the same labels in the same order to be compared. "
+            f"Got {len(labels[0])} and {len(labels[1])} labels, or another order. Compare results "
+            f"of one card."
+        )
     shared = set(ours.items) & set(theirs.items)
     lacking = sorted((set(ours.items) | set(theirs.items)) - shared)
     if lacking and not (common and shared):
@@ -185,6 +212,13 @@ def on_common_items(
                     f"{first} and {second}: {what} must agree. Got {one!r} and {two!r} for "
                     f"{item}. The two were run on different annotations."
                 )
+    joined = [each.recording_groups for each in (ours, theirs) if each.recordings is not None]
+    if len(joined) == 2 and joined[0] != joined[1]:
+        raise ValidationError(
+            f"{first} and {second}: must have items of the same recordings to be compared. Got "
+            f"{len(joined[0])} and {len(joined[1])} recordings, or others. The two were run on "
+            f"different annotations."
+        )
     if len(set(ours.groups)) < 2:
         raise ValidationError(
             f"{first} and {second}: must have test items of two groups in common, or nothing can "

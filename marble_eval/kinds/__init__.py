@@ -20,8 +20,8 @@ A kind with one estimate a track encodes, decodes and scores whole splits, and h
 - ``texts(values, spec)``: targets or estimates as text, for the table of predictions, and
   ``values_of(texts, spec)``, which reads targets back exactly, or raises a ValueError;
 - ``RANKED``, whether only the order of an output among the items counts;
-- ``item_scores(reference, estimate, spec)``, how good each estimate is by itself: higher is
-  better, nan where nothing can be said;
+- ``item_scores(reference, estimate, spec)``, how good each estimate is by itself, by the main
+  metric of ``spec`` if that can be said of one: higher is better, nan where nothing can be said;
 - ``label_scores(reference, estimate, spec)`` and ``label_counts(reference, spec)``;
 - ``confusion_of(reference, estimate, spec)``, or None where there are no classes.
 

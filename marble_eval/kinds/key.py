@@ -144,8 +144,8 @@ def score(
 
 
 def item_scores(reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec) -> np.ndarray:
-    """Score each track by itself: the share of a point that `weighted_score` gives it."""
+    """Score each track by itself: the share of a point that the main metric gives it."""
     keys = np.arange(len(KEYS))
     first, second = np.repeat(keys, len(keys)), np.tile(keys, len(keys))
-    points = weighted_score(first, second, weights=np.eye(len(first)))
+    points = score(first, second, spec, weights=np.eye(len(first)))[spec.main_metric]
     return np.asarray(points.reshape(len(keys), len(keys))[reference, estimate])

@@ -187,11 +187,14 @@ def values_of(texts: Sequence[str], spec: TaskSpec) -> np.ndarray:
 def item_scores(reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec) -> np.ndarray:
     """Score each track by itself: minus the mean absolute error over the dimensions.
 
-    Errors are counted in standard deviations of the references; a dimension that never
-    varies is left out.
+    By the R² of one dimension, minus the error in that one. Errors are counted in standard
+    deviations of the references; a dimension that never varies is left out.
     """
     spread = reference.std(axis=0)
-    errors = np.abs(reference - estimate)[:, spread > 0] / spread[spread > 0]
+    counted = spread > 0
+    if spec.main_metric != "r2":
+        counted &= np.array([spec.main_metric == f"r2_{name}" for name in spec.labels])
+    errors = np.abs(reference - estimate)[:, counted] / spread[counted]
     return np.asarray(-errors.mean(axis=1))
 
 

@@ -12,7 +12,7 @@ from marble_eval.leaderboard.entries import Entry
 from marble_eval.leaderboard.json_file import board_json
 from marble_eval.leaderboard.latex import board_latex, latex_text, section_latex
 from marble_eval.leaderboard.markdown import board_markdown, markdown_text
-from marble_eval.leaderboard.metric_units import metric_unit
+from marble_eval.leaderboard.metric_units import in_unit, metric_unit
 from marble_eval.leaderboard.published import (
     PublishedScore,
     PublishedValue,
@@ -45,6 +45,7 @@ __all__ = [
     "board_markdown",
     "csv_bytes",
     "flat_average",
+    "in_unit",
     "latex_text",
     "markdown_text",
     "metric_unit",

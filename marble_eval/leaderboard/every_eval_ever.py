@@ -208,7 +208,7 @@ def _score(result: Result, name: str, score: MetricScore) -> dict[str, Any]:
             "score": score.value,
             "details": {
                 "seed_values": " ".join(f"{each:.6g}" for each in score.seed_values),
-                "seed_standard_deviation": f"{score.seed_spread:.6g}",
+                **_spread(score),
             },
             "uncertainty": {
                 "confidence_interval": {
@@ -222,6 +222,13 @@ def _score(result: Result, name: str, score: MetricScore) -> dict[str, Any]:
         },
         "generation_config": {"additional_details": _texts(_rules(result))},
     }
+
+
+def _spread(score: MetricScore) -> dict[str, str]:
+    """Give the spread over seeds, which one seed alone has not."""
+    if len(score.seed_values) < 2:
+        return {}
+    return {"seed_standard_deviation": f"{score.seed_spread:.6g}"}
 
 
 def _rules(result: Result) -> Mapping[str, object]:

@@ -35,7 +35,7 @@ class Row:
     probe, layer, setting, seeds
         What was trained and chosen; ``setting`` is the learning rate or C.
     metric, unit, value, low, high, n, seed_spread
-        The score in ``unit``, its interval, the items, the spread over seeds.
+        The score in ``unit``, its interval, the items, the spread over seeds if several.
     expected, scored : int or None
         Test tracks.
     embedded : str
@@ -183,7 +183,10 @@ def result_rows(result: Result) -> list[Row]:
                 low=in_unit(score.low, unit),
                 high=in_unit(score.high, unit),
                 n=score.n,
-                seed_spread=in_unit(score.seed_spread, unit),
+                # One seed has no spread, which is not one of 0.
+                seed_spread=(
+                    in_unit(score.seed_spread, unit) if len(score.seed_values) > 1 else None
+                ),
                 expected=result.counts.expected,
                 scored=result.counts.scored,
                 embedded=said(task.embedded),

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.leaderboard import metric_unit
+from marble_eval.leaderboard import in_unit, metric_unit
+from marble_eval.rescoring import BY_RECORDING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from marble_eval.comparison import Difference, Entry
+    from marble_eval.comparison import Difference, Entry, Side
     from marble_eval.results import Result
 
 _SHOWN = 5  # items of each direction, where not every one is asked for
@@ -36,21 +37,23 @@ def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = Fa
         Scores, difference with interval and p values, a verdict, and items. Shares are in
         percent.
     """
-    scale = _scale(each)
+    unit = metric_unit(each.metric)
     groups = "" if each.groups == each.items else f" in {each.groups} groups"
-    lines = [f"{each.task}   {each.metric}   {each.items} test items{groups}"]
+    what = "recordings" if each.metric.endswith(BY_RECORDING) else "items"
+    lines = [f"{each.task}   {each.metric}   {each.items} test {what}{groups}"]
     if each.left_out:
         lines.append(f"  {each.left_out} test items left out that one of the two lacks")
     for name, side in (("A", each.first), ("B", each.second)):
-        spread = f"{side.seeds} seeds ± {scale * side.seed_spread:.2f}"
         lines.append(
-            f"  {name:<6}{scale * side.value:>8.2f}   {side.encoder} ({side.revision}), "
-            f"{side.protocol}, probe {side.probe}, layer {side.layer}, {spread}"
+            f"  {name:<6}{in_unit(side.value, unit):>8.2f}   {side.encoder} ({side.revision}), "
+            f"{side.protocol}, probe {side.probe}, layer {side.layer}, {_seeds(side, unit)}"
         )
     lines.append(
-        f"  B - A {scale * each.difference:>+8.2f}   95 % interval "
-        f"[{scale * each.low:+.2f}, {scale * each.high:+.2f}]"
+        f"  B - A {in_unit(each.difference, unit):>+8.2f}   95 % interval "
+        f"[{in_unit(each.low, unit):+.2f}, {in_unit(each.high, unit):+.2f}]"
     )
+    if each.undefined:
+        lines.append(f"  {each.undefined} resamples have no value and are not in the interval")
     holm = "" if each.p_holm == each.p_permutation else f" ({each.p_holm:.3g} after Holm)"
     lines.append(
         f"  p     {each.p_permutation:>8.3g}   by permutation{holm}, {each.p_bootstrap:.3g} by "
@@ -59,8 +62,10 @@ def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = Fa
     return "\n".join(lines + _item_lines(each, changed, every=every))
 
 
-def _scale(each: Difference) -> int:
-    return 100 if metric_unit(each.metric) == "percent" else 1
+def _seeds(side: Side, unit: str) -> str:
+    if side.seeds == 1:  # which has no spread, not one of 0
+        return "1 seed"
+    return f"{side.seeds} seeds ± {in_unit(side.seed_spread, unit):.2f}"
 
 
 def _verdict(each: Difference) -> str:
@@ -105,14 +110,15 @@ def difference_overview(differences: Sequence[Difference]) -> str:
         Task, metric, both scores, difference, interval, p after Holm, verdict.
     """
     width = max(len(each.task) for each in differences)
+    widest = max(len(each.metric) for each in differences)
     lines = [f"{len(differences)} tests; p values after Holm"]
     for each in differences:
-        scale = _scale(each)
+        unit = metric_unit(each.metric)
         lines.append(
-            f"  {each.task:<{width}}  {scale * each.first.value:>7.2f}  "
-            f"{scale * each.second.value:>7.2f}  {scale * each.difference:>+7.2f} "
-            f"[{scale * each.low:+.2f}, {scale * each.high:+.2f}]  p {each.p_holm:.3g}  "
-            f"{_verdict(each)}"
+            f"  {each.task:<{width}}  {each.metric:<{widest}}  "
+            f"{in_unit(each.first.value, unit):>7.2f}  {in_unit(each.second.value, unit):>7.2f}  "
+            f"{in_unit(each.difference, unit):>+7.2f} [{in_unit(each.low, unit):+.2f}, "
+            f"{in_unit(each.high, unit):+.2f}]  p {each.p_holm:.3g}  {_verdict(each)}"
         )
     return "\n".join(lines)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard import published_value
+from marble_eval.leaderboard import in_unit, metric_unit, published_value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,9 +57,13 @@ def summary(result: Result, path: Path | None = None) -> str:
 def _metric_cells(result: Result, name: str, score: MetricScore) -> str:
     published = published_value(result.encoder.name, result.task.column, name)
     said = f"{published.value:.1f}  {published.source}" if published else "-"
-    spread = f"{len(score.seed_values)} ± {100 * score.seed_spread:.2f}"
-    interval = f"[{100 * score.low:.1f}, {100 * score.high:.1f}]"
-    return f"{100 * score.value:>8.1f}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
+    unit, seeds = metric_unit(name), len(score.seed_values)
+    value, low, high, sd = (
+        in_unit(each, unit) for each in (score.value, score.low, score.high, score.seed_spread)
+    )
+    spread = f"{seeds} ± {sd:.2f}" if seeds > 1 else "1"
+    interval = f"[{low:.1f}, {high:.1f}]"
+    return f"{value:>8.1f}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
 
 
 def _choice_lines(result: Result) -> list[str]:

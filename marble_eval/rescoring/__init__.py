@@ -6,13 +6,19 @@ be asked for.
 """
 
 from marble_eval.rescoring.reading import relabelled, rescored, stored_scores
-from marble_eval.rescoring.recorded_task import BY_RECORDING, NOT_INSTALLED, recorded_task
+from marble_eval.rescoring.recorded_task import (
+    BY_RECORDING,
+    NOT_INSTALLED,
+    possible_metrics,
+    recorded_task,
+)
 from marble_eval.rescoring.stored import StoredScores
 
 __all__ = [
     "BY_RECORDING",
     "NOT_INSTALLED",
     "StoredScores",
+    "possible_metrics",
     "recorded_task",
     "relabelled",
     "rescored",

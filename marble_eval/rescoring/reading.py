@@ -58,7 +58,7 @@ def stored_scores(
         If one of the two files is absent.
     ValidationError
         If one is invalid, the seeds differ in their items, a reference is none of the
-        record's labels, or the task's scoring is not to be had.
+        record's labels, all items are of one group, or the task's scoring is not to be had.
     """
     result, table = read_result(path), read_predictions(path)
     task = recorded_task(result, path)
@@ -73,6 +73,12 @@ def stored_scores(
                 f"with the same references. Seed {each['seed'].iloc[0]} differs from seed "
                 f"{first['seed'].iloc[0]} in {split!r}. Take the file from its source."
             )
+    if items is None and first["group"].nunique() < 2:
+        raise ValidationError(
+            f"{path.with_name('predictions.parquet')}: must have items of two groups in {split!r} "
+            f"for an interval. Got {len(first)} items of group {first['group'].iloc[0]!r}. "
+            f"Take the file from its source."
+        )
     try:
         found = _events(task, result, seeds) if task.kind.FRAMES else _items(task, seeds)
     except ValueError as error:

@@ -89,6 +89,33 @@ def recorded_task(result: Result, path: Path) -> Task:
     )
 
 
+def possible_metrics(result: Result, path: Path) -> tuple[str, ...]:
+    """Name the metrics that predictions of a result's kind can give, without reading them.
+
+    Parameters
+    ----------
+    result : Result
+        The record.
+    path : Path
+        Its file, for the message.
+
+    Returns
+    -------
+    tuple of str
+        Those of whole recordings included where the result has one.
+
+    Raises
+    ------
+    ValidationError
+        As `recorded_task`.
+    """
+    task = recorded_task(result, path)
+    names = tuple(task.kind.metrics_of(task.spec))
+    if any(each.endswith(BY_RECORDING) for each in result.metrics):
+        names += tuple(f"{each}{BY_RECORDING}" for each in names)
+    return names
+
+
 @cache  # every card is read to find one, and results of one task come in crowds
 def _installed(name: str, version: int) -> Task | None:
     """Look up the task of this name and version."""

@@ -6,18 +6,19 @@ their items lie, so what they score on them is paired.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marble_eval.errors import SpecError, near_misses
+from marble_eval.errors import SpecError, ValidationError, near_misses
 from marble_eval.rescoring.recorded_task import BY_RECORDING
 from marble_eval.split_scores import RESAMPLES, SEED, SplitScores, metric_scores
 from marble_eval.statistics import bootstrap_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from marble_eval.registry import Task
     from marble_eval.results import MetricScore, Result
@@ -75,9 +76,12 @@ class StoredScores:
         ------
         SpecError
             If the metric is not known.
+        ValidationError
+            If the items have no score by it.
         """
         scores, name, _ = self._of(metric)
-        return np.asarray(scores.values((name,))[name])
+        with self._told(metric):
+            return np.asarray(scores.values((name,))[name])
 
     def bootstrap(self, metric: str, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
         """Score resamples of the items, as the mean over the seeds.
@@ -138,16 +142,30 @@ class StoredScores:
         ------
         SpecError
             If a metric is not known.
+        ValidationError
+            If the items have no score by one.
         """
         ceilings = {name: each.ceiling for name, each in self.result.metrics.items()}
         found = {}
         for metric in metrics:
             scores, name, groups = self._of(metric)
             wanted = {name: self.metrics[metric]}
-            (found[metric],) = metric_scores(
-                scores, np.array(groups), wanted, {name: ceilings.get(metric)}
-            ).values()
+            with self._told(metric):
+                (found[metric],) = metric_scores(
+                    scores, np.array(groups), wanted, {name: ceilings.get(metric)}
+                ).values()
         return found
+
+    @contextmanager
+    def _told(self, metric: str) -> Iterator[None]:
+        """Say whose items a metric refuses, such as references that never vary."""
+        try:
+            yield
+        except ValueError as error:
+            raise ValidationError(
+                f"{self.result.task.name}, {self.result.encoder.name}: its {len(self.items)} "
+                f"stored items cannot be scored by {metric}: {error}"
+            ) from None
 
     def _of(self, metric: str) -> tuple[SplitScores, str, tuple[str, ...]]:
         if metric not in self.metrics:

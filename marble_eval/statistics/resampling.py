@@ -5,6 +5,10 @@ metric that takes weights scores all resamples at once. Items of one group (an
 artist, a song) are drawn together, because they err together. Intervals are
 percentile intervals (Efron and Tibshirani 1993, ch. 13). A resample for which a
 metric has no value is nan: it is counted in the interval, never dropped unseen.
+
+A mean of average precisions over rare tags is too high on resamples, where copies of an item
+stand side by side: with 50 tags on 5,000 items by about one standard error. Its percentile
+interval then covers the score expected on other items 78 to 88 times in 100, not 95.
 """
 
 from __future__ import annotations

@@ -149,6 +149,9 @@ def test_the_configuration_that_differs_is_listed(
         (["--task", "GTZN"], 3, "Did you mean 'GTZAN'"),
         (["--permutations", "0"], 2, "at least 1"),
         (["--metric", "r2"], 2, "has no metric 'r2'"),
+        (["--config", "--common"], 2, "--config compares no scores. Got --common"),
+        (["--config", "--permutations", "9"], 2, "Got --permutations"),
+        (["--json", "--items"], 2, "--items must be followed by a file"),
     ],
 )
 def test_what_cannot_be_compared_is_told(
@@ -160,3 +163,76 @@ def test_what_cannot_be_compared_is_told(
 ) -> None:
     assert main(["compare", *map(str, trees), *arguments]) == code
     assert told in capsys.readouterr().err
+
+
+def test_results_that_cannot_have_a_metric_are_left_out_and_named(
+    trees: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["score", str(trees[0]), "--metric", "macro_f1"]) == 0
+    said = capsys.readouterr()
+    assert [line.split()[1:3] for line in said.out.splitlines()[1:]] == [["GTZAN@1", "macro_f1"]]
+    assert said.err == "1 results left out, which cannot have it: GS\n"
+    arguments = ["compare", *map(str, trees), "--permutations", "20"]
+    assert main([*arguments, "--metric", "macro_f1"]) == 0
+    said = capsys.readouterr()
+    assert "GTZAN@1   macro_f1" in said.out and "GS@1" not in said.out
+    assert said.err == "without macro_f1: GS\n"
+
+
+def test_two_results_are_not_written_over_each_other(
+    trees: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = read_result(trees[0] / "GTZAN" / "result.json")
+    table = read_predictions(trees[0] / "GTZAN" / "result.json")
+    paths = [
+        write_result(
+            tmp_path / side / "marble-v1", dataclasses.replace(result, predictions=None), table
+        )
+        for side in ("one", "two")
+    ]
+    assert main(["score", *map(str, paths), "--out", str(tmp_path / "new")]) == 2
+    assert "a folder for each result" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+def test_json_stays_json_with_items_in_a_file(
+    trees: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "flipped.csv"
+    arguments = ["compare", *map(str, trees), "--json", "--permutations", "20"]
+    assert main([*arguments, "--items", str(file)]) == 0
+    said = capsys.readouterr()
+    assert len(json.loads(said.out)) == 2
+    assert said.err == f"{file}\n" and file.is_file()
+
+
+def test_other_data_below_one_comparison_are_noted(
+    trees: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = trees[0] / "GTZAN" / "result.json"
+    result = read_result(source)
+    other = write_result(
+        tmp_path,
+        dataclasses.replace(
+            result, task=dataclasses.replace(result.task, data_digest="0" * 32), predictions=None
+        ),
+        read_predictions(source),
+    )
+    assert main(["compare", str(source), str(other), "--permutations", "20"]) == 0
+    assert capsys.readouterr().err == "note: GTZAN@1: other data; see --config\n"
+
+
+def test_items_that_cannot_be_scored_are_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flat, alone = stored_result(tmp_path / "flat", "EMO"), stored_result(tmp_path / "alone")
+    for path, column, values in (
+        (flat, "reference", "0.5;0.5"),
+        (alone, "group", "one artist"),
+    ):
+        result = dataclasses.replace(read_result(path), predictions=None)
+        write_result(path.parent, result, read_predictions(path).assign(**{column: values}))
+        assert main(["score", str(path)]) == 4
+    said = capsys.readouterr().err
+    assert "60 stored items cannot be scored by r2" in said and "must vary" in said
+    assert "must have items of two groups" in said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from marble_eval.comparison import Entry, configuration_changes
+from marble_eval.comparison import Entry, cautions, configuration_changes
 from marble_eval.results import read_result
 from tests.stored_results import EXAMPLE
 
@@ -45,3 +45,15 @@ def test_results_on_disk_of_two_protocols_differ_in_the_protocol(tmp_path: Path)
     )
     names = [each.setting for each in configuration_changes(result, other)]
     assert names == ["protocol.name", "protocol.version"]
+
+
+def test_what_makes_scores_compare_badly_is_named() -> None:
+    result = read_result(EXAMPLE)
+    other = dataclasses.replace(
+        result,
+        task=dataclasses.replace(result.task, data_digest="0" * 32),
+        protocol=dataclasses.replace(result.protocol, conforms=False, deviations=("batch_size=8",)),
+        encoder=dataclasses.replace(result.encoder, name="other"),
+    )
+    assert cautions(result, result) == []
+    assert cautions(result, other) == ["data", "deviations"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from scipy.stats import permutation_test
 from sklearn.metrics import accuracy_score
 
 from marble_eval.comparison import adjusted, difference_of, item_changes, on_common_items
-from marble_eval.results import read_predictions
+from marble_eval.results import read_predictions, read_result, write_result
 from tests.stored_results import stored_result
 
 
@@ -102,3 +103,60 @@ def test_items_that_flipped_are_those_whose_estimate_turned_right_or_wrong(tmp_p
     assert set(changes["id"]) == set(right[0].index[right[0] != right[1]])
     gained = set(changes.loc[changes["change"] == 1.0, "id"])
     assert gained == set(right[0].index[~right[0] & right[1]])
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("GS", "weighted_score"),
+        ("GS", "mirex_score"),
+        ("GS", "accuracy"),
+        ("NSynthP", "accuracy"),
+        ("NSynthP", "chroma_accuracy"),
+        ("GTZAN", "accuracy"),
+    ],
+)
+def test_changes_of_items_add_up_to_the_difference_of_a_mean(
+    name: str, metric: str, tmp_path: Path
+) -> None:
+    paths = [stored_result(tmp_path / str(seed), name, seed=seed) for seed in (1, 2)]
+    first, second, _ = on_common_items(*paths)
+    found = difference_of(first, second, metric, permutations=10)
+    changes = item_changes(first, second, metric)
+    assert changes["change"].sum() / 60 == pytest.approx(found.difference)
+
+
+def test_items_of_one_dimension_are_told_by_its_errors_alone(tmp_path: Path) -> None:
+    first = stored_result(tmp_path / "a", "EMO")
+    table, result = read_predictions(first), read_result(first)
+    moved = table.assign(output_1=table["output_1"] + 1.0)  # arousal; valence stays
+    second = write_result(tmp_path / "b", dataclasses.replace(result, predictions=None), moved)
+    stored = on_common_items(first, second)[:2]
+    names = [each.name for each in result.labels]
+    assert item_changes(*stored, f"r2_{names[0]}").empty
+    assert len(item_changes(*stored, f"r2_{names[1]}")) == 60
+    assert len(item_changes(*stored, "r2")) == 60
+
+
+def test_pieces_are_listed_where_whole_recordings_are_compared(tmp_path: Path) -> None:
+    paths = [
+        stored_result(tmp_path / str(seed), seed=seed, pieces=3, together=3) for seed in (1, 2)
+    ]
+    first, second, _ = on_common_items(*paths)
+    found = difference_of(first, second, "accuracy_by_recording", permutations=10)
+    assert (found.items, found.groups) == (20, 20)
+    pieces = item_changes(first, second, "accuracy_by_recording")
+    assert pieces.equals(item_changes(first, second, "accuracy"))
+
+
+def test_resamples_without_a_value_are_counted(tmp_path: Path) -> None:
+    paths = []
+    for seed in (1, 2):
+        path = stored_result(tmp_path / f"whole {seed}", "EMO", seed=seed)
+        two = read_predictions(path).query("split == 'valid' or id in ('test-000', 'test-001')")
+        result = dataclasses.replace(read_result(path), predictions=None)
+        paths.append(write_result(tmp_path / str(seed), result, two))
+    first, second, _ = on_common_items(*paths)
+    found = difference_of(first, second, "r2", permutations=10)
+    # One of two items twice, half of all draws, has no variance to be explained.
+    assert found.undefined == pytest.approx(500, abs=60)

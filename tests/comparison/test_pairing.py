@@ -95,11 +95,13 @@ def test_items_that_one_lacks_are_refused_or_left_out_if_asked(tmp_path: Path) -
 
 
 def test_items_of_one_artist_alone_say_nothing_of_chance(tmp_path: Path) -> None:
-    first = stored_result(tmp_path / "a")
+    first = stored_result(tmp_path / "a", together=10)
     result = dataclasses.replace(read_result(first), predictions=None)
-    path = write_result(tmp_path / "b", result, read_predictions(first).assign(group="one"))
-    with pytest.raises(ValidationError, match=r"two groups in common.*Got 60 items of one group"):
-        on_common_items(path, path)
+    table = read_predictions(first)
+    others = table["id"].where(table["group"] == "artist 0", "other " + table["id"])
+    path = write_result(tmp_path / "b", result, table.assign(id=others))
+    with pytest.raises(ValidationError, match=r"two groups in common.*Got 10 items of one group"):
+        on_common_items(first, path, common=True)
 
 
 @pytest.mark.parametrize("column", ["reference", "group"])
@@ -121,4 +123,50 @@ def test_two_versions_of_a_task_are_not_compared(tmp_path: Path) -> None:
     task = dataclasses.replace(read_result(first).task, version=2)
     second = changed(first, tmp_path / "b", task=task)
     with pytest.raises(ValidationError, match=r"must be of one task.*version 1 and 2"):
+        on_common_items(first, second)
+
+
+def test_encoders_of_other_depths_are_paired_where_both_tried_every_layer(tmp_path: Path) -> None:
+    for side, depth in (("a", 13), ("b", 25)):
+        layers = tuple(str(each) for each in range(depth))
+        for protocol in ("marble-v1", "quick"):
+            path = stored_result(tmp_path / side / protocol, encoder=side)
+            result = read_result(path)
+            changed(
+                path,
+                path.parent,
+                encoder=dataclasses.replace(result.encoder, layers=layers),
+                choices=dataclasses.replace(result.choices, layers=(*layers, "sum")),
+                protocol=dataclasses.replace(result.protocol, name=protocol),
+            )
+    found = find_pairs(tmp_path / "a", tmp_path / "b")
+    names = [(a.path.parts[-3:-1], b.path.parts[-3:-1]) for a, b in found.pairs]
+    assert names == [(("a", each), ("b", each)) for each in ("marble-v1", "quick")]
+
+
+def test_two_trees_of_the_same_encoders_are_paired_encoder_by_encoder(tmp_path: Path) -> None:
+    for side, encoders in (("a", ("one", "two")), ("b", ("two", "one", "three"))):
+        for encoder in encoders:
+            stored_result(tmp_path / side / encoder, encoder=encoder)
+    found = find_pairs(tmp_path / "a", tmp_path / "b")
+    names = [(a.result.encoder.name, b.result.encoder.name) for a, b in found.pairs]
+    assert names == [("one", "one"), ("two", "two")]
+    assert found.only_first == ()
+    assert found.only_second == (f"GTZAN@1 in {tmp_path / 'b' / 'three'}",)
+
+
+def test_labels_in_another_order_are_not_mixed(tmp_path: Path) -> None:
+    first = stored_result(tmp_path / "a", "MTT")
+    labels = read_result(first).labels
+    second = changed(first, tmp_path / "b", labels=labels[::-1])
+    with pytest.raises(ValidationError, match=r"same labels in the same order"):
+        on_common_items(first, second)
+
+
+def test_pieces_of_other_recordings_are_not_compared(tmp_path: Path) -> None:
+    first = stored_result(tmp_path / "a", pieces=3, together=3)
+    table = read_predictions(first)
+    result = dataclasses.replace(read_result(first), predictions=None)
+    second = write_result(tmp_path / "b", result, table.assign(recording=table["id"]))
+    with pytest.raises(ValidationError, match=r"same recordings.*Got 20 and 60 recordings"):
         on_common_items(first, second)

@@ -106,3 +106,10 @@ def test_a_reported_row_claims_only_what_its_source_says() -> None:
     said |= {"reference", "embedded", "protocol", "column"}
     for name in set(COLUMNS) - said:
         assert getattr(row, name) in (None, ""), name
+
+
+def test_one_seed_has_no_spread() -> None:
+    result = _result()
+    score = dataclasses.replace(result.metrics["accuracy"], seed_values=(0.748,), seed_spread=0.0)
+    (row,) = result_rows(dataclasses.replace(result, metrics={"accuracy": score}))
+    assert row.seed_spread is None

@@ -85,3 +85,26 @@ def test_settings_that_differ_stand_beside_each_other() -> None:
     text = configuration_text(result, result, [Entry("encoder.step", None, "400000")])
     assert text.splitlines() == ["GTZAN@1", "  encoder.step   -   ->   400000"]
     assert "run alike" in configuration_text(result, result, [])
+
+
+def test_one_seed_has_no_spread_and_recordings_are_no_items() -> None:
+    found = dataclasses.replace(
+        FOUND,
+        metric="accuracy_by_recording",
+        first=dataclasses.replace(SIDE, seeds=1, seed_spread=0.0),
+    )
+    text = difference_text(found, items(0))
+    assert "layer 7, 1 seed\n" in text and "290 test recordings in 120 groups" in text
+
+
+def test_resamples_without_a_value_are_told() -> None:
+    told = "12 resamples have no value"
+    assert told in difference_text(dataclasses.replace(FOUND, undefined=12), items(0))
+    assert told not in difference_text(FOUND, items(0))
+
+
+def test_halves_are_rounded_as_the_leaderboard_rounds_them() -> None:
+    # 100 * 0.28745 is 28.744999…, and the tables round 28.745 as it is given.
+    side = dataclasses.replace(SIDE, value=0.28745)
+    text = difference_text(dataclasses.replace(FOUND, first=side), items(0))
+    assert "A        28.75 " in text
