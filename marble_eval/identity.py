@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from marble_eval.spec import FrameRules, ProbeSpec, ProtocolSpec, Settings, TaskRules, Track
 
 # Raised when training, choice or scoring changes in a way that can move a score.
-METHOD_VERSION = 2
+METHOD_VERSION = 3
 
 
 def deviations_of(

@@ -31,9 +31,10 @@ from marble_eval.split_scores import (
     SEED,
     ItemEstimates,
     SplitScores,
+    interval_of,
     metric_scores,
 )
-from marble_eval.statistics import bootstrap_weights, paired_tie, percentile_interval
+from marble_eval.statistics import bootstrap_weights, paired_tie
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,8 +161,9 @@ def score_range(split: SplitScores, metric: str, weights: np.ndarray) -> ScoreRa
     ScoreRange
         The mean over the seeds.
     """
-    interval = percentile_interval(split.resampled((metric,), weights)[metric], LEVEL)
-    return ScoreRange(float(split.values((metric,))[metric].mean()), interval.low, interval.high)
+    of_seeds = split.values((metric,))[metric]
+    interval = interval_of(split, metric, of_seeds, split.resampled((metric,), weights)[metric])
+    return ScoreRange(float(of_seeds.mean()), interval.low, interval.high)
 
 
 def _metrics(

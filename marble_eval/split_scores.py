@@ -19,7 +19,7 @@ from scipy.stats import rankdata
 
 from marble_eval.metrics.counts import ratio
 from marble_eval.results import MetricScore
-from marble_eval.statistics import bootstrap_weights, percentile_interval
+from marble_eval.statistics import Interval, bootstrap_weights, percentile_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,10 @@ SEED = 20230618  # of the resamples; fixed, so that a result can be recomputed
 
 class SplitScores(Protocol):
     """What the seeds of one probe found in one split."""
+
+    @property
+    def biased(self) -> frozenset[str]:
+        """Return the metrics that are off on resamples, whose intervals are moved back."""
 
     @property
     def scorable(self) -> Mapping[str, int]:
@@ -74,6 +78,11 @@ class ItemEstimates:
     def decoded(self) -> list[np.ndarray]:
         """The estimates of each seed."""
         return [self._task.decode(each, self._task.spec) for each in self.outputs]
+
+    @property
+    def biased(self) -> frozenset[str]:
+        """Return the metrics that are off on resamples."""
+        return frozenset(self._task.kind.BIASED)
 
     @property
     def scorable(self) -> Mapping[str, int]:
@@ -148,6 +157,9 @@ class EventCounts:
         self._at = {name: number for number, name in enumerate(metrics)}
         self._counts = counts
 
+    #: Sums over tracks are on resamples what they are on tracks.
+    biased: frozenset[str] = frozenset()
+
     @property
     def scorable(self) -> Mapping[str, int]:
         """Return how many tracks have a reference with something to be found."""
@@ -189,6 +201,31 @@ def _weighted(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(sums[..., 1] > 0, ratio(sums), np.nan).mean(axis=0))
 
 
+def interval_of(
+    split: SplitScores, metric: str, of_seeds: np.ndarray, resampled: np.ndarray
+) -> Interval:
+    """Give the interval of a score.
+
+    Parameters
+    ----------
+    split : SplitScores
+        Knows which metrics are off on resamples.
+    metric : str
+        Name of the metric.
+    of_seeds : np.ndarray [shape=(seed,)]
+        Its values.
+    resampled : np.ndarray [shape=(resample,)]
+        Its values on resamples.
+
+    Returns
+    -------
+    Interval
+        Moved back, for a metric that is off.
+    """
+    centre = float(of_seeds.mean()) if metric in split.biased else None
+    return percentile_interval(resampled, LEVEL, centre=centre)
+
+
 def metric_scores(
     split: SplitScores,
     groups: np.ndarray,
@@ -219,8 +256,8 @@ def metric_scores(
     resampled = split.resampled(names, weights)
     scores = {}
     for name in names:
-        interval = percentile_interval(resampled[name], LEVEL)
         of_seeds = values[name]
+        interval = interval_of(split, name, of_seeds, resampled[name])
         scores[name] = MetricScore(
             value=float(of_seeds.mean()),
             low=interval.low,

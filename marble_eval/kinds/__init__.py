@@ -19,7 +19,8 @@ A kind with one estimate a track encodes, decodes and scores whole splits, and h
 
 - ``texts(values, spec)``: targets or estimates as text, for the table of predictions, and
   ``values_of(texts, spec)``, which reads targets back exactly, or raises a ValueError;
-- ``RANKED``, whether only the order of an output among the items counts;
+- ``RANKED``, whether only the order of an output among the items counts, and ``BIASED``, the
+  metrics that copies of an item in a resample move one way;
 - ``item_scores(reference, estimate, spec)``, how good each estimate is by itself, by the main
   metric of ``spec`` if that can be said of one: higher is better, nan where nothing can be said;
 - ``label_scores(reference, estimate, spec)`` and ``label_counts(reference, spec)``;

@@ -34,6 +34,7 @@ AGGREGATIONS = ("mean-logits", "mean-probabilities")
 
 #: Whether only the order of an output among the items counts.
 RANKED = False
+BIASED = ()
 
 #: The labels that every card of the kind has; None for its own.
 LABELS = None

@@ -13,6 +13,7 @@ import numpy as np
 
 from marble_eval.kinds.classification import (
     AGGREGATIONS,
+    BIASED,
     FRAMES,
     LOSS,
     RANKED,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGGREGATIONS",
+    "BIASED",
     "FRAMES",
     "LABELS",
     "LOSS",

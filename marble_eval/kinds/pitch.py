@@ -12,6 +12,7 @@ import numpy as np
 
 from marble_eval.kinds.classification import (
     AGGREGATIONS,
+    BIASED,
     FRAMES,
     LOSS,
     RANKED,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGGREGATIONS",
+    "BIASED",
     "FRAMES",
     "LABELS",
     "LOSS",

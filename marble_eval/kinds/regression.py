@@ -28,6 +28,7 @@ LOSS = "squared-error"
 FRAMES = False
 RULES = TaskRules()
 RANKED = False
+BIASED = ()
 SCALED = True
 AGGREGATIONS = ("mean-logits",)
 LABELS = None

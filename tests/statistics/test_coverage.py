@@ -15,7 +15,7 @@ from scipy.stats import norm
 
 from marble_eval.metrics.classification import accuracy
 from marble_eval.metrics.regression import r2
-from marble_eval.metrics.tagging import roc_auc
+from marble_eval.metrics.tagging import average_precision, roc_auc
 from marble_eval.statistics import bootstrap_weights, percentile_interval
 
 if TYPE_CHECKING:
@@ -105,3 +105,27 @@ def test_intervals_of_a_paired_difference_cover_the_truth() -> None:
     )
     differences = [b - a for a, b in zip(first, second, strict=True)]
     assert 0.92 <= _coverage(differences, 0.5 * (0.7 - 0.5)) <= 0.98
+
+
+def _tagged(generator: np.random.Generator) -> tuple[npt.NDArray[np.bool_], Reals]:
+    """Simulate 2,000 items with 30 tags, the rarest on ten of them or so."""
+    reference = generator.random((2000, 30)) < np.geomspace(0.005, 0.1, 30)
+    reference[0] = True
+    return reference, generator.standard_normal(reference.shape) + 1.5 * reference
+
+
+def test_intervals_cover_the_expected_precision_only_when_they_are_moved_back() -> None:
+    # Copies of a positive item stand beside it in a resample and raise its precision.
+    generator = np.random.default_rng(6)
+    truth = np.mean([average_precision(*_tagged(generator)) for _ in range(400)])
+    weights = bootstrap_weights(range(2000), resamples=300, seed=1)
+    plain: list[bool] = []
+    moved: list[bool] = []
+    for _ in range(200):
+        reference, scores = _tagged(generator)
+        resampled = average_precision(reference, scores, weights=weights)
+        value = float(average_precision(reference, scores))
+        for intervals, centre in ((plain, None), (moved, value)):
+            interval = percentile_interval(resampled, centre=centre)
+            intervals.append(interval.low <= truth <= interval.high)
+    assert np.mean(plain) < 0.92 <= np.mean(moved) <= 0.98
