@@ -117,7 +117,7 @@ def _tagged(generator: np.random.Generator) -> tuple[npt.NDArray[np.bool_], Real
 def test_intervals_cover_the_expected_precision_only_when_they_are_moved_back() -> None:
     # Copies of a positive item stand beside it in a resample and raise its precision.
     generator = np.random.default_rng(6)
-    truth = np.mean([average_precision(*_tagged(generator)) for _ in range(400)])
+    truth = float(np.mean([average_precision(*_tagged(generator)) for _ in range(400)]))
     weights = bootstrap_weights(range(2000), resamples=300, seed=1)
     plain: list[bool] = []
     moved: list[bool] = []
