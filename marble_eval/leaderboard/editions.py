@@ -11,9 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from marble_eval.leaderboard.average import CELLS
+
 if TYPE_CHECKING:
     from marble_eval.results import Result
 
+_COLUMNS = frozenset(cell.task for cell in CELLS)
+_OURS = "marble-eval"
 _SHOWN = 12  # hexadecimal digits of a digest
 
 
@@ -54,6 +58,24 @@ def is_whole_grid(result: Result) -> bool:
     # the input embedding stays out of it.
     needs_sum = result.probe.name != "logreg" and len(single) > 2
     return single <= trained and (not needs_sum or bool(trained - single))
+
+
+def is_listed(result: Result) -> bool:
+    """Say whether a result belongs in a column of MARBLE's.
+
+    Parameters
+    ----------
+    result : Result
+        What a run found.
+
+    Returns
+    -------
+    bool
+        True for the tasks that this package brings for those columns. A card of somebody's
+        own can name any column, but its data and split are not MARBLE's.
+    """
+    ours = result.task.provider.partition(" ")[0] == _OURS
+    return ours and result.task.column in _COLUMNS
 
 
 def current_editions(results: Iterable[Result]) -> Mapping[str, Edition]:

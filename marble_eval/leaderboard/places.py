@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from marble_eval.leaderboard.average import CELLS
 from marble_eval.leaderboard.editions import (
     Edition,
     current_editions,
     edition_of,
+    is_listed,
     is_whole_grid,
 )
 from marble_eval.leaderboard.entries import Entry
@@ -25,7 +25,6 @@ from marble_eval.leaderboard.published import PROTOCOL
 if TYPE_CHECKING:
     from marble_eval.results import Result
 
-_COLUMNS = frozenset(cell.task for cell in CELLS)
 
 Rules = tuple[str, int, str]
 
@@ -110,7 +109,7 @@ def placed(entries: Iterable[Entry], *, embedded: bool) -> Mapping[Place, list[E
             protocol=result.protocol.name,
             version=result.protocol.version,
             track=result.protocol.track,
-            listed=embedded or result.task.column in _COLUMNS,
+            listed=embedded or is_listed(result),
             edition="" if edition in current[_rules(entry)] else edition.name,
             conforms=result.protocol.conforms,
             whole=is_whole_grid(result),
@@ -236,7 +235,7 @@ def reason_of(place: Place, first: Place, *, embedded: bool) -> str:
     if place.track != first.track:
         why.append(f"the track is not {first.track}")
     if not place.listed:
-        why.append("MARBLE has no column for the tasks")
+        why.append("MARBLE has no column for the tasks, or they are not this package's")
     if place.edition:
         why.append("other results have a newer version of the task, or other data")
     if not place.conforms:

@@ -147,6 +147,8 @@ def _card_facts(submitted: Submitted, task: Task) -> list[Finding]:
         (f"task.{name}", getattr(result.task, name), getattr(spec, name))
         for name in ("column", "embedded")
     ]
+    if result.task.card_digest == digest_of(spec):  # which covers the terms; another is told
+        pairs.append(("task.licence", result.task.licence, spec.licence))
     if not task.kind.FRAMES:
         pairs.append(("labels", labels, list(spec.labels)))
         also = [f"{name}_by_recording" for name in spec.metrics]

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import csv
 import tempfile
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from marble_eval.leaderboard import metric_unit
+from marble_eval.leaderboard.csv_files import spreadsheet_text
 from marble_eval.results import MetricScore
 from marble_eval.submission.documents import environments, licences_text, write_tables
 from marble_eval.submission.files import ENVIRONMENT, LICENCES, LONG, RESULTS, WIDE
@@ -111,6 +113,7 @@ def _same_scores(path: Path, submitted: Sequence[Submitted]) -> list[Finding]:
         for each in submitted
         for name, score in each.result.metrics.items()
     }
+    by_unit = {each.result.unit: each for each in submitted}
     found: list[Finding] = []
     rule = "must be a table with the scores of the results"
     try:
@@ -120,9 +123,14 @@ def _same_scores(path: Path, submitted: Sequence[Submitted]) -> list[Finding]:
         for key, row in zip(keys, rows, strict=True):
             if key in scores:
                 found += _row(path.name, row, *scores[key])
+                found += _whose(path.name, row, by_unit[key[0]])
     except (OSError, ValueError, KeyError, csv.Error) as error:
         said = f"{type(error).__name__}: {shown(str(error))}"
         return [Finding(path.name, rule, said, "such a table")]
+    for (unit, metric), count in Counter(keys).items():
+        if count > 1:
+            got = f"{count} rows of {shown(metric)} of unit {shown(unit)}"
+            found.append(Finding(path.name, rule, got, "one"))
     for _, metric in sorted(set(scores) - set(keys)):
         found.append(Finding(path.name, rule, f"no row of {metric}", "one"))
     for unit, metric in sorted(set(keys) - set(scores)):
@@ -137,4 +145,15 @@ def _row(name: str, row: Mapping[str, str], metric: str, score: MetricScore) -> 
         Finding(name, f"{end} of {metric} must be the result's", row[end], str(expected))
         for end in _ENDS
         if abs(float(row[end]) - (expected := scale * getattr(score, end))) > _ROUNDED
+    ]
+
+
+def _whose(name: str, row: Mapping[str, str], submitted: Submitted) -> list[Finding]:
+    """Compare the encoder and the task that a row names with those of its result."""
+    encoder, task = submitted.result.encoder, submitted.result.task
+    pairs = (("encoder", encoder.name), ("revision", encoder.revision), ("task", task.name))
+    return [
+        Finding(name, f"{column} must be the result's", shown(row[column]), shown(expected))
+        for column, expected in pairs
+        if row[column] not in (expected, spreadsheet_text(expected))
     ]

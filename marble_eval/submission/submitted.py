@@ -99,10 +99,7 @@ class InstalledTasks:
             With the record's labels, where the card leaves them to the data; None if no
             task of this name, version and kind is installed.
         """
-        name = result.task.name
-        if name not in self._loaded:
-            self._loaded[name] = _installed(name)
-        task = self._loaded[name]
+        task = self.named(result.task.name)
         if task is None or result.task.provider == "folder":
             return None
         if task.spec.version != result.task.version or task.spec.kind != result.task.kind:
@@ -111,6 +108,12 @@ class InstalledTasks:
             return task
         labels = tuple(each.name for each in result.labels)
         return replace(task, spec=replace(task.spec, labels=labels))
+
+    def named(self, name: str) -> Task | None:
+        """Look up a task by its name, whatever its version; None if none is installed."""
+        if name not in self._loaded:
+            self._loaded[name] = _installed(name)
+        return self._loaded[name]
 
 
 def _installed(name: str) -> Task | None:
@@ -142,7 +145,7 @@ def read_submitted(
     submitted : Submitted or None
         None if it is no result.
     findings : list of Finding
-        Why not.
+        Why not, or that it takes the name of an installed task.
     """
     path = folder / file
     _, fault = strict_json(path)
@@ -154,7 +157,12 @@ def read_submitted(
         said = str(error).removeprefix(f"{path}: ")
         return None, [Finding(file, "must follow the result schema", said, "a result")]
     task = installed.of(result)
-    return Submitted(file, path, result, task, _rules(task, result)), []
+    submitted = Submitted(file, path, result, task, _rules(task, result))
+    if result.task.provider != "folder" or installed.named(result.task.name) is None:
+        return submitted, []
+    # It would stand in the installed task's column, with none of its card's checks.
+    rule = "a task of a folder must not have the name of an installed one"
+    return submitted, [submitted.says(rule, result.task.name, "another name, or the installed")]
 
 
 def _rules(task: Task | None, result: Result) -> TaskRules | None:

@@ -72,6 +72,20 @@ def test_what_does_not_compare_has_a_section_of_its_own(
     assert set(_runs(tables.long)["section"]) == {MAIN, title}
 
 
+@pytest.mark.parametrize("provider", ["folder", "their-tasks 1.0", "marble-evaluation 2"])
+def test_a_task_of_somebody_else_has_no_column_of_marble_s(provider: str, tmp_path: Path) -> None:
+    ours = example_file(tmp_path, "ours")
+    theirs = example_file(
+        tmp_path,
+        "theirs",
+        named("theirs"),
+        lambda values: values["task"].update(provider=provider, name="Easy"),
+    )
+    first, *others = board([ours, theirs]).sections
+    assert [each.path for each in first.entries] == [ours]
+    assert [each.path for section in others for each in section.entries] == [theirs]
+
+
 def test_an_older_protocol_stands_behind_the_newest(tmp_path: Path) -> None:
     def newer(values: dict[str, Any]) -> None:
         values["protocol"]["version"] = 2

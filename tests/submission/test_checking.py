@@ -172,6 +172,15 @@ def test_values_that_no_score_can_be_made_of_are_a_finding_and_no_crash(
     assert any(said in each.got for each in findings(submission))
 
 
+def test_a_folder_s_task_cannot_pass_for_an_installed_one_to_escape_its_card(
+    submission: Path,
+) -> None:
+    edit(submission / RESULT, lambda record: record["task"].update(provider="folder"))
+    forge(submission)
+    rule = "a task of a folder must not have the name of an installed one"
+    assert rule in rules(findings(submission))
+
+
 def test_a_task_that_is_not_installed_is_never_a_silent_pass(submission: Path) -> None:
     edit(submission / RESULT, lambda record: record["task"].update(name="Elsewhere"))
     shutil.move(submission / PLACE, submission / PLACE.replace("GTZAN", "Elsewhere"))

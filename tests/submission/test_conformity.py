@@ -134,11 +134,11 @@ def test_another_card_of_another_version_is_told_and_no_finding(submitted: Submi
 
 def test_what_the_record_repeats_from_the_card_is_held_against_it(submitted: Submitted) -> None:
     result = submitted.result
-    task = replace(result.task, column="", embedded=True)
+    task = replace(result.task, column="", embedded=True, licence="CC0-1.0")
     metrics = {"macro_f1": result.metrics["macro_f1"], "accuracy": result.metrics["accuracy"]}
     found = rules_after(submitted, task=task, metrics=metrics, labels=result.labels[::-1])
     assert [each.removesuffix(" must be the card's") for each in found] == [
-        "task.column", "task.embedded", "labels", "metrics"
+        "task.column", "task.embedded", "task.licence", "labels", "metrics"
     ]  # fmt: skip
 
 

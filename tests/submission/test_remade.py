@@ -101,3 +101,18 @@ def test_an_edited_score_in_a_table_of_another_version_is_named(submission: Path
     path.write_text("nonsense")
     got = [each.got for each in remade(submission).findings]
     assert got == ["no row of accuracy", "no row of macro_f1"]
+
+
+def test_a_row_twice_or_of_another_encoder_in_a_table_of_another_version_is_named(
+    submission: Path,
+) -> None:
+    of_another_version(submission)
+    path = submission / "leaderboard.csv"
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    ours = (table["source"] == "run") & (table["metric"] == "accuracy")
+    pd.concat([table, table[ours]]).to_csv(path, index=False)
+    assert only(remade(submission)).got.startswith("2 rows of 'accuracy'")
+    table.loc[ours, "encoder"] = "MERT-v1-95M"
+    table.to_csv(path, index=False)
+    found = only(remade(submission))
+    assert (found.rule, found.expected) == ("encoder must be the result's", "'toy-encoder'")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from marble_eval.leaderboard import PublishedScore, Row, published_row, result_rows
-from marble_eval.leaderboard.editions import is_whole_grid
+from marble_eval.leaderboard.editions import is_listed, is_whole_grid
 from marble_eval.leaderboard.reproduction import is_inside
 from marble_eval.results import Result
 
@@ -118,7 +118,8 @@ def _entry(
 def _reproduced(result: Result, row: Row, scores: Iterable[PublishedScore]) -> bool | None:
     protocol = result.protocol
     same = [each.value for each in scores if each.protocol == protocol.name]
-    ours = protocol.conforms and protocol.track == "constrained" and is_whole_grid(result)
+    kept = protocol.conforms and protocol.track == "constrained" and is_whole_grid(result)
+    ours = kept and is_listed(result)
     return any(is_inside(value, row) for value in same) if same and ours else None
 
 

@@ -5,14 +5,19 @@ function overview(index) {
   const groups = [costView(index), stepView(index)];
   section.hidden = !groups.some(Boolean);
   const draw = () => groups.forEach((each) => each && each());
-  // Drawn when it comes near the screen: the charts' code is not needed before.
+  // Drawn when it comes near the screen or is printed: the charts' code is not needed before.
+  const first = () => {
+    seen.disconnect();
+    removeEventListener("beforeprint", first);
+    draw();
+  };
   const seen = new IntersectionObserver((entries) => {
     if (entries.some((each) => each.isIntersecting)) {
-      seen.disconnect();
-      draw();
+      first();
     }
   }, { rootMargin: "200px" });
   seen.observe(section);
+  addEventListener("beforeprint", first);
 }
 
 // What results have in common whose scores may stand side by side.

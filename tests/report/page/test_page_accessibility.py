@@ -212,6 +212,22 @@ def test_paper_is_white_and_holds_whole_tables(tab: Watched, write: WritePage) -
     assert not page.locator("#filters").is_visible()
 
 
+def test_paper_holds_the_charts_that_nobody_scrolled_to(tab: Watched, write: WritePage) -> None:
+    tab.page.set_viewport_size({"width": 800, "height": 300})
+    page = tab.open(write(many_results(3, 3)))
+    assert page.locator("#cost-chart *").count() == 0
+    page.pdf()
+    assert page.locator("#cost-chart svg").count() > 0
+
+
+def test_the_chosen_theme_shows_in_forced_colours(tab: Watched, write: WritePage) -> None:
+    page = tab.open(write([example()]))
+    page.emulate_media(forced_colors="active")
+    colour = "element => getComputedStyle(element).backgroundColor"
+    auto, light = (page.locator("#theme span").nth(at).evaluate(colour) for at in range(2))
+    assert auto != light
+
+
 def test_who_wants_no_motion_gets_none(tab: Watched, write: WritePage) -> None:
     page = tab.open(write([example()]))
     page.emulate_media(reduced_motion="reduce")
