@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from marble_eval.registry import encoder_names, load_encoder, load_task, task_names
-    from marble_eval.rescoring import rescored
-    from marble_eval.run import evaluate
+    from marble_eval.runs.run import evaluate
+    from marble_eval.scores.rescoring import rescored
 
 __version__ = "0.1.0"
 
@@ -30,10 +30,10 @@ __all__ = [
 
 _HOME = {
     "encoder_names": "marble_eval.registry",
-    "evaluate": "marble_eval.run",
+    "evaluate": "marble_eval.runs.run",
     "load_encoder": "marble_eval.registry",
     "load_task": "marble_eval.registry",
-    "rescored": "marble_eval.rescoring",
+    "rescored": "marble_eval.scores.rescoring",
     "task_names": "marble_eval.registry",
 }
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from marble_eval.grid import GridOutcome, LayerOutcome, Trial
+from marble_eval.probes.grid import GridOutcome, LayerOutcome, Trial
 from marble_eval.registry import Task, load_task
 from marble_eval.results import Choices, Counts, Result, read_result, write_result
-from marble_eval.scoring import score_grid
+from marble_eval.scores.scoring import score_grid
 from marble_eval.spec import Label, TaskRules, Track
 
 EXAMPLE = Path(__file__).parent / "results" / "example_result.json"

@@ -99,7 +99,7 @@ def test_evaluate_has_the_defaults_of_the_command_line(monkeypatch: pytest.Monke
         seen.append(settings)
         return SimpleNamespace(result=None)
 
-    monkeypatch.setattr("marble_eval.run.run", record)
+    monkeypatch.setattr("marble_eval.runs.run.run", record)
     evaluate("mel", "GTZAN")
     (settings,) = seen
     for name in set(run_defaults()) - {"dry_run", "results"}:

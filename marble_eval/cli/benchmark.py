@@ -28,9 +28,9 @@ def show_speed(device: str) -> None:
     """
     import torch
 
+    from marble_eval.cli.speed import cores, disk_rate, grid_pace, product_rate
     from marble_eval.encoders.placement import found_device
-    from marble_eval.home import home_folder
-    from marble_eval.speed import cores, disk_rate, grid_pace, product_rate
+    from marble_eval.files.home import home_folder
 
     found = found_device(device, "of the benchmark")
     name = f"{cores()} cores" if found.type == "cpu" else torch.cuda.get_device_name(found)
@@ -55,11 +55,11 @@ def _show_network(size: str, device: torch.device, peak: float) -> None:
     """Tell the throughput of a network, and what its faster precision costs."""
     import torch
 
-    from marble_eval.encoder_check import clips
+    from marble_eval.cli.speed import encoding_rate
     from marble_eval.encoders.initial import SIZES
     from marble_eval.encoders.shape import operations, read_shape
     from marble_eval.registry import load_encoder
-    from marble_eval.speed import encoding_rate
+    from marble_eval.runs.encoder_check import clips
 
     shape = read_shape({**SIZES[size], "sample_rate": 24000}, size)
     work = operations(shape, round(_SECONDS * shape.sample_rate)) / _SECONDS

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from marble_eval.cli.arguments import Arguments
 from marble_eval.errors import MarbleError, SpecError, near_misses
-from marble_eval.features.description import read_description
-from marble_eval.features.frame_store import FrameStore
-from marble_eval.features.store import FeatureStore
-from marble_eval.home import home_folder
+from marble_eval.features.stores.description import read_description
+from marble_eval.features.stores.frame_store import FrameStore
+from marble_eval.features.stores.store import FeatureStore
+from marble_eval.files.home import home_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from marble_eval.comparison import Difference, Entry, Pairs
+    from marble_eval.scores.comparison import Difference, Entry, Pairs
 
 HELP = """\
 marble-eval compare: do two results differ, by how much, and on which items?
@@ -48,7 +48,12 @@ _TO_STDOUT = "-"
 
 def main(argv: list[str]) -> int:
     """Compare two results, or two trees of them."""
-    from marble_eval.comparison import PERMUTATIONS, cautions, configuration_changes, find_pairs
+    from marble_eval.scores.comparison import (
+        PERMUTATIONS,
+        cautions,
+        configuration_changes,
+        find_pairs,
+    )
 
     parser = Arguments("compare")
     parser.add_argument("first", type=Path)
@@ -120,7 +125,7 @@ def _refuse_idle(options: Any) -> None:
 
 def _with_metric(found: Pairs, metric: str | None) -> Pairs:
     """Keep the pairs that can be scored by a metric; all if none can, which is told later."""
-    from marble_eval.rescoring import possible_metrics
+    from marble_eval.scores.rescoring import possible_metrics
 
     if metric is None:
         return found
@@ -137,7 +142,7 @@ def _with_metric(found: Pairs, metric: str | None) -> Pairs:
 
 
 def _tested(found: Pairs, options: Any) -> tuple[list[Difference], list[pd.DataFrame]]:
-    from marble_eval.comparison import adjusted, difference_of, item_changes, on_common_items
+    from marble_eval.scores.comparison import adjusted, difference_of, item_changes, on_common_items
 
     differences, changed = [], []
     for a, b in found.pairs:
@@ -193,7 +198,7 @@ def _write_items(
     """Write the items of every task as one table."""
     import pandas as pd
 
-    from marble_eval.atomic_file import write_atomically
+    from marble_eval.files.atomic_file import write_atomically
     from marble_eval.leaderboard import csv_bytes
 
     parts = [

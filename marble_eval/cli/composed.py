@@ -13,8 +13,8 @@ from marble_eval.errors import SpecError, near_misses
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
     from marble_eval.registry import Task
+    from marble_eval.runs.suites import Suite
     from marble_eval.spec import Settings
-    from marble_eval.suites import Suite
 
 
 class Composed(NamedTuple):
@@ -59,8 +59,8 @@ def composed(config: dict[str, Any], verb: str) -> Composed:
         If neither or both of task and suite are named, or a value breaks a rule.
     """
     from marble_eval.registry import load_task, task_names
+    from marble_eval.runs.suites import load_suite
     from marble_eval.spec import Settings, from_mapping
-    from marble_eval.suites import load_suite
 
     chosen, suite = config.pop("task", None), config.pop("suite")
     if (chosen is None) == (suite["name"] is None):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from marble_eval.registry import Task
-    from marble_eval.verification import Faulty, Verification
+    from marble_eval.runs.verification import Faulty, Verification
 
 HELP = """\
 marble-eval data: where a task's data is, how to get it, and whether a copy is whole
@@ -76,7 +76,7 @@ def main(argv: list[str]) -> int:
     root = Path(given["task.root"]).expanduser() if "task.root" in given else None
     splits = Path(given["task.splits"]).expanduser() if "task.splits" in given else None
     if options.action == "path":
-        from marble_eval.task_data import default_root
+        from marble_eval.runs.task_data import default_root
 
         sys.stdout.write(f"{root or default_root(task)}\n")
         return 0
@@ -88,7 +88,7 @@ def main(argv: list[str]) -> int:
 def _list(*, as_json: bool) -> int:
     from marble_eval.cli.table import brief, table
     from marble_eval.registry import task_folders
-    from marble_eval.task_data import data_folder
+    from marble_eval.runs.task_data import data_folder
 
     sets: dict[str, dict[str, Any]] = {}
     for each in task_folders().values():
@@ -127,8 +127,8 @@ def _way(embedded: bool, fetched: bool) -> str:
 
 
 def _download(task: Task, root: Path | None, *, dry: bool, keep: bool) -> int:
-    from marble_eval.downloads import carry_out, survey
-    from marble_eval.task_data import default_root
+    from marble_eval.data.downloads import carry_out, survey
+    from marble_eval.runs.task_data import default_root
 
     spec = task.spec
     folder = root or default_root(task)
@@ -164,7 +164,7 @@ def _verify(
 ) -> int:
     from marble_eval.cli.progress import shown
     from marble_eval.configuration import load_engine
-    from marble_eval.verification import verify
+    from marble_eval.runs.verification import verify
 
     found = verify(
         task, root, splits, decode=decode, readers=load_engine("local").readers, progress=shown()

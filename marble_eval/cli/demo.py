@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from marble_eval.cli.arguments import Arguments
 from marble_eval.errors import SpecError, near_misses
-from marble_eval.home import home_folder
+from marble_eval.files.home import home_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.suites import Outcome
+    from marble_eval.runs.suites import Outcome
 
 HELP = """\
 marble-eval demo: the whole job on embedded music, offline, on a CPU
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     from marble_eval.report import layer_curve, summary
     from marble_eval.report.page import write_page
     from marble_eval.results import find_results
-    from marble_eval.suites import Suite, exit_code, load_suite, run_suite, summary_table
+    from marble_eval.runs.suites import Suite, exit_code, load_suite, run_suite, summary_table
 
     began = time.perf_counter()
     every = load_suite("embedded").tasks

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval.cli.arguments import Arguments
-from marble_eval.home import home_folder, is_offline
+from marble_eval.files.home import home_folder, is_offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -97,7 +97,7 @@ def _counted(number: int) -> str:
 
 def _check(config: dict[str, Any]) -> int:
     from marble_eval.cli.composed import encoders
-    from marble_eval.encoder_check import check
+    from marble_eval.runs.encoder_check import check
 
     options, device = config["encoder"], str(config["engine"]["device"])
     seconds = encoders(copy.deepcopy(options), device)

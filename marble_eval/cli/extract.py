@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 
 def _job(config: dict[str, Any]) -> int:
-    from marble_eval.suites import Suite
+    from marble_eval.runs.suites import Suite
 
     work, encoders, settings, dry = composed(config, "extract")
     if isinstance(work, Suite):
@@ -60,12 +60,12 @@ def _job(config: dict[str, Any]) -> int:
 
 
 def _extract(task: Task, encoder: Encoder, settings: Settings, *, dry: bool) -> None:
-    from marble_eval.budget import check_budget, in_words
     from marble_eval.cli.progress import shown
-    from marble_eval.encoding import encode_tracks
-    from marble_eval.forecast import announcements, outlook
-    from marble_eval.preparation import prepare
-    from marble_eval.undisturbed import undisturbed
+    from marble_eval.runs.budget import check_budget, in_words
+    from marble_eval.runs.encoding import encode_tracks
+    from marble_eval.runs.forecast import announcements, outlook
+    from marble_eval.runs.preserved_state import undisturbed
+    from marble_eval.runs.run_plan import prepare
 
     progress = shown()
     with undisturbed(encoder):

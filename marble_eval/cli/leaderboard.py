@@ -105,7 +105,7 @@ def _refuse_same(files: dict[str, Path]) -> None:
 
 
 def _write(form: str, tables: Board, path: Path) -> Sequence[Path]:
-    from marble_eval.atomic_file import write_atomically
+    from marble_eval.files.atomic_file import write_atomically
     from marble_eval.leaderboard import board_json, board_latex, board_markdown, write_board
 
     if form == "csv":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from marble_eval.configuration import config_names
 from marble_eval.errors import SpecError, near_misses
-from marble_eval.fingerprint import digest_of
+from marble_eval.files.fingerprint import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -83,7 +83,7 @@ def _results(folders: Sequence[Path], *, embedded: bool) -> list[Path]:
 
 
 def _write(form: str, paths: list[Path], place: Path, *, embedded: bool) -> list[Path]:
-    from marble_eval.atomic_file import write_atomically
+    from marble_eval.files.atomic_file import write_atomically
 
     if form == "html":
         from marble_eval.report.page import write_page

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
     from marble_eval.registry import Task
     from marble_eval.results import Result
-    from marble_eval.run import Finished
+    from marble_eval.runs.run import Finished
+    from marble_eval.runs.suites import Suite
     from marble_eval.spec import Settings
-    from marble_eval.suites import Suite
 
 HELP = """\
 marble-eval run: evaluate an encoder on a task, or on a suite of tasks
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
 
 def _job(config: dict[str, Any]) -> int:
     """Run what a composed config asks for; return the exit code."""
-    from marble_eval.suites import Suite
+    from marble_eval.runs.suites import Suite
 
     work, encoders, settings, dry = composed(config, "run")
     codes, finished = [], []
@@ -99,7 +99,7 @@ def _run(
 ) -> tuple[int, list[Finished]]:
     from marble_eval.cli.progress import shown
     from marble_eval.report import layer_curve, summary
-    from marble_eval.run import forecast, run
+    from marble_eval.runs.run import forecast, run
 
     progress = shown()
     if dry:
@@ -117,7 +117,7 @@ def _run_suite(
     suite: Suite, encoder: Encoder, settings: Settings, *, dry: bool
 ) -> tuple[int, list[Finished]]:
     from marble_eval.cli.progress import shown
-    from marble_eval.suites import exit_code, run_suite, summary_table
+    from marble_eval.runs.suites import exit_code, run_suite, summary_table
 
     outcomes = run_suite(suite, encoder, settings, shown(), root=settings.root, dry_run=dry)
     sys.stdout.write(f"{suite.name}   {encoder.name}   {settings.protocol.name}\n\n")
@@ -130,7 +130,7 @@ def _run_suite(
 
 def _show_curves(finished: list[Finished], settings: Settings) -> None:
     """Draw score against step, where a series of checkpoints was run."""
-    from marble_eval.checkpoint_curve import curve_text, write_curve
+    from marble_eval.report.checkpoint_curve import curve_text, write_curve
 
     by_task: dict[str, list[Result]] = {}
     for each in finished:

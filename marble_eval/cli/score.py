@@ -15,8 +15,8 @@ from marble_eval.errors import SpecError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from marble_eval.rescoring import StoredScores
     from marble_eval.results import MetricScore, Result
+    from marble_eval.scores.rescoring import StoredScores
 
 HELP = """\
 marble-eval score: compute metrics again from stored predictions, without model or data
@@ -43,8 +43,8 @@ _SAME = 1e-6  # of a score; float sums in another order differ by less
 
 def main(argv: list[str]) -> int:
     """Compute metrics again."""
-    from marble_eval.rescoring import possible_metrics, stored_scores
     from marble_eval.results import results_below
+    from marble_eval.scores.rescoring import possible_metrics, stored_scores
 
     parser = Arguments("score")
     parser.add_argument("paths", nargs="+", type=Path)

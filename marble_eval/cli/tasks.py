@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from marble_eval.cli.arguments import Arguments
 from marble_eval.cli.table import brief, table
 from marble_eval.registry import task_folders
-from marble_eval.task_data import data_folder
+from marble_eval.runs.task_data import data_folder
 
 if TYPE_CHECKING:
     from marble_eval.registry import TaskFolder

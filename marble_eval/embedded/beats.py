@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marble_eval.annotations.beats import Beats
-from marble_eval.atomic_file import write_atomically
+from marble_eval.data.annotations.beats import Beats
 from marble_eval.embedded.collection import (
     SAMPLE_RATE,
     Clip,
@@ -29,6 +28,7 @@ from marble_eval.embedded.grooved_pieces import TEMPO_BPM, Recipe, arrange, timi
 from marble_eval.embedded.programs import DRUMS, ROLES, drawn
 from marble_eval.embedded.recording import Surroundings, recorded
 from marble_eval.errors import SpecError
+from marble_eval.files.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from marble_eval.embedded.recording import write_wav
 from marble_eval.embedded.renderer import Renderer, soundfont_path
 from marble_eval.errors import SpecError
-from marble_eval.fingerprint import digest_of, file_digest
+from marble_eval.files.fingerprint import digest_of, file_digest
 
 if TYPE_CHECKING:
     import numpy as np

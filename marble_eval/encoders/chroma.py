@@ -15,7 +15,7 @@ import torch
 
 from marble_eval.encoders.constant_q import ConstantQ
 from marble_eval.errors import SpecError
-from marble_eval.fingerprint import digest_of
+from marble_eval.files.fingerprint import digest_of
 from marble_eval.spec import UNSTATED, EncoderCard
 
 _IMPLEMENTATION = 1  # raised when the same audio gives other features

@@ -18,7 +18,7 @@ from marble_eval.encoders.encodec_weights import read_encodec
 from marble_eval.encoders.hub import located
 from marble_eval.encoders.placement import found_device
 from marble_eval.errors import MissingError
-from marble_eval.fingerprint import digest_of, weights_digest
+from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 _IMPLEMENTATION = 1  # raised when the same weights and audio give other hidden states

@@ -15,7 +15,7 @@ import torch
 from marble_eval.encoders.hear_module import HearModule
 from marble_eval.encoders.placement import found_device
 from marble_eval.errors import SpecError
-from marble_eval.fingerprint import digest_of, weights_digest
+from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard
 
 _IMPLEMENTATION = 1  # raised when the same module and audio give other hidden states

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from marble_eval.errors import MissingError, SpecError
-from marble_eval.fingerprint import digest_of, file_digest
+from marble_eval.files.fingerprint import digest_of, file_digest
 
 _API = "https://hearbenchmark.com/hear-api.html"
 _FUNCTIONS = ("load_model", "get_timestamp_embeddings", "get_scene_embeddings")

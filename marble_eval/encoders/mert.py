@@ -23,7 +23,7 @@ from marble_eval.encoders.initial import SIZES, initial_weights
 from marble_eval.encoders.placement import found_device, found_precision
 from marble_eval.encoders.shape import HubertShape
 from marble_eval.errors import MissingError, SpecError, near_misses
-from marble_eval.fingerprint import digest_of, weights_digest
+from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from marble_eval.encoders.conformer_weights import fill, read_conformer, read_tr
 from marble_eval.encoders.hub import Place, located
 from marble_eval.encoders.placement import found_device, found_precision
 from marble_eval.errors import MissingError, SpecError
-from marble_eval.fingerprint import digest_of, weights_digest
+from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 _IMPLEMENTATION = 1  # raised when the same weights and audio give other hidden states

@@ -23,7 +23,7 @@ from marble_eval.encoders.musicnn_weights import (
 )
 from marble_eval.encoders.placement import found_device
 from marble_eval.errors import MissingError, SpecError, near_misses
-from marble_eval.fingerprint import digest_of, weights_digest
+from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 _IMPLEMENTATION = 1  # raised when the same weights and audio give other hidden states

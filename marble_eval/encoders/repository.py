@@ -17,7 +17,7 @@ import yaml
 from marble_eval.encoders.checkpoint import CONFIG, PREPROCESSOR, WEIGHTS, read_json, shards
 from marble_eval.encoders.hub import Place, located
 from marble_eval.errors import MissingError, SpecError
-from marble_eval.fingerprint import digest_of, file_digest
+from marble_eval.files.fingerprint import digest_of, file_digest
 
 _README, _PROCESSOR = "README.md", "processor_config.json"
 _HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")

@@ -34,7 +34,7 @@ from marble_eval.encoders.shape import read_shape
 from marble_eval.encoders.transformer_network import TransformerNetwork
 from marble_eval.encoders.waveform_models import Grid, normalised, rate_of
 from marble_eval.errors import SpecError
-from marble_eval.fingerprint import digest_of, weights_digest
+from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 _IMPLEMENTATION = 1  # raised when the same checkpoint and audio give other hidden states

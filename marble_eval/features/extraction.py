@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from marble_eval.audio import UnusableAudio
 from marble_eval.errors import MarbleError
-from marble_eval.features.assignment import Assignment, Job
-from marble_eval.features.batch import Keep
-from marble_eval.features.engines import encoded
+from marble_eval.features.workers.assignment import Assignment, Job
+from marble_eval.features.workers.batch import Keep
+from marble_eval.features.workers.engines import encoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from marble_eval.encoders import Encoder
-    from marble_eval.features.cuts import Cuts
-    from marble_eval.features.frame_store import FrameStore
-    from marble_eval.features.index import ClipName
-    from marble_eval.features.store import FeatureStore
+    from marble_eval.features.clip_rules import Cuts
+    from marble_eval.features.stores.frame_store import FrameStore
+    from marble_eval.features.stores.index import ClipName
+    from marble_eval.features.stores.store import FeatureStore
     from marble_eval.progress import Progress
     from marble_eval.spec import EngineSpec
 

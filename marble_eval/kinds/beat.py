@@ -16,20 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit
 
-from marble_eval.annotations.beat_files import checked_beats, read_beats
-from marble_eval.annotations.beats import Beats, beats_of, beats_text
+from marble_eval.data.annotations.beat_files import checked_beats, read_beats
+from marble_eval.data.annotations.beats import Beats, beats_of, beats_text
+from marble_eval.data.layouts import Reading, read_layouts
+from marble_eval.data.layouts.jsonl import below
 from marble_eval.decoding.bar_pointer import decode_beats
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.peaks import pick_peaks, relative_threshold
-from marble_eval.layouts import Reading, read_layouts
-from marble_eval.layouts.jsonl import below
 from marble_eval.metrics.beat import LATEST, METRICS, NARROW, beat_counts, likelihood
 from marble_eval.spec import FrameRules, TaskRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
 
 FRAMES = True
@@ -58,7 +58,7 @@ def columns_of(spec: TaskSpec) -> tuple[str, ...]:
 
 
 def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
-    """Read the tracks; see `marble_eval.layouts.read_layouts`."""
+    """Read the tracks; see `marble_eval.data.layouts.read_layouts`."""
     return read_layouts(Reading(root, spec, lists, partial(label_of, root=root), columns_of(spec)))
 
 
@@ -80,7 +80,7 @@ def label_of(row: Mapping[str, Any], field: str, spec: TaskSpec, *, root: Path) 
     Returns
     -------
     str
-        The canonical text, `marble_eval.annotations.beats.beats_text`.
+        The canonical text, `marble_eval.data.annotations.beats.beats_text`.
 
     Raises
     ------

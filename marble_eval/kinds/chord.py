@@ -17,12 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import softmax
 
-from marble_eval.annotations.chord_files import checked_chords, read_chords
-from marble_eval.annotations.chords import Chords, chords_of, chords_text
+from marble_eval.data.annotations.chord_files import checked_chords, read_chords
+from marble_eval.data.annotations.chords import Chords, chords_of, chords_text
+from marble_eval.data.layouts import Reading, read_layouts
+from marble_eval.data.layouts.jsonl import below
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.segments import equal_runs
-from marble_eval.layouts import Reading, read_layouts
-from marble_eval.layouts.jsonl import below
 from marble_eval.metrics.chord import (
     CHORDS,
     IGNORED,
@@ -36,7 +36,7 @@ from marble_eval.spec import FrameRules, TaskRules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import Annotation, TaskSpec, Track
 
 FRAMES = True
@@ -65,7 +65,7 @@ def columns_of(spec: TaskSpec) -> tuple[str, ...]:
 
 
 def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
-    """Read the tracks; see `marble_eval.layouts.read_layouts`."""
+    """Read the tracks; see `marble_eval.data.layouts.read_layouts`."""
     return read_layouts(Reading(root, spec, lists, partial(label_of, root=root), columns_of(spec)))
 
 
@@ -87,7 +87,7 @@ def label_of(row: Mapping[str, Any], field: str, spec: TaskSpec, *, root: Path) 
     Returns
     -------
     Annotation
-        The canonical text, `marble_eval.annotations.chords.chords_text`.
+        The canonical text, `marble_eval.data.annotations.chords.chords_text`.
 
     Raises
     ------

@@ -18,20 +18,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, logit
 
-from marble_eval.annotations.memory import remembered
-from marble_eval.annotations.note_files import checked_notes, read_notes
-from marble_eval.annotations.notes import Notes, notes_of, notes_text
+from marble_eval.data.annotations.memory import remembered
+from marble_eval.data.annotations.note_files import checked_notes, read_notes
+from marble_eval.data.annotations.notes import Notes, notes_of, notes_text
+from marble_eval.data.layouts import Reading, read_layouts
+from marble_eval.data.layouts.jsonl import below
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.segments import Segments, active_frames, active_runs
-from marble_eval.layouts import Reading, read_layouts
-from marble_eval.layouts.jsonl import below
 from marble_eval.metrics.note import METRICS, note_counts, note_name
 from marble_eval.spec import Annotation, FrameRules, TaskRules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
 
 LOWEST, HIGHEST = 21, 108  # A0 and C8, the ends of a piano's keyboard
@@ -66,7 +66,7 @@ def columns_of(spec: TaskSpec) -> tuple[str, ...]:
 
 
 def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
-    """Read the tracks; see `marble_eval.layouts.read_layouts`."""
+    """Read the tracks; see `marble_eval.data.layouts.read_layouts`."""
     return read_layouts(Reading(root, spec, lists, partial(label_of, root=root), columns_of(spec)))
 
 
@@ -87,7 +87,7 @@ def label_of(row: Mapping[str, Any], field: str, spec: TaskSpec, *, root: Path) 
     Returns
     -------
     Annotation
-        The canonical text, `marble_eval.annotations.notes.notes_text`.
+        The canonical text, `marble_eval.data.annotations.notes.notes_text`.
 
     Raises
     ------

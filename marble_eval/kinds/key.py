@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marble_eval.data.layouts import Reading, read_layouts
 from marble_eval.kinds.classification import (
     AGGREGATIONS,
     BIASED,
@@ -29,7 +30,6 @@ from marble_eval.kinds.classification import (
     texts,
     values_of,
 )
-from marble_eval.layouts import Reading, read_layouts
 from marble_eval.metrics.classification import accuracy
 from marble_eval.metrics.key import KEYS, key_index, mirex_score, weighted_score
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
 
 __all__ = [
@@ -76,7 +76,7 @@ def metrics_of(spec: TaskSpec) -> dict[str, bool]:
 
 
 def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
-    """Read the tracks; see `marble_eval.layouts.read_layouts`."""
+    """Read the tracks; see `marble_eval.data.layouts.read_layouts`."""
     return read_layouts(Reading(root, spec, lists, label_of))
 
 

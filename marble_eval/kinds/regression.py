@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marble_eval.layouts import Reading, read_layouts
+from marble_eval.data.layouts import Reading, read_layouts
 from marble_eval.metrics.regression import per_dimension_r2, r2
 from marble_eval.spec import TaskRules
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
 
 LOSS = "squared-error"
@@ -45,7 +45,7 @@ def columns_of(spec: TaskSpec) -> tuple[str, ...]:
 
 
 def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
-    """Read the tracks; see `marble_eval.layouts.read_layouts`."""
+    """Read the tracks; see `marble_eval.data.layouts.read_layouts`."""
     return read_layouts(Reading(root, spec, lists, label_of, columns_of(spec)))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from marble_eval.atomic_file import write_atomically
+from marble_eval.files.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     from marble_eval.leaderboard.tables import Board

@@ -17,8 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.atomic_file import write_atomically
 from marble_eval.errors import ValidationError
+from marble_eval.files.atomic_file import write_atomically
 from marble_eval.leaderboard.metric_units import metric_unit
 from marble_eval.leaderboard.rows import choices_of, said
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import TYPE_CHECKING, NamedTuple
 
-from marble_eval.leaderboard.editions import (
+from marble_eval.leaderboard.entries import Entry
+from marble_eval.leaderboard.models import model_of, narrower, refuse_rivals, refuse_two
+from marble_eval.leaderboard.published import PROTOCOL
+from marble_eval.leaderboard.task_versions import (
     Edition,
     current_editions,
     edition_of,
     is_listed,
     is_whole_grid,
 )
-from marble_eval.leaderboard.entries import Entry
-from marble_eval.leaderboard.models import model_of, narrower, refuse_rivals, refuse_two
-from marble_eval.leaderboard.published import PROTOCOL
 
 if TYPE_CHECKING:
     from marble_eval.results import Result

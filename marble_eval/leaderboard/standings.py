@@ -17,7 +17,7 @@ import numpy as np
 
 from marble_eval.leaderboard.sections import Column, ModelScores, Section, Standing
 from marble_eval.leaderboard.shown import value_of
-from marble_eval.statistics import paired_tie, rank_ranges
+from marble_eval.scores.statistics import paired_tie, rank_ranges
 
 Draws = dict[str, dict[int, np.ndarray]]
 
@@ -74,7 +74,7 @@ def ranked_section(section: Section) -> tuple[Section, list[str]]:
 def _draw(columns: Sequence[Column], models: Sequence[ModelScores], draws: Draws) -> list[str]:
     """Resample the columns of a task, one result at a time; say which were left out."""
     # Only ranks read predictions; a board without them needs no kind and no task.
-    from marble_eval.rescoring import stored_scores  # noqa: PLC0415 - only if ranks are wanted
+    from marble_eval.scores.rescoring import stored_scores  # noqa: PLC0415 - only if ranks are wanted
 
     seed = zlib.crc32(columns[0].task.encode("utf-8"))
     notes: list[str] = []

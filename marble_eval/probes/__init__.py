@@ -3,7 +3,7 @@
 `training` trains a group of probes side by side (linear, or one hidden layer),
 `heads` holds their arithmetic, `schedule` their learning rates and stopping,
 `logistic` scikit-learn's logistic regression. Which probes make up a grid, and
-which one wins, is decided in `marble_eval.grid`.
+which one wins, is decided in `marble_eval.probes.grid`.
 
 Features are ``(layer, clip, width)``; the clips of a track lie together, and the
 output of a track is the mean over its clips.

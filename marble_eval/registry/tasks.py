@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.errors import SpecError, near_misses
-from marble_eval.fingerprint import digest_of
+from marble_eval.files.fingerprint import digest_of
 from marble_eval.kinds import KINDS
 from marble_eval.registry.cards import completed, read_card
 from marble_eval.spec import TaskRules, TaskSpec

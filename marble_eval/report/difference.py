@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.leaderboard import in_unit, metric_unit
-from marble_eval.rescoring import BY_RECORDING
+from marble_eval.scores.rescoring import BY_RECORDING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-    from marble_eval.comparison import Difference, Entry, Side
     from marble_eval.results import Result
+    from marble_eval.scores.comparison import Difference, Entry, Side
 
 _SHOWN = 5  # items of each direction, where not every one is asked for
 _WIDEST = 40  # characters of a reference, an estimate or a setting
@@ -27,7 +27,7 @@ def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = Fa
     each : Difference
         What was tested.
     changed : pandas.DataFrame
-        From `marble_eval.comparison.item_changes`.
+        From `marble_eval.scores.comparison.item_changes`.
     every : bool
         List every item that changed, not the first few.
 
@@ -102,7 +102,7 @@ def difference_overview(differences: Sequence[Difference]) -> str:
     Parameters
     ----------
     differences : sequence of Difference
-        From `marble_eval.comparison.adjusted`.
+        From `marble_eval.scores.comparison.adjusted`.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def configuration_text(first: Result, second: Result, changes: Sequence[Entry]) 
     first, second : Result
         Two records.
     changes : sequence of Entry
-        From `marble_eval.comparison.configuration_changes`.
+        From `marble_eval.scores.comparison.configuration_changes`.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """Result files: one JSON for each encoder, revision, task and protocol.
 
 `result.json` holds all that identifies a run, its choice and its scores, under
-the schema `marble_eval/schemas/result.schema.json`; `predictions.parquet` beside
+the schema `marble_eval/results/schemas/result.schema.json`; `predictions.parquet` beside
 it holds what each item got, so that any metric can be computed anew without a
 model. Scores are stored as the metric gives them, accuracy as a share in [0, 1].
 """

@@ -15,8 +15,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from marble_eval.atomic_file import write_atomically
 from marble_eval.errors import MissingError, ValidationError
+from marble_eval.files.atomic_file import write_atomically
 from marble_eval.results import predictions as table
 from marble_eval.results.record import PredictionFile, Result
 from marble_eval.results.schema import from_json, to_json

@@ -1,7 +1,7 @@
 """Between a `Result` and the text of a `result.json`, under the published schema.
 
 Strict JSON: no NaN, no infinity. What is written is checked as a reader will see
-it, with the same schema (`marble_eval/schemas/result.schema.json`, JSON Schema
+it, with the same schema (`marble_eval/results/schemas/result.schema.json`, JSON Schema
 2020-12), which other tools can use as well.
 """
 
@@ -37,7 +37,7 @@ def load_schema() -> dict[str, Any]:
     >>> load_schema()["properties"]["schema_version"]
     {'const': 4}
     """
-    file = resources.files("marble_eval") / "schemas" / "result.schema.json"
+    file = resources.files("marble_eval.results") / "schemas" / "result.schema.json"
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
 

@@ -104,7 +104,7 @@ from pathlib import Path
 
 import pytest
 
-from marble_eval.encoder_check import check
+from marble_eval.runs.encoder_check import check
 
 sys.path.insert(0, str(Path(__file__).parent))
 from {module} import load

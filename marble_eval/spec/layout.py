@@ -14,7 +14,7 @@ SPLITS = ("train", "valid", "test")
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """One way in which the data lies on disk; `marble_eval.layouts` has a reader for each.
+    """One way in which the data lies on disk; `marble_eval.data.layouts` has a reader for each.
 
     Attributes
     ----------

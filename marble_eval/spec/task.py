@@ -22,7 +22,7 @@ from marble_eval.spec.protocol import TaskRules
 class Annotation(str):
     """Events in time as one line of JSON, where other tracks have the name of a class.
 
-    Which events, the kind of the task knows; see `marble_eval.annotations`.
+    Which events, the kind of the task knows; see `marble_eval.data.annotations`.
     """
 
     __slots__ = ()

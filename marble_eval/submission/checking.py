@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from marble_eval.errors import MarbleError, MissingError
 from marble_eval.leaderboard import board
-from marble_eval.submission.agreement import Claim, claim_of, disagreements
 from marble_eval.submission.choice import check_choice
 from marble_eval.submission.conformity import check_conformity
 from marble_eval.submission.counts import check_counts
+from marble_eval.submission.cross_checks import Claim, claim_of, disagreements
+from marble_eval.submission.derived_files import check_remade
 from marble_eval.submission.files import check_files
 from marble_eval.submission.findings import Finding, Report, shown
 from marble_eval.submission.manifest import FILE, read_manifest
 from marble_eval.submission.places import check_places
-from marble_eval.submission.remade import check_remade
 from marble_eval.submission.scores import check_scores
 from marble_eval.submission.submitted import InstalledTasks, Submitted, read_submitted
 from marble_eval.submission.tables import check_table, read_table

@@ -99,7 +99,7 @@ def _settings(submitted: Submitted) -> tuple[float, ...] | None:
 
 
 def _excused(remarks: Sequence[str]) -> set[Point]:
-    """Read which probes have no score, from remarks as `marble_eval.grid.trials` writes them."""
+    """Read which probes have no score, from remarks as `probes.grid.trials` writes them."""
     points = set()
     for remark in remarks:
         found = _DIVERGED.fullmatch(remark)

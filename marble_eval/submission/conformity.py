@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from marble_eval.configuration import load_probe
 from marble_eval.errors import SpecError
-from marble_eval.fingerprint import digest_of
-from marble_eval.identity import deviations_of, track_of, unit_of
+from marble_eval.files.fingerprint import digest_of
+from marble_eval.runs.identity import deviations_of, track_of, unit_of
 from marble_eval.spec import ProbeSpec, from_mapping
 from marble_eval.submission.deviations import Departures, departures
 from marble_eval.submission.findings import Finding, shown

@@ -103,7 +103,7 @@ def _tracks(rows: pd.DataFrame, scored: str | None) -> int | None:
     """Count the tracks behind the items; None where the table cannot tell."""
     if scored == "track":
         return len(rows)
-    if scored == "clip":  # `marble_eval.examples` names the clips of a track "track#0", …
+    if scored == "clip":  # `marble_eval.probes.examples` names the clips of a track "track#0", …
         return int(rows["id"].str.rpartition("#")[0].nunique())
     return None
 

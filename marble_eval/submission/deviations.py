@@ -1,6 +1,6 @@
 """The sentences in which a record says how its run departed from the protocol, read back.
 
-`marble_eval.identity.deviations_of` writes them. Read back they give the rules as they
+`marble_eval.runs.identity.deviations_of` writes them. Read back they give the rules as they
 were run, from which everything that follows can be computed anew: the learning rates of
 the grid, the windows of the features, the fingerprint of the run.
 """

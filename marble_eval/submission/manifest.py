@@ -1,6 +1,6 @@
 """The manifest of a submission, `submission.json`: every file with its checksum, every result.
 
-It follows the schema `marble_eval/schemas/submission.schema.json`. JSON from others is
+It follows the schema `marble_eval/results/schemas/submission.schema.json`. JSON from others is
 read strictly: no NaN, no name twice in an object, no more bytes than a manifest can need.
 """
 
@@ -114,7 +114,7 @@ def manifest_schema() -> dict[str, Any]:
     >>> manifest_schema()["properties"]["schema_version"]
     {'const': 1}
     """
-    file = resources.files("marble_eval") / "schemas" / "submission.schema.json"
+    file = resources.files("marble_eval.results") / "schemas" / "submission.schema.json"
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from marble_eval.rescoring import NOT_INSTALLED, relabelled, stored_scores
 from marble_eval.results import output_columns
 from marble_eval.results.predictions import COLUMNS
+from marble_eval.scores.rescoring import NOT_INSTALLED, relabelled, stored_scores
 from marble_eval.submission.choice import close
 from marble_eval.submission.findings import Finding, shown, some
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from marble_eval.registry import Task
-    from marble_eval.rescoring import StoredScores
     from marble_eval.results import LabelScore, MetricScore
+    from marble_eval.scores.rescoring import StoredScores
     from marble_eval.submission.submitted import Submitted
 
 # The best epoch of the chosen probes is computed once more when a run ends, in another

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from marble_eval.errors import MarbleError
 from marble_eval.results import read_predictions
 from marble_eval.results.predictions import COLUMNS
-from marble_eval.submission.bounds import table_fault
 from marble_eval.submission.findings import Finding, shown, some
+from marble_eval.submission.parquet_limits import table_fault
 
 if TYPE_CHECKING:
     import pandas as pd

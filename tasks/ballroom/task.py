@@ -12,13 +12,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from marble_eval.data.layouts.division import divided
 from marble_eval.errors import MarbleError
 from marble_eval.kinds import beat
-from marble_eval.layouts.division import divided
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec
 
 #: Clips that are there twice: what is used, and what is left out.

@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from marble_eval.data.layouts import Reading, read_layouts, where_to_get
+from marble_eval.data.layouts.folders import ids_of
+from marble_eval.data.layouts.rows import refuse
 from marble_eval.errors import MissingError
 from marble_eval.kinds import chord
-from marble_eval.layouts import Reading, read_layouts, where_to_get
-from marble_eval.layouts.folders import ids_of
-from marble_eval.layouts.rows import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
 
 _SEED = 20190326  # the source's, for the order of the training list

@@ -14,17 +14,17 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from marble_eval.data.layouts import Reading, check_root, jsonl, where_to_get
+from marble_eval.data.layouts.rows import listing_faults, refuse
 from marble_eval.errors import MissingError
 from marble_eval.kinds import regression
-from marble_eval.layouts import Reading, check_root, jsonl, where_to_get
-from marble_eval.layouts.rows import listing_faults, refuse
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec
 
 # Of the mean ratings of the 619 songs for development: arousal, valence.

@@ -14,16 +14,16 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from marble_eval.data.layouts import Reading, check_root, jsonl, where_to_get
+from marble_eval.data.layouts.rows import listing_faults, refuse
 from marble_eval.errors import MissingError
 from marble_eval.kinds.key import label_of
-from marble_eval.layouts import Reading, check_root, jsonl, where_to_get
-from marble_eval.layouts.rows import listing_faults, refuse
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec
 
 #: A clip, "0010089-3.wav"; a preview of either release, "10089.LOFI.mp3"; or one converted.

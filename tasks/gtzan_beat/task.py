@@ -12,16 +12,16 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from marble_eval.data.layouts import Reading, read_layouts, where_to_get
+from marble_eval.data.layouts.rows import refuse
 from marble_eval.errors import MissingError
 from marble_eval.kinds import beat
-from marble_eval.layouts import Reading, read_layouts, where_to_get
-from marble_eval.layouts.rows import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
 
 # The archive GTZAN-Rhythm_v2_ismir2015_lbd has them in jams; MARBLE v1 has them one folder higher.

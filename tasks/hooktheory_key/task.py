@@ -11,15 +11,15 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marble_eval.data.layouts import Reading, read_layouts
+from marble_eval.data.tracks import on_one_side
 from marble_eval.kinds import key
-from marble_eval.layouts import Reading, read_layouts
-from marble_eval.tracks import on_one_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec, Track
 
 _OTHER = re.compile(

@@ -13,17 +13,17 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from marble_eval.data.layouts import check_root, where_to_get
+from marble_eval.data.layouts.rows import refuse, text_of
+from marble_eval.data.tracks import groups_astride
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.kinds import frames
-from marble_eval.layouts import check_root, where_to_get
-from marble_eval.layouts.rows import refuse, text_of
 from marble_eval.spec import Track
-from marble_eval.tracks import groups_astride
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
     from marble_eval.spec import TaskSpec
 
 _VERSIONS = ("maestro-v3.0.0", "maestro-v2.0.0")

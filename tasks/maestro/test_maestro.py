@@ -21,10 +21,10 @@ import soundfile
 
 import marble_eval
 from marble_eval.configuration import load_protocol
+from marble_eval.data.tracks import groups_astride
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.registry import Task, load_task
 from marble_eval.spec import Track
-from marble_eval.tracks import groups_astride
 
 FIXTURE = Path(__file__).parent / "fixture" / "data"
 V3, V2 = "maestro-v3.0.0", "maestro-v2.0.0"

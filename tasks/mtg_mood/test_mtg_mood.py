@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
+from marble_eval.data.splits import published_list
+from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import ValidationError
 from marble_eval.registry import Task, load_task
 from marble_eval.spec import SPLITS, Track
-from marble_eval.splits import published_list
-from marble_eval.tracks import check_tracks
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "data" / "splits"
 FILES = {

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from marble_eval.data.layouts import Reading, check_root, jsonl, where_to_get
+from marble_eval.data.layouts.rows import refuse, text_of
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.kinds.tagging import label_of
-from marble_eval.layouts import Reading, check_root, jsonl, where_to_get
-from marble_eval.layouts.rows import refuse, text_of
 from marble_eval.spec import SPLITS, TaskSpec, Track
 
 if TYPE_CHECKING:
-    from marble_eval.layouts import Lists
+    from marble_eval.data.layouts import Lists
 
 _RELEASE = "annotations_final.csv"
 _TAGS, _POSITIVES = "tags.npy", "binary_label.npy"

@@ -26,11 +26,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from marble_eval import evaluate
 from marble_eval.audio import clip_bounds
 from marble_eval.configuration import load_protocol
+from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.registry import Task, load_task
+from marble_eval.runs.task_data import task_tracks
 from marble_eval.spec import SPLITS, Track
-from marble_eval.task_data import task_tracks
-from marble_eval.tracks import check_tracks
 
 ROOT = Path(__file__).parents[2]
 FIXTURE = Path(__file__).parent / "fixture" / "data"

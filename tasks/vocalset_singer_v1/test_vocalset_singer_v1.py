@@ -6,10 +6,10 @@ import dataclasses
 from functools import cache
 from pathlib import Path
 
+from marble_eval.data.tracks import check_tracks
 from marble_eval.registry import Task
 from marble_eval.registry import load_task as read_task
 from marble_eval.spec import SPLITS, Track
-from marble_eval.tracks import check_tracks
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER / "fixture" / "data"

@@ -22,7 +22,7 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from marble_eval.metrics.tagging import average_precision, roc_auc
-from marble_eval.statistics import bootstrap_weights
+from marble_eval.scores.statistics import bootstrap_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,11 +22,11 @@ import torch
 
 from marble_eval.audio import prepare
 from marble_eval.configuration import load_engine, load_protocol
-from marble_eval.features.cuts import ClipCuts
+from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.extraction import Job, extract
-from marble_eval.features.store import FeatureStore
-from marble_eval.fingerprint import file_digest
-from marble_eval.matrix_products import fast_products
+from marble_eval.features.stores.store import FeatureStore
+from marble_eval.files.fingerprint import file_digest
+from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_encoder, load_task
 

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import torch
 
 import marble_eval
+from marble_eval.cli.speed import encoding_rate, product_rate
 from marble_eval.encoders.initial import SIZES
 from marble_eval.encoders.shape import operations, read_shape
 from marble_eval.registry import load_encoder
-from marble_eval.speed import encoding_rate, product_rate
 
 _SECONDS, _SIZE, _TASK = 30.0, "95M", "EmbeddedTagging"
 _CPU = torch.device("cpu")

@@ -29,20 +29,20 @@ import soundfile
 import torch
 
 from marble_eval.configuration import load_engine, load_probe, load_protocol, settings_of
-from marble_eval.encoding import encode_tracks
-from marble_eval.frame_run import frame_data
-from marble_eval.grid.frames import counts_of, estimates, train_frame_grid
-from marble_eval.matrix_products import fast_products
-from marble_eval.pooled_run import grid_plan
-from marble_eval.preparation import prepare
+from marble_eval.probes.grid.frames import counts_of, estimates, train_frame_grid
+from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_encoder, load_task
+from marble_eval.runs.encoding import encode_tracks
+from marble_eval.runs.frame_run import frame_data
+from marble_eval.runs.pooled_run import grid_plan
+from marble_eval.runs.run_plan import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from marble_eval.encoders import Encoder
-    from marble_eval.preparation import Preparation
+    from marble_eval.runs.run_plan import Preparation
 
 _TRACKS = {"train": 12, "valid": 4, "test": 4}
 _BATCH = {"train": 22, "valid": 4, "test": 4}  # one of 64 windows: what memory is measured with

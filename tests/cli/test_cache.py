@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import marble_eval
-from marble_eval.annotations.memory import remembered
 from marble_eval.cli import main
-from marble_eval.features.frame_store import FrameStore
-from marble_eval.features.index import ClipName
-from marble_eval.home import home_folder
+from marble_eval.data.annotations.memory import remembered
+from marble_eval.features.stores.frame_store import FrameStore
+from marble_eval.features.stores.index import ClipName
+from marble_eval.files.home import home_folder
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from marble_eval.cli import main
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.kinds import KINDS
 from marble_eval.registry import load_task, read_card
+from marble_eval.runs.task_data import task_tracks
 from marble_eval.scaffold import floor_of, task_name, write_task_folder
-from marble_eval.task_data import task_tracks
 
 #: Main metric of each kind, and what a guess earns. Beats at any steady tempo are right in the
 #: 0.14 s around each of up to 2.7 a second; all eight notes of the melodies always on have a

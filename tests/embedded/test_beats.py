@@ -15,7 +15,7 @@ import pytest
 from scipy.stats import kstest
 
 import marble_eval.embedded.beats as module
-from marble_eval.annotations.beats import Beats, beats_of
+from marble_eval.data.annotations.beats import Beats, beats_of
 from marble_eval.embedded.beats import CELLS, PIECES, annotation_of, beats, table_of, write_beats
 from marble_eval.embedded.collection import SAMPLE_RATE
 from marble_eval.embedded.grooved_pieces import Recipe, arrange, score_of, timing_of
@@ -23,7 +23,7 @@ from marble_eval.embedded.programs import DRUMS, ROLES
 from marble_eval.embedded.renderer import Renderer
 from marble_eval.errors import SpecError
 from marble_eval.registry import load_task
-from marble_eval.task_data import task_tracks
+from marble_eval.runs.task_data import task_tracks
 
 SECONDS = module.CLIP_SECONDS
 CLIPS = beats().clips

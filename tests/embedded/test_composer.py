@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marble_eval.embedded.composer import MODES, TEXTURES, Note, Phrase, compose, scale_pitch, triad
-from marble_eval.fingerprint import digest_of
+from marble_eval.files.fingerprint import digest_of
 
 SECONDS = 3.0
 PHRASES = [compose(seed, seconds=SECONDS) for seed in range(80)]

@@ -27,10 +27,10 @@ from marble_eval.embedded.styles import arrange as arrange_style
 from marble_eval.embedded.styles import styles
 from marble_eval.embedded.tags import arrange as arrange_tags
 from marble_eval.embedded.tags import tags
-from marble_eval.fingerprint import digest_of
+from marble_eval.files.fingerprint import digest_of
 from marble_eval.registry import load_task, task_names
+from marble_eval.runs.task_data import task_tracks
 from marble_eval.spec import SPLITS
-from marble_eval.task_data import task_tracks
 
 COLLECTIONS: dict[str, Collection[Any]] = {
     "EmbeddedGenre": styles(),

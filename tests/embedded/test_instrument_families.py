@@ -20,7 +20,7 @@ from marble_eval.embedded.instrument_families import (
     write_instrument_families,
 )
 from marble_eval.embedded.programs import FAMILIES
-from marble_eval.fingerprint import digest_of
+from marble_eval.files.fingerprint import digest_of
 
 CLIPS = instrument_families().clips
 

@@ -22,11 +22,12 @@ import torch
 from marble_eval.audio import UnusableAudio, prepare
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError
-from marble_eval.features import cuts, worker
-from marble_eval.features.cuts import ClipCuts
+from marble_eval.features import clip_rules
+from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.extraction import Extraction, Job, extract
-from marble_eval.features.store import ClipName, FeatureStore
-from marble_eval.fingerprint import file_digest
+from marble_eval.features.stores.store import ClipName, FeatureStore
+from marble_eval.features.workers import worker
+from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
 from marble_eval.spec import EngineSpec, Windowing
 
@@ -413,7 +414,7 @@ def test_an_interrupt_in_the_encoder_keeps_what_is_finished(
 def test_a_fault_in_a_worker_comes_out_and_the_pools_end(
     tmp_path: Path, jobs: list[Job], monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
-    module = cuts if part == "prepare" else worker
+    module = clip_rules if part == "prepare" else worker
     real, calls = getattr(module, part), []
 
     def faulty(*arguments: Any, **options: Any) -> Any:
@@ -466,7 +467,7 @@ def test_readers_never_run_far_ahead_of_the_encoder(
         most = max(most, read - len(encoder.clips))
         return prepare(*arguments, **options)
 
-    monkeypatch.setattr(cuts, "prepare", counted)
+    monkeypatch.setattr(clip_rules, "prepare", counted)
     _extract(jobs, tmp_path / "store", encoder, _engine(workers=2, readers=3))
     assert read == 40
     # 2 x readers + workers are read ahead, workers + 1 on their way through the encoder.

@@ -6,9 +6,9 @@ import dataclasses
 
 import pandas as pd
 
-from marble_eval.comparison import Difference, Entry, Side
 from marble_eval.report import configuration_text, difference_overview, difference_text
 from marble_eval.results import read_result
+from marble_eval.scores.comparison import Difference, Entry, Side
 from tests.stored_results import EXAMPLE
 
 SIDE = Side("MERT", "0123", "marble-v1", "mlp", "7", 0.748, 0.004, 3)

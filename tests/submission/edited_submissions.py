@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from marble_eval.errors import MarbleError
-from marble_eval.rescoring import relabelled, stored_scores
 from marble_eval.results import read_result
+from marble_eval.scores.rescoring import relabelled, stored_scores
 from marble_eval.submission.checking import check_submission
 from marble_eval.submission.documents import environment_text, licences_text, write_tables
 from marble_eval.submission.files import check_files, file_entry

@@ -9,8 +9,8 @@ import pytest
 
 from marble_eval.configuration import load_protocol
 from marble_eval.errors import SpecError
-from marble_eval.identity import deviations_of
 from marble_eval.registry import load_task
+from marble_eval.runs.identity import deviations_of
 from marble_eval.submission.deviations import departures, lost_tracks
 
 

@@ -15,10 +15,9 @@ import numpy as np
 import pandas as pd
 
 from marble_eval.configuration import load_probe, load_protocol
-from marble_eval.features.survey import Unusable
-from marble_eval.fingerprint import digest_of
-from marble_eval.grid import GridOutcome, LayerOutcome, Trial
-from marble_eval.identity import deviations_of, track_of, unit_of
+from marble_eval.features.audio_check import Unusable
+from marble_eval.files.fingerprint import digest_of
+from marble_eval.probes.grid import GridOutcome, LayerOutcome, Trial
 from marble_eval.registry import Task, load_task
 from marble_eval.results import (
     Choices,
@@ -37,9 +36,10 @@ from marble_eval.results import (
     result_folder,
     write_result,
 )
-from marble_eval.scoring import score_grid
+from marble_eval.runs.identity import deviations_of, track_of, unit_of
+from marble_eval.scores.scoring import score_grid
+from marble_eval.scores.split_scores import EventCounts, metric_scores
 from marble_eval.spec import ProtocolSpec, TaskRules, Track
-from marble_eval.split_scores import EventCounts, metric_scores
 
 EXAMPLE = Path(__file__).parents[1] / "results" / "example_result.json"
 SEEDS = (1234, 1235, 1236)
@@ -168,7 +168,7 @@ def true_result(
 def _record(
     task: Task, protocol: ProtocolSpec, sizes: dict[str, int], gone: list[Track], encoder: str
 ) -> Result:
-    """Fill in all but the scores, as `marble_eval.record` does."""
+    """Fill in all but the scores, as `marble_eval.runs.record` does."""
     spec, rules, probe = task.spec, task.rules(protocol.rules), load_probe("mlp")
     example = read_result(EXAMPLE)
     unusable = [Unusable(each, "missing") for each in gone]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from marble_eval.atomic_file import write_atomically
+from marble_eval.files.atomic_file import write_atomically
 from marble_eval.report.figures.checkpoint_curve import checkpoint_curve
 from marble_eval.report.figures.confusion_map import confusion_map
 from marble_eval.report.figures.cost_scatter import cost_scatter

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from marble_eval.leaderboard import PublishedScore, Row, published_row, result_rows
-from marble_eval.leaderboard.editions import is_listed, is_whole_grid
 from marble_eval.leaderboard.reproduction import is_inside
+from marble_eval.leaderboard.task_versions import is_listed, is_whole_grid
 from marble_eval.results import Result
 
 _SHORTEST_ID = 8  # hexadecimal digits; more where two results would share them

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from marble_eval.leaderboard import Row
-from marble_eval.leaderboard.editions import is_whole_grid
+from marble_eval.leaderboard.task_versions import is_whole_grid
 from marble_eval.report.page.entries import Entry, ReportedRow
 
 SHADES = 8

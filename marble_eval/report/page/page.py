@@ -24,8 +24,8 @@ import jinja2
 from markupsafe import Markup
 
 from marble_eval import __version__
-from marble_eval.atomic_file import write_atomically
 from marble_eval.errors import MissingError
+from marble_eval.files.atomic_file import write_atomically
 from marble_eval.leaderboard import PublishedScore, published_scores
 from marble_eval.leaderboard.entries import read_entries, without_copies
 from marble_eval.report.page.details import detail_blocks

@@ -16,7 +16,7 @@ from marble_eval.report.paper import caveat_sentences, method_sentences
 from marble_eval.report.paper.facets import listed, named, sentences
 from marble_eval.report.paper.latex_text import latex_text
 from marble_eval.results import read_predictions, read_result
-from marble_eval.split_scores import RESAMPLES
+from marble_eval.scores.split_scores import RESAMPLES
 
 if TYPE_CHECKING:
     from marble_eval.results import Result

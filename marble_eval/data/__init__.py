@@ -1,0 +1,1 @@
+"""Data sets as released: layouts, annotations, split lists, downloads, tracks."""

@@ -1,0 +1,186 @@
+"""Files of chords, as data sets and people write them.
+
+Text (``.lab``, ``.txt``, ``.csv``, ``.tsv``) has one chord a line: start and end in
+seconds, and the name in Harte's notation (ISMIR 2005), as Isophonics, RWC and Billboard
+have it. JAMS has the namespaces ``chord`` and ``chord_harte``. A name is right if
+`mir_eval.chord` can read it; "N" is no chord, "X" one without a name. Ends that pass
+the next start by less than a millisecond are rounding, of which Billboard's files and
+the durations of JAMS are full, and are cut there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from marble_eval.data.annotations.chords import Chords
+from marble_eval.data.annotations.jams import only, read_annotations
+from marble_eval.data.annotations.lines import parsed, refuse, rows_of, seconds_of
+
+#: What a file of chords may be called.
+SUFFIXES = (".lab", ".txt", ".csv", ".tsv", ".jams")
+
+_TITLES = {
+    "start": ("start", "onset", "time", "begin"),
+    "end": ("end", "offset", "stop"),
+    "name": ("chord", "name", "label", "value"),
+}
+_NAMESPACES = ("chord", "chord_harte")
+_ROUNDING = 1e-3  # seconds
+
+
+class _Line(NamedTuple):
+    start: float
+    end: float
+    name: str
+
+
+def checked_chords(
+    intervals: Sequence[Sequence[float]] | np.ndarray, names: Sequence[str]
+) -> Chords:
+    """Check the chords of a track.
+
+    Parameters
+    ----------
+    intervals : array_like [shape=(chord, 2)]
+        Start and end in seconds, in order of time.
+    names : sequence of str
+        In Harte's notation.
+
+    Returns
+    -------
+    Chords
+        Intervals as float64, without overlaps.
+
+    Raises
+    ------
+    ValueError
+        If a time is no finite number or is negative, a chord does not end after it
+        starts or does not start after the one before it, two overlap by a millisecond
+        or more, or a name cannot be read.
+
+    Examples
+    --------
+    >>> checked_chords([[0, 1.5], [1.5, 2]], ["A:min7/b3", "N"]).names
+    ('A:min7/b3', 'N')
+    >>> checked_chords([[0, 1.5]], ["Am7"])
+    Traceback (most recent call last):
+    ...
+    ValueError: chord 1: a chord must be named as in A:min7/b3, C, N or X. Got 'Am7'.
+    """
+    try:
+        times = np.array(intervals, dtype=np.float64)
+    except (TypeError, ValueError):
+        times = np.array(np.nan)
+    if times.size == 0:
+        times = times.reshape(0, 2)
+    if times.ndim != 2 or times.shape[1] != 2 or len(times) != len(names):
+        raise ValueError(
+            f"chords must have a start and an end in seconds and a name each. Got "
+            f"{str(intervals)[:80]!r} and {len(names)} names."
+        )
+    bad = np.flatnonzero(~(np.isfinite(times) & (times >= 0)).all(axis=1))
+    if bad.size:
+        raise ValueError(
+            f"chord {bad[0] + 1}: a time must be a number of seconds, 0 or more. Got "
+            f"{times[bad[0]].tolist()}."
+        )
+    strange = [index for index, each in enumerate(names) if not isinstance(each, str)]
+    if strange:
+        raise ValueError(
+            f"chord {strange[0] + 1}: a name must be text. Got {str(names[strange[0]])[:80]!r}."
+        )
+    faults = _faults(times, names)
+    if faults:
+        raise ValueError(f"chord {faults[0][0] + 1}: {faults[0][1]}")
+    times[:-1, 1] = np.minimum(times[:-1, 1], times[1:, 0])
+    return Chords(times, tuple(names))
+
+
+def read_chords(path: Path) -> Chords:
+    """Read a file of chords.
+
+    Parameters
+    ----------
+    path : Path
+        ``.lab``, ``.txt``, ``.csv``, ``.tsv`` or ``.jams``.
+
+    Returns
+    -------
+    Chords
+        Times in seconds.
+
+    Raises
+    ------
+    ValueError
+        If the file is not there, is not what its name says, has no chord, or a line
+        breaks a rule; with the file and all such lines.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"{path}: a file of chords must be one of {', '.join(SUFFIXES)}. Got {path.suffix!r}."
+        )
+    if path.suffix.lower() == ".jams":
+        return _from_jams(path)
+    rows = rows_of(path, _TITLES)
+    if not rows:
+        raise ValueError(f"{path}: must have one chord or more. Got none.")
+    lines = parsed(rows, _line, path)
+    times = np.array([each[:2] for each in lines])
+    names = [each.name for each in lines]
+    refuse([(rows[index].line, told) for index, told in _faults(times, names)], path)
+    return checked_chords(times, names)
+
+
+def _line(cells: tuple[str, ...]) -> _Line:
+    if len(cells) != 3:
+        raise ValueError(
+            f"a line must have start, end and name of a chord. Got {len(cells)} cells: "
+            f"{' '.join(cells)[:80]!r}. Quote a name that holds a comma."
+        )
+    return _Line(seconds_of(cells[0]), seconds_of(cells[1]), cells[2])
+
+
+def _from_jams(path: Path) -> Chords:
+    observations = only(read_annotations(path, _NAMESPACES), path).observations
+    times = [[each.time, each.time + each.duration] for each in observations]
+    try:
+        return checked_chords(times, [each.value for each in observations])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _faults(times: np.ndarray, names: Sequence[str]) -> list[tuple[int, str]]:
+    """Say by index what is wrong with the order of chords, and with their names."""
+    unreadable = {name for name in set(names) if not _is_readable(name)}
+    faults = []
+    for index, ((start, end), name) in enumerate(zip(times.tolist(), names, strict=True)):
+        before, until = times[index - 1].tolist() if index else (-1.0, 0.0)
+        if not end > start:
+            faults.append((index, f"a chord must end after it starts. Got {start} to {end} s."))
+        elif start <= before or until - start >= _ROUNDING:
+            faults.append(
+                (
+                    index,
+                    f"a chord must start when the one before it has ended. Got {start} s after "
+                    f"{before} to {until} s.",
+                )
+            )
+        if name in unreadable:
+            faults.append(
+                (index, f"a chord must be named as in A:min7/b3, C, N or X. Got {name!r}.")
+            )
+    return faults
+
+
+def _is_readable(name: str) -> bool:
+    from mir_eval import chord  # noqa: PLC0415 - it takes half a second
+
+    try:
+        chord.encode(name)
+    except chord.InvalidChordException:
+        return False
+    return True

@@ -1,0 +1,172 @@
+"""Look at every file before anything is encoded.
+
+Each file is digested, which tells whether its features are cached; one that is
+not is opened, and read whole where that is cheap (uncompressed formats), so that
+all unusable files are known, with their reasons, before the encoder starts.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from marble_eval.audio import UnusableAudio, cheap_to_read, inspect, read
+from marble_eval.features.stores.digests import DigestMemory
+from marble_eval.files.home import home_folder
+from marble_eval.units import samples_to_seconds, seconds_to_samples
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from marble_eval.features.clip_rules import Cuts
+    from marble_eval.features.stores.frame_store import FrameStore
+    from marble_eval.features.stores.store import FeatureStore
+    from marble_eval.progress import Progress
+    from marble_eval.spec import Track
+
+
+class Unusable(NamedTuple):
+    """A track whose audio cannot be used.
+
+    Attributes
+    ----------
+    track : Track
+        The track.
+    reason : str
+        "missing", "silent", ….
+    """
+
+    track: Track
+    reason: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is there.
+
+    Attributes
+    ----------
+    usable : list of Track
+        In the order given.
+    digests : dict of str to str
+        Digest of the audio, by the track's id.
+    unusable : list of Unusable
+        In the order given.
+    cached_clips, new_clips : int
+        Clips in the store, and clips to be encoded by the files' headers.
+    cached_rows, new_rows : int
+        The same in rows of the store, which are clips or frames.
+    """
+
+    usable: list[Track]
+    digests: dict[str, str]
+    unusable: list[Unusable]
+    cached_clips: int
+    new_clips: int
+    cached_rows: int
+    new_rows: int
+
+    def without(self, unusable: Sequence[Unusable]) -> Survey:
+        """Return the survey after more tracks turned out to be unusable."""
+        gone = {each.track.id for each in unusable}
+        return replace(
+            self,
+            usable=[each for each in self.usable if each.id not in gone],
+            digests={name: each for name, each in self.digests.items() if name not in gone},
+            unusable=[*self.unusable, *unusable],
+        )
+
+
+def survey(
+    tracks: Sequence[Track],
+    store: FeatureStore | FrameStore,
+    cuts: Cuts,
+    *,
+    readers: int,
+    progress: Progress,
+) -> Survey:
+    """Digest and check the audio of every track.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        What is to be encoded.
+    store : FeatureStore or FrameStore
+        Where features may be cached.
+    cuts : Cuts
+        How tracks become clips.
+    readers : int
+        Threads.
+    progress : Progress
+        Who is told.
+
+    Returns
+    -------
+    Survey
+        Usable and unusable tracks, digests and counts.
+    """
+    memory = DigestMemory(home_folder() / "digests.jsonl")
+
+    def look(track: Track) -> tuple[str, tuple[int, int, int, int]] | Unusable:
+        try:
+            digest = memory.digest(track.path)
+        except OSError as error:
+            return Unusable(track, _why_not_opened(error))
+        stored, rows = store.stored_clips(digest), store.stored_rows(digest)
+        if store.is_complete(digest):
+            return digest, (stored, 0, rows, 0)
+        try:
+            clips, all_rows = _ahead(track, cuts)
+        except UnusableAudio as error:
+            return Unusable(track, error.reason)
+        return digest, (stored, max(0, clips - stored), rows, max(0, all_rows - rows))
+
+    usable, digests, unusable = [], {}, []
+    counts: dict[str, tuple[int, int, int, int]] = {}
+    progress.begin("check", len(tracks))
+    pool = ThreadPoolExecutor(readers, thread_name_prefix="survey")
+    try:
+        for track, found in zip(tracks, pool.map(look, tracks), strict=True):
+            progress.advance()
+            if isinstance(found, Unusable):
+                unusable.append(found)
+                continue
+            digest, of_track = found
+            usable.append(track)
+            digests[track.id] = digest
+            counts.setdefault(digest, of_track)  # the same audio under two names is encoded once
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+        progress.end()
+        memory.keep()
+    totals = (sum(each) for each in zip(*counts.values(), strict=True)) if counts else (0, 0, 0, 0)
+    return Survey(usable, digests, unusable, *totals)
+
+
+def _why_not_opened(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "missing"
+    if isinstance(error, IsADirectoryError):
+        return "is a folder"
+    return f"unreadable: {error.strerror or error}"
+
+
+def _ahead(track: Track, cuts: Cuts) -> tuple[int, int]:
+    """Return the clips and rows a track will give, having checked what is cheap to check."""
+    facts = inspect(track.path)
+    samples, windowing = facts.samples, cuts.windowing
+    if windowing.crop_seconds is not None:
+        samples = min(samples, seconds_to_samples(windowing.crop_seconds, facts.sample_rate))
+    resampled = -(-samples * cuts.sample_rate // facts.sample_rate)
+    lengths = cuts.lengths(resampled)
+    if cheap_to_read(track.path):  # and the header is exact, which an mp3's need not be
+        if lengths[-1] < cuts.minimum_samples:
+            which = "last clip of " if lengths[-1] < lengths[0] else ""
+            held = samples_to_seconds(lengths[-1], cuts.sample_rate)
+            needed = samples_to_seconds(cuts.minimum_samples, cuts.sample_rate)
+            raise UnusableAudio(
+                track.path, f"too short: {which}{held:.2f} s, {needed:.4g} s needed"
+            )
+        read(track.path, windowing.channels)
+    return len(lengths), cuts.rows(resampled)

@@ -1,0 +1,212 @@
+"""How a track is cut for the encoder, and what is kept of each cut.
+
+`ClipCuts` keeps one embedding of each clip, `FrameCuts` every frame of a piece, or
+the means of a few. Both are told once of encoder, task and protocol; extraction
+and survey know them by three methods alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from marble_eval.audio import UnusableAudio, clip_bounds, normalise, prepare, whole_track
+from marble_eval.audio.pieces import FrameGrid, Piece, pieces_of
+from marble_eval.features.pooling import check_hidden_states, clip_means, kept_frames
+from marble_eval.units import samples_to_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import torch
+
+    from marble_eval.spec import Windowing
+
+_SLACK = 5  # frames by which an encoder may differ from its rate: the borders of its front end
+
+
+class Cut(NamedTuple):
+    """What the encoder is given at once.
+
+    Attributes
+    ----------
+    audio : np.ndarray [shape=(samples,), float32]
+        At the encoder's rate.
+    piece : Piece or None
+        Which frames of it are kept; None if one embedding is.
+    """
+
+    audio: np.ndarray
+    piece: Piece | None = None
+
+
+class Cuts(Protocol):
+    """A way to cut tracks, and to pool what the encoder gives."""
+
+    @property
+    def windowing(self) -> Windowing:
+        """Return how audio is read."""
+        ...
+
+    @property
+    def sample_rate(self) -> int:
+        """Return the encoder's rate, in Hz."""
+        ...
+
+    @property
+    def minimum_samples(self) -> int:
+        """Return the encoder's shortest input."""
+        ...
+
+    def lengths(self, samples: int) -> list[int]:
+        """Say how many samples each cut of a track has, from the track's own length."""
+        ...
+
+    def rows(self, samples: int) -> int:
+        """Forecast how many rows of the store a track takes."""
+        ...
+
+    def cut(self, path: Path) -> list[Cut]:
+        """Read a track and cut it; raise `UnusableAudio` if it cannot be used."""
+        ...
+
+    def pooled(self, hidden_states: torch.Tensor, cuts: Sequence[Cut]) -> list[np.ndarray]:
+        """Take what is kept from the hidden states (batch, layer, frame, width)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClipCuts:
+    """Clips by the protocol's windows; the mean over the frames of each is kept.
+
+    Attributes
+    ----------
+    windowing : Windowing
+        How tracks become clips.
+    normalised : bool
+        Whether the waveform is normalised.
+    sample_rate, minimum_samples : int
+        The encoder's rate in Hz, and its shortest input.
+    """
+
+    windowing: Windowing
+    normalised: bool
+    sample_rate: int
+    minimum_samples: int
+
+    def lengths(self, samples: int) -> list[int]:
+        """Say how many samples each clip has."""
+        bounds = clip_bounds(samples, self.sample_rate, self.windowing)
+        return [each.length for each in bounds]
+
+    def rows(self, samples: int) -> int:
+        """Say how many clips a track has: each is a row."""
+        return len(self.lengths(samples))
+
+    def cut(self, path: Path) -> list[Cut]:
+        """Read a track and cut it into clips."""
+        clips = prepare(
+            path,
+            sample_rate=self.sample_rate,
+            windowing=self.windowing,
+            normalise=self.normalised,
+            minimum_samples=self.minimum_samples,
+        )
+        return [Cut(each) for each in clips]
+
+    def pooled(self, hidden_states: torch.Tensor, cuts: Sequence[Cut]) -> list[np.ndarray]:
+        """Return the mean (layer, width) over the frames of each clip."""
+        return list(np.asarray(clip_means(hidden_states).cpu()))
+
+
+@dataclass(frozen=True, slots=True)
+class FrameCuts:
+    """Pieces that divide a track's frames between them; every frame is kept.
+
+    Attributes
+    ----------
+    windowing : Windowing
+        Its ``clip_seconds`` is the length of a piece; hop and tail are not looked at.
+    normalised : bool
+        Whether the waveform is normalised.
+    minimum_samples : int
+        The encoder's shortest input.
+    grid : FrameGrid
+        The encoder's frames, and which are kept.
+    layers : tuple of int
+        Positions of the layers that are kept.
+    context_seconds : float
+        What is heard on both sides of a piece.
+    """
+
+    windowing: Windowing
+    normalised: bool
+    minimum_samples: int
+    grid: FrameGrid
+    layers: tuple[int, ...]
+    context_seconds: float
+
+    @property
+    def sample_rate(self) -> int:
+        """Return the encoder's rate, in Hz."""
+        return self.grid.sample_rate
+
+    def pieces(self, samples: int) -> tuple[Piece, ...]:
+        """Cut a track of some length; no rest is shorter than what the encoder takes."""
+        shortest = samples_to_seconds(self.minimum_samples, self.sample_rate)
+        return pieces_of(
+            samples,
+            self.grid,
+            clip_seconds=self.windowing.clip_seconds,
+            context_seconds=self.context_seconds,
+            tail_seconds=max(self.windowing.tail_seconds, shortest),
+        )
+
+    def lengths(self, samples: int) -> list[int]:
+        """Say how many samples the encoder hears of each piece."""
+        return [each.stop - each.start for each in self.pieces(samples)]
+
+    def rows(self, samples: int) -> int:
+        """Forecast how many frames are kept of a track; a few less may come."""
+        return max(1, round(samples * self.grid.rate / self.sample_rate))
+
+    def cut(self, path: Path) -> list[Cut]:
+        """Read a track and cut it into pieces."""
+        scope = self.windowing.normalise if self.normalised else None
+        audio = whole_track(path, self.sample_rate, self.windowing, is_normalised=scope == "track")
+        cuts = []
+        for piece in self.pieces(len(audio)):
+            heard = piece.stop - piece.start
+            if heard < self.minimum_samples:
+                held = samples_to_seconds(heard, self.sample_rate)
+                needed = samples_to_seconds(self.minimum_samples, self.sample_rate)
+                raise UnusableAudio(path, f"too short: {held:.2f} s, {needed:.4g} s needed")
+            samples = audio[piece.start : piece.stop]
+            cuts.append(Cut(normalise(samples) if scope == "clip" else samples, piece))
+        return cuts
+
+    def pooled(self, hidden_states: torch.Tensor, cuts: Sequence[Cut]) -> list[np.ndarray]:
+        """Return the kept frames (layer, frame, width) of each piece."""
+        check_hidden_states(hidden_states)
+        found, frames = [], hidden_states.shape[2]
+        for each, cut in zip(hidden_states, cuts, strict=True):
+            expected = len(cut.audio) * self.grid.frame_rate / self.sample_rate
+            if abs(frames - expected) > _SLACK:
+                raise ValueError(
+                    f"the encoder must give {self.grid.frame_rate:g} frames a second, as it "
+                    f"declares: {expected:.0f} for {len(cut.audio)} samples. Got {frames}."
+                )
+            piece = cut.piece or Piece(0, len(cut.audio), 0, 0, None)
+            kept = kept_frames(
+                each,
+                self.layers,
+                heard_from=piece.heard_from,
+                first=piece.first,
+                count=piece.kept,
+                step=self.grid.step,
+            )
+            found.append(np.asarray(kept.cpu()))
+        return found

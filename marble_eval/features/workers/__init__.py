@@ -1,0 +1,1 @@
+"""Encoding by threads, processes, GPUs or a Ray cluster; one process writes."""

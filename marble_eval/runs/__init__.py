@@ -1,0 +1,1 @@
+"""One run: what is planned, encoded, trained, scored and recorded."""

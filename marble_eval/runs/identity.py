@@ -1,0 +1,203 @@
+"""What a run is: its departures from the protocol, its folder, its fingerprint.
+
+A run may choose encoder, layers, probe, seeds and folders. Whatever else differs
+from the preset is a deviation, said in words. The unit fingerprint covers all
+that can move a score, so a finished run is skipped only if it would give the
+same result again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, Literal
+
+from marble_eval.configuration import load_probe, load_protocol, run_defaults
+from marble_eval.files.fingerprint import digest_of, file_digest
+from marble_eval.spec import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from marble_eval.encoders import Encoder
+    from marble_eval.features.audio_check import Survey, Unusable
+    from marble_eval.registry import Task
+    from marble_eval.spec import FrameRules, ProbeSpec, ProtocolSpec, Settings, TaskRules, Track
+
+# Raised when training, choice or scoring changes in a way that can move a score.
+METHOD_VERSION = 3
+
+
+def deviations_of(
+    protocol: ProtocolSpec,
+    unusable: Sequence[Unusable],
+    task: Task,
+    frames: FrameRules | None = None,
+) -> tuple[str, ...]:
+    """Say how a run departs from its protocol.
+
+    Parameters
+    ----------
+    protocol : ProtocolSpec
+        The rules as run; its name says which preset they are held against.
+    unusable : sequence of Unusable
+        Tracks left out, those that the card excuses included.
+    task : Task
+        Its card excuses tracks that a published variant lacks.
+    frames : FrameRules, optional
+        The rules of its frames, as run.
+
+    Returns
+    -------
+    tuple of str
+        One sentence a departure; empty if the run conforms.
+    """
+    preset = load_protocol(protocol.name)
+    found = [
+        f"{field.name} is {getattr(protocol, field.name)}, "
+        f"{protocol.name} has {getattr(preset, field.name)}"
+        for field in dataclasses.fields(preset)
+        if getattr(protocol, field.name) != getattr(preset, field.name)
+    ]
+    found += _otherwise(frames, task.rules(protocol.rules).frames, protocol.name)
+    excused = {each.id for each in task.spec.may_lack}
+    for split in SPLITS:
+        lost = [
+            each for each in unusable if each.track.split == split and each.track.id not in excused
+        ]
+        if lost:
+            size = task.spec.sizes.get(split) if task.spec.counted == "track" else None
+            of_all = "" if size is None else f" of {size}"
+            found.append(f"{len(lost)}{of_all} {split} tracks left out")
+    return tuple(found)
+
+
+def _otherwise(run: FrameRules | None, card: FrameRules | None, protocol: str) -> list[str]:
+    """Say which rules of frames are not the card's."""
+    if run is None or card is None:
+        return []
+    return [
+        f"frames.{field.name} is {getattr(run, field.name)}, "
+        f"{protocol} has {getattr(card, field.name)}"
+        for field in dataclasses.fields(run)
+        if getattr(run, field.name) != getattr(card, field.name)
+    ]
+
+
+def track_of(
+    probe: ProbeSpec, protocol: ProtocolSpec
+) -> Literal["constrained", "semi-constrained"]:
+    """Return MARBLE's track: constrained with the protocol's own head, else semi-constrained."""
+    return "constrained" if probe == load_probe(protocol.head) else "semi-constrained"
+
+
+def variant_of(
+    settings: Settings, encoder: Encoder, layers: Sequence[str], deviations: Sequence[str]
+) -> str:
+    """Name the last folder of a result: the protocol, and the choices made.
+
+    Parameters
+    ----------
+    settings : Settings
+        Protocol, probe, seeds and number type; named where they differ from the
+        protocol's or the default.
+    encoder : Encoder
+        Its precision is named where it is not float32.
+    layers : sequence of str
+        Layers probed; named where they were chosen.
+    deviations : sequence of str
+        Named by their digest.
+
+    Returns
+    -------
+    str
+        "marble-v1", or for instance "marble-v1,probe=linear,layers=5-6-7".
+    """
+    probe, defaults = settings.probe, run_defaults()
+    parts = [settings.protocol.name]
+    if probe != load_probe(settings.protocol.head):
+        shipped = probe == load_probe(probe.name)
+        parts.append(f"probe={probe.name}" + ("" if shipped else f"-{digest_of(probe)[:6]}"))
+    if settings.layers != "all":
+        parts.append("layers=" + "-".join(layers))
+    if (settings.seed, settings.seeds) != (defaults["seed"], defaults["seeds"]):
+        parts.append("seeds=" + "-".join(str(each) for each in settings.seed_list))
+    precision = getattr(encoder, "precision", "float32")
+    if precision != "float32":
+        parts.append(f"precision={precision}")
+    usual = defaults["features"]
+    if settings.features.dtype != usual["dtype"]:
+        parts.append(f"features={settings.features.dtype}")
+    if settings.features.frame_rate != usual["frame_rate"]:
+        parts.append(f"frames={settings.features.frame_rate:g}")
+    if deviations:
+        parts.append(f"deviates={digest_of(list(deviations))[:6]}")
+    return ",".join(parts)
+
+
+def data_digests(tracks: Sequence[Track], surveyed: Survey) -> tuple[str, str]:
+    """Digest what is trained and scored on.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Every track of the task, usable or not.
+    surveyed : Survey
+        Digests of the audio.
+
+    Returns
+    -------
+    data : str
+        Of audio, labels and splits of the tracks used.
+    split : str
+        Of ids, splits and groups of all tracks; the same on every machine.
+    """
+    used = sorted(
+        (each.id, each.split, each.recording, surveyed.digests[each.id], each.label)
+        for each in surveyed.usable
+    )
+    return digest_of(used), digest_of(sorted((each.id, each.split, each.group) for each in tracks))
+
+
+def unit_of(
+    task: Task,
+    data_digest: str,
+    features: str,
+    protocol: ProtocolSpec,
+    rules: TaskRules,
+    probe: ProbeSpec,
+    choices: Mapping[str, Any],
+) -> str:
+    """Fingerprint all that can move a score.
+
+    Parameters
+    ----------
+    task : Task
+        Card, and the code of its folder.
+    data_digest : str
+        Of both `data_digests`.
+    features : str
+        Feature fingerprint: encoder, preprocessing, pooling, number type.
+    protocol, rules, probe
+        As run.
+    choices : mapping of str to object
+        Layers and seeds.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    code = task.folder / "task.py"
+    return digest_of(
+        {
+            "method": METHOD_VERSION,
+            "task": task.spec,
+            "task code": file_digest(code) if code.is_file() else "",
+            "data": data_digest,
+            "features": features,
+            "protocol": protocol,
+            "rules": rules,
+            "probe": probe,
+            "choices": dict(choices),
+        }
+    )

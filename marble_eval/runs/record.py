@@ -1,0 +1,164 @@
+"""Write down what a run was: from preparation and scores to a result."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import torch
+
+from marble_eval.encoders import card_of
+from marble_eval.files.fingerprint import digest_of
+from marble_eval.results import (
+    SCHEMA_VERSION,
+    Choices,
+    Cost,
+    Counts,
+    EncoderRecord,
+    Environment,
+    FeatureRecord,
+    Missing,
+    ProbeRecord,
+    ProtocolRecord,
+    Result,
+    TaskRecord,
+)
+from marble_eval.runs.identity import track_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.scores.scoring import Scores
+
+# Packages whose version can move a score.
+_PACKAGES = ("librosa", "numpy", "scikit-learn", "soundfile", "soxr", "torch", "transformers")
+
+
+def make_result(
+    prepared: Preparation, scores: Scores, cost: Cost, clips: int, remarks: Sequence[str]
+) -> Result:
+    """Join everything that a result file holds.
+
+    Parameters
+    ----------
+    prepared : Preparation
+        What was run.
+    scores : Scores
+        What it scored.
+    cost : Cost
+        What it took.
+    clips : int
+        Clips of all splits.
+    remarks : sequence of str
+        What a reader should know.
+
+    Returns
+    -------
+    Result
+        The record; its ``predictions`` is filled in when it is written.
+    """
+    settings, deviations = prepared.settings, prepared.deviations
+    return Result(
+        schema_version=SCHEMA_VERSION,
+        unit=prepared.unit,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        tool_version=version("marble-eval"),
+        task=_task(prepared),
+        encoder=_encoder(prepared),
+        features=FeatureRecord(
+            fingerprint=prepared.plan.fingerprint,
+            windowing=prepared.plan.cuts.windowing,
+            pooling=prepared.plan.pooling,
+            dtype=settings.features.dtype,
+            clips=clips,
+            frame_rate=prepared.plan.frame_rate,
+        ),
+        protocol=ProtocolRecord(
+            name=settings.protocol.name,
+            version=settings.protocol.version,
+            track=track_of(settings.probe, settings.protocol),
+            conforms=not deviations,
+            deviations=deviations,
+            frames=prepared.rules.frames,
+        ),
+        probe=ProbeRecord(settings.probe.name, settings.probe.hidden, settings.probe.dropout),
+        choices=Choices(tuple(prepared.layers), prepared.seeds),
+        grid=scores.grid,
+        layers=scores.layers,
+        chosen=scores.chosen,
+        metrics=scores.metrics,
+        counts=_counts(prepared),
+        labels=scores.labels,
+        confusion=scores.confusion,
+        cost=cost,
+        environment=Environment(
+            python=platform.python_version(),
+            platform=platform.platform(),
+            packages=_versions(),
+            device=str(prepared.device),
+        ),
+        remarks=tuple(remarks),
+    )
+
+
+def _task(prepared: Preparation) -> TaskRecord:
+    spec = prepared.task.spec
+    data, split = prepared.digests
+    used = prepared.survey.usable
+    return TaskRecord(
+        name=spec.name,
+        version=spec.version,
+        kind=spec.kind,
+        column=spec.column,
+        embedded=spec.embedded,
+        licence=spec.licence,
+        card_digest=digest_of(spec),
+        data_digest=data,
+        split_digest=split,
+        sizes={
+            name: sum(each.split == name for each in used) for name in ("train", "valid", "test")
+        },
+        provider=prepared.task.provider,
+    )
+
+
+def _encoder(prepared: Preparation) -> EncoderRecord:
+    encoder, card, spec = prepared.encoder, card_of(prepared.encoder), prepared.task.spec
+    return EncoderRecord(
+        name=encoder.name,
+        revision=str(getattr(encoder, "revision", "unversioned")),
+        fingerprint=encoder.fingerprint(),
+        licence=card.licence,
+        parameters=getattr(encoder, "parameters", None),
+        sample_rate=encoder.sample_rate,
+        frame_rate=float(encoder.frame_rate),
+        layers=tuple(encoder.layers),
+        width=encoder.width,
+        precision=str(getattr(encoder, "precision", "float32")),
+        trained_on=card.trained_on,
+        overlap=card.overlap.get(spec.name, card.overlap.get(spec.dataset, "")),
+        citation=card.citation,
+        step=getattr(encoder, "step", None),
+        remote_code=getattr(encoder, "remote_code", None),
+    )
+
+
+def _counts(prepared: Preparation) -> Counts:
+    """Count the test tracks; name every track of any split that was left out."""
+    test = [each for each in prepared.tracks if each.split == "test"]
+    scored = [each for each in prepared.survey.usable if each.split == "test"]
+    missing = tuple(Missing(each.track.id, each.reason) for each in prepared.survey.unusable)
+    return Counts(expected=len(test), scored=len(scored), missing=missing)
+
+
+def _versions() -> dict[str, str]:
+    found = {"torch": str(torch.__version__)}
+    for name in _PACKAGES:
+        try:
+            found.setdefault(name, version(name))
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return dict(sorted(found.items()))

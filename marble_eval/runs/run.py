@@ -1,0 +1,188 @@
+"""One encoder on one task: the order of work, and nothing else.
+
+Tracks are read and checked, missing features encoded, the grid trained, the
+choice scored, and one result written. `evaluate` is safe inside a training loop:
+it keeps no state, gives back train mode and random state, and never exits.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from marble_eval.configuration import settings_of
+from marble_eval.errors import MarbleError, MissingError, ValidationError
+from marble_eval.progress import Silence
+from marble_eval.registry import Task, check_encoder, load_encoder, load_task
+from marble_eval.results import Result, read_result, write_result
+from marble_eval.results.folder import FILE
+from marble_eval.runs.budget import check_budget
+from marble_eval.runs.forecast import announcements, outlook
+from marble_eval.runs.frame_run import run_frames
+from marble_eval.runs.pooled_run import run_pooled
+from marble_eval.runs.preserved_state import undisturbed
+from marble_eval.runs.record import make_result
+from marble_eval.runs.run_plan import Preparation, prepare
+from marble_eval.spec import Settings
+
+if TYPE_CHECKING:
+    from marble_eval.encoders import Encoder
+    from marble_eval.progress import Progress
+    from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec
+
+
+class Finished(NamedTuple):
+    """A run's result, and where it lies.
+
+    Attributes
+    ----------
+    result : Result
+        The record.
+    path : Path or None
+        Its file; None if it was not to be written.
+    was_there : bool
+        True if an earlier run had written it.
+    """
+
+    result: Result
+    path: Path | None
+    was_there: bool
+
+
+def evaluate(
+    encoder: Encoder | str,
+    task: Task | str,
+    *,
+    root: str | Path | None = None,
+    protocol: ProtocolSpec | str = "marble-v1",
+    probe: ProbeSpec | str = "mlp",
+    engine: EngineSpec | str = "local",
+    results: str | Path | None = None,
+    progress: Progress | None = None,
+    **choices: Any,
+) -> Result:
+    """Evaluate an encoder on a task.
+
+    Parameters
+    ----------
+    encoder : Encoder or str
+        An object with the members of `marble_eval.encoders.Encoder`, or a name.
+    task : Task or str
+        A task or its name.
+    root : path, optional
+        Your copy of the data; the task's folder in the data home otherwise.
+    protocol, probe, engine : spec or str
+        A spec, or the name of a preset in `configs/`.
+    results : path, optional
+        Folder of all results; nothing is written otherwise.
+    progress : Progress, optional
+        Who is told how far it has got; nobody otherwise.
+    **choices : object
+        ``layers``, ``seeds``, ``seed``, ``missing``, ``features``, ``frames``,
+        ``force`` and ``splits``, as on the command line; defaults in `configs/run.yaml`.
+
+    Returns
+    -------
+    Result
+        Scores with intervals, the layer curve, the grid, and what was run.
+
+    Raises
+    ------
+    SpecError
+        If a name, option or card breaks a rule.
+    MissingError
+        If data or weights are missing or unusable.
+    ValidationError
+        If the data does not follow the card.
+
+    Examples
+    --------
+    >>> import marble_eval
+    >>> marble_eval.evaluate("mel", task="GTZAN", root="/data/gtzan")  # doctest: +SKIP
+    """
+    settings = settings_of(
+        root=root, protocol=protocol, probe=probe, engine=engine, results=results, **choices
+    )
+    loaded = load_task(task) if isinstance(task, str) else task
+    if isinstance(encoder, str):
+        encoder = load_encoder(encoder, device=settings.engine.device)
+    check_encoder(encoder, "encoder")
+    return run(loaded, encoder, settings, progress or Silence()).result
+
+
+def run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> Finished:
+    """Run a task, or find its result.
+
+    Parameters
+    ----------
+    task : Task
+        What is to be solved.
+    encoder : Encoder
+        What is evaluated.
+    settings : Settings
+        How.
+    progress : Progress
+        Who is told.
+
+    Returns
+    -------
+    Finished
+        The result, new or from an earlier run that would give the same.
+    """
+    with undisturbed(encoder):
+        try:
+            prepared = prepare(task, encoder, settings, progress)
+            there = _finished(prepared)
+            return there or _run(prepared, progress)
+        except MarbleError as error:
+            error.add_note(f"in {task.spec.name} with {encoder.name}")
+            raise
+
+
+def forecast(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> str:
+    """Say what a run would do, after checking all it can check.
+
+    Parameters
+    ----------
+    task, encoder, settings, progress
+        As `run`.
+
+    Returns
+    -------
+    str
+        Tracks, clips, bytes, hours, probes, licence, conformity and where the result goes.
+    """
+    with undisturbed(encoder):
+        prepared = prepare(task, encoder, settings, progress)
+    lines = outlook(prepared)
+    if prepared.folder is not None:
+        there = "is there already" if _finished(prepared) else "is to be made"
+        lines.append(f"{prepared.folder / FILE} {there}")
+    return "\n".join(lines)
+
+
+def _finished(prepared: Preparation) -> Finished | None:
+    """Find the result of an earlier run that would give the same scores."""
+    if prepared.folder is None or prepared.settings.force:
+        return None
+    path = prepared.folder / FILE
+    try:
+        result = read_result(path)
+    except (MissingError, ValidationError):
+        return None  # absent, or not whole: it is made anew
+    return Finished(result, path, was_there=True) if result.unit == prepared.unit else None
+
+
+def _run(prepared: Preparation, progress: Progress) -> Finished:
+    check_budget(prepared)
+    for sentence in announcements(prepared):
+        progress.say(sentence)
+    work = run_frames if prepared.task.kind.FRAMES else run_pooled
+    worked = work(prepared, progress)
+    remarks = [*worked.prepared.remarks, *worked.remarks]
+    result = make_result(worked.prepared, worked.scores, worked.cost, worked.clips, remarks)
+    if prepared.folder is None:
+        return Finished(result, None, was_there=False)
+    folder = worked.prepared.folder or prepared.folder
+    path = write_result(folder, result, worked.scores.predictions)
+    return Finished(read_result(path), path, was_there=False)

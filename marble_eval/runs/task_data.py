@@ -1,0 +1,262 @@
+"""The data of a task: where it is looked for, its tracks, and what is wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marble_eval.data.splits import published_list
+from marble_eval.data.tracks import check_tracks
+from marble_eval.errors import ValidationError
+from marble_eval.files.home import home_folder
+from marble_eval.probes.examples import target_scale
+from marble_eval.spec import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from marble_eval.registry import Task
+    from marble_eval.spec import FrameRules, TaskRules, TaskSpec, Track
+
+_LISTED = 20  # pairs named in a message; the others are counted
+
+
+def default_root(task: Task) -> Path:
+    """Say where a task's data is looked for when the user names no folder.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+
+    Returns
+    -------
+    Path
+        Beside the card of a task that was given as a folder; in the data home
+        otherwise, where tasks of one data set share a folder.
+    """
+    return task.folder if task.provider == "folder" else data_folder(task.spec)
+
+
+def data_folder(spec: TaskSpec) -> Path:
+    """Say where in the data home a task's data belongs: tasks of one data set share it."""
+    return home_folder() / "data" / (spec.dataset or spec.name)
+
+
+def task_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Task, list[Track]]:
+    """Read a task's tracks and hold them against its card.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    root : Path or None
+        The user's copy of the data; None for the folder in which it is looked for.
+    splits : Path or None
+        Folder with the published lists; None to look for them.
+
+    Returns
+    -------
+    task : Task
+        With label names, where they come from the data.
+    tracks : list of Track
+        Without those that a published variant lacks and the user's copy does too.
+
+    Raises
+    ------
+    MissingError
+        If data or published lists are missing.
+    ValidationError
+        If the data does not follow the card.
+    """
+    task, tracks = labelled_tracks(task, root, splits)
+    tracks = [each for each in tracks if not _is_excused(each, task)]
+    check_tracks(tracks, task.spec, root or default_root(task))
+    return task, tracks
+
+
+def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Task, list[Track]]:
+    """Read a task's tracks as they are.
+
+    Parameters
+    ----------
+    task, root, splits
+        As for `task_tracks`.
+
+    Returns
+    -------
+    task : Task
+        With label names, where they come from the data.
+    tracks : list of Track
+        All of them, unchecked.
+
+    Raises
+    ------
+    MissingError
+        If data or published lists are missing.
+    ValidationError
+        If a row cannot be read, or a single class is all there is.
+    """
+    spec, root = task.spec, root or _own_root(task)
+    tracks = task.read_tracks(root, spec, partial(published_list, spec, root, splits))
+    if not spec.labels:
+        labels = task.kind.labels_of(tracks, spec)
+        if len(labels) < 2 and spec.kind == "classification":
+            raise ValidationError(
+                f"{root}: {spec.name} must have two or more classes. Got {', '.join(labels)}."
+            )
+        spec = replace(spec, labels=labels)
+        task = replace(task, spec=spec)
+    return task, tracks
+
+
+def reader_remarks(task: Task, root: Path | None, splits: Path | None) -> list[str]:
+    """Return what the task's own code has to say of a copy of the data.
+
+    Parameters
+    ----------
+    task, root, splits
+        As for `task_tracks`.
+
+    Returns
+    -------
+    list of str
+        One sentence a remark, for the result.
+    """
+    root = root or default_root(task)
+    return list(task.remarks(root, task.spec, partial(published_list, task.spec, root, splits)))
+
+
+def _own_root(task: Task) -> Path:
+    """Return where a task's data is looked for; embedded music is made there if it is not."""
+    root = default_root(task)
+    if task.spec.embedded and task.provider.startswith("marble-eval "):
+        from marble_eval.embedded import EMBEDDED  # noqa: PLC0415 - it loads a synthesiser
+
+        return EMBEDDED[task.spec.name](root)
+    return root
+
+
+def check_splits_differ(
+    tracks: Sequence[Track], digests: Mapping[str, str], task: Task
+) -> list[str]:
+    """Find audio that is in two splits under two names.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Tracks with usable audio.
+    digests : mapping of str to str
+        Digest of the audio, by the track's id.
+    task : Task
+        The task.
+
+    Returns
+    -------
+    list of str
+        What is to be said of published data, which is used as it was published.
+
+    Raises
+    ------
+    ValidationError
+        If the task is a folder of the user's own.
+    """
+    shared = shared_audio(tracks, digests)
+    if not shared:
+        return []
+    if task.provider == "folder":
+        listed = "\n".join(f"  {each}" for each in shared[:_LISTED])
+        raise ValidationError(
+            f"{task.spec.name}: the same audio must not be in two splits. Got {len(shared)} "
+            f"pairs:\n{listed}\nGive them one split, or take one of each out of the table."
+        )
+    return [f"the same audio in two splits: {len(shared)} pairs, the first {shared[0]}"]
+
+
+def shared_audio(tracks: Sequence[Track], digests: Mapping[str, str]) -> list[str]:
+    """Name the tracks that are one audio under two names, in two splits.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Tracks with usable audio.
+    digests : mapping of str to str
+        Digest of the audio, by the track's id.
+
+    Returns
+    -------
+    list of str
+        One pair each.
+    """
+    first: dict[str, Track] = {}
+    shared = []
+    for each in tracks:
+        other = first.setdefault(digests[each.id], each)
+        if other.split != each.split:
+            shared.append(f"{other.id} ({other.split}) and {each.id} ({each.split})")
+    return shared
+
+
+def check_scorable(tracks: Sequence[Track], task: Task, rules: TaskRules) -> None:
+    """Refuse data from which nothing can be learnt or scored, before anything is encoded.
+
+    Parameters
+    ----------
+    tracks : sequence of Track
+        Tracks with usable audio.
+    task : Task
+        The task, with its labels.
+    rules : TaskRules
+        As run.
+
+    Raises
+    ------
+    ValidationError
+        If all tracks are of one class, a dimension does not vary in training, or a
+        metric has no value on validation or test even for a perfect estimate.
+    """
+    if rules.frames is not None:
+        _check_references(tracks, task, rules.frames)
+        return
+    if task.kind.LOSS == "cross-entropy" and len({each.label for each in tracks}) < 2:
+        raise ValidationError(
+            f"{task.spec.name}: the tracks must be of two or more classes. "
+            f"Got {tracks[0].label!r} alone."
+        )
+    if task.kind.SCALED:
+        trained = [each for each in tracks if each.split == "train"]
+        target_scale(task.encode(trained, task.spec), task.spec.labels)
+    for split in ("valid", "test"):
+        of_split = [each for each in tracks if each.split == split]
+        reference = task.encode(of_split, task.spec)
+        try:
+            task.score(reference, reference, task.spec)
+        except ValueError as error:
+            raise ValidationError(
+                f"{task.spec.name}: the {split} split, {len(of_split)} tracks, cannot be scored: "
+                f"{error}"
+            ) from None
+
+
+def _check_references(tracks: Sequence[Track], task: Task, rules: FrameRules) -> None:
+    """Refuse splits in whose references there is nothing to be found."""
+    kind, spec = task.kind, replace(task.spec, metrics=(task.spec.main_metric,))
+    for split in SPLITS:
+        found = 0.0
+        for each in tracks:
+            if each.split == split and not found:
+                reference = kind.annotation_of(str(each.label))
+                found += float(task.score(reference, reference, spec, rules)[0, 1])
+        if not found:
+            raise ValidationError(
+                f"{task.spec.name}: the {split} split must have references that "
+                f"{task.spec.main_metric} can be computed of. Got none in its tracks."
+            )
+
+
+def _is_excused(track: Track, task: Task) -> bool:
+    """Say whether a published variant of the data lacks this very file, as the user's does."""
+    # Names first: a data set may have a hundred thousand files to be asked for.
+    return any(each.id == track.id for each in task.spec.may_lack) and not track.path.exists()

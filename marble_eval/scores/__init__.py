@@ -1,0 +1,1 @@
+"""From outputs of probes to scores: estimates, intervals, ties, and pairs of results compared."""

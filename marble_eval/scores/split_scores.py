@@ -1,0 +1,272 @@
+"""Estimates of several seeds on one split, and their scores with intervals.
+
+The split is scored as a whole. A score is the mean over the seeds; its interval
+resamples the items (by group where they share one). Two ways lead here: one estimate
+an item, scored by the task's kind, and events found in tracks, counted one track at a
+time. Both can be scored on resamples, and mixed with the estimates of another encoder
+on the same items, which is what a permutation test asks for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from math import lcm
+from typing import TYPE_CHECKING, Protocol, Self
+
+import numpy as np
+from scipy.stats import rankdata
+
+from marble_eval.metrics.counts import ratio
+from marble_eval.results import MetricScore
+from marble_eval.scores.statistics import Interval, bootstrap_weights, percentile_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from marble_eval.registry import Task
+
+LEVEL = 0.95
+RESAMPLES = 1000
+SEED = 20230618  # of the resamples; fixed, so that a result can be recomputed
+
+
+class SplitScores(Protocol):
+    """What the seeds of one probe found in one split."""
+
+    @property
+    def biased(self) -> frozenset[str]:
+        """Return the metrics that are off on resamples, whose intervals are moved back."""
+
+    @property
+    def scorable(self) -> Mapping[str, int]:
+        """Return how many items each metric can be computed from."""
+
+    def values(self, metrics: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """Score each seed: arrays (seed,)."""
+
+    def resampled(self, metrics: Sequence[str], weights: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Score rows of weights (row, item), as the mean over the seeds: arrays (row,)."""
+
+    def swapped(self, other: Self, metric: str, swaps: np.ndarray) -> np.ndarray:
+        """Give the difference of two scores after each row of swaps (row, item): (row,)."""
+
+    def item_scores(self, metric: str) -> np.ndarray:
+        """Score each item by itself, as the mean over the seeds: (item,); nan where it has none."""
+
+
+class ItemEstimates:
+    """One estimate an item and seed.
+
+    Parameters
+    ----------
+    task : Task
+        Decodes and scores.
+    targets : np.ndarray [shape=(item, ...)]
+        What the task encodes: the references.
+    outputs : np.ndarray [shape=(seed, item, output)]
+        Of the probe; taken as float32.
+    """
+
+    def __init__(self, task: Task, targets: np.ndarray, outputs: np.ndarray) -> None:
+        self._task = task
+        self.targets = targets
+        # As they are stored, so that a score can be computed again from the table.
+        self.outputs = outputs.astype(np.float32)
+
+    @cached_property
+    def decoded(self) -> list[np.ndarray]:
+        """The estimates of each seed."""
+        return [self._task.decode(each, self._task.spec) for each in self.outputs]
+
+    @property
+    def biased(self) -> frozenset[str]:
+        """Return the metrics that are off on resamples."""
+        return frozenset(self._task.kind.BIASED)
+
+    @property
+    def scorable(self) -> Mapping[str, int]:
+        """Return the number of items, whatever the metric."""
+        return dict.fromkeys(self._task.kind.metrics_of(self._task.spec), len(self.targets))
+
+    def values(self, metrics: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """Score each seed: arrays (seed,)."""
+        spec = replace(self._task.spec, metrics=tuple(metrics))
+        scored = [self._task.score(self.targets, each, spec) for each in self.decoded]
+        return {name: np.array([float(each[name]) for each in scored]) for name in metrics}
+
+    def resampled(self, metrics: Sequence[str], weights: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Score rows of weights (row, item), as the mean over the seeds: arrays (row,)."""
+        spec = replace(self._task.spec, metrics=tuple(metrics))
+        scored = [
+            self._task.score(self.targets, each, spec, weights=weights) for each in self.decoded
+        ]
+        return {name: np.mean([each[name] for each in scored], axis=0) for name in metrics}
+
+    def swapped(self, other: Self, metric: str, swaps: np.ndarray) -> np.ndarray:
+        """Give the difference of two scores after each row of swaps (row, item): (row,).
+
+        Every item stands there twice, with both estimates; a swap moves its weight from
+        the one to the other, so any metric that takes weights can be asked.
+        """
+        spec = replace(self._task.spec, metrics=(metric,))
+        targets = np.concatenate([self.targets, self.targets])
+        ours = np.concatenate([1.0 - swaps, swaps], axis=1)
+        theirs = np.concatenate([swaps, 1.0 - swaps], axis=1)
+        pairs = lcm(len(self.decoded), len(other.decoded))
+        total = np.zeros(len(swaps))
+        for pair in range(pairs):
+            mixed = np.concatenate(
+                [
+                    self._exchangeable(each.decoded[pair % len(each.decoded)])
+                    for each in (self, other)
+                ]
+            )
+            first, second = (
+                self._task.score(targets, mixed, spec, weights=each)[metric]
+                for each in (ours, theirs)
+            )
+            total += np.asarray(first) - np.asarray(second)
+        return np.asarray(total / pairs)
+
+    def item_scores(self, metric: str) -> np.ndarray:
+        """Score each item by itself as the task's kind does for the metric: (item,)."""
+        score, spec = self._task.kind.item_scores, replace(self._task.spec, metrics=(metric,))
+        of_seeds = [score(self.targets, each, spec) for each in self.decoded]
+        return np.asarray(np.mean(of_seeds, axis=0))
+
+    def _exchangeable(self, estimate: np.ndarray) -> np.ndarray:
+        """Put outputs of which the order alone counts on one scale, so that two can be mixed."""
+        if not self._task.kind.RANKED:
+            return estimate
+        return np.asarray(rankdata(estimate, axis=0) / len(estimate))
+
+
+class EventCounts:
+    """Numerators and denominators of each track, from events found in it.
+
+    Parameters
+    ----------
+    metrics : tuple of str
+        What was counted.
+    counts : np.ndarray [shape=(seed, track, metric, 2)]
+        The score of any tracks is the sum of the ones over the sum of the others.
+    """
+
+    def __init__(self, metrics: Sequence[str], counts: np.ndarray) -> None:
+        self._at = {name: number for number, name in enumerate(metrics)}
+        self._counts = counts
+
+    #: Sums over tracks are on resamples what they are on tracks.
+    biased: frozenset[str] = frozenset()
+
+    @property
+    def scorable(self) -> Mapping[str, int]:
+        """Return how many tracks have a reference with something to be found."""
+        held = (self._counts[0, :, :, 1] > 0).sum(axis=0)
+        return {name: int(held[at]) for name, at in self._at.items()}
+
+    def values(self, metrics: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """Score each seed: arrays (seed,)."""
+        of_seeds = ratio(self._counts.sum(axis=1))
+        return {name: of_seeds[:, self._at[name]] for name in metrics}
+
+    def resampled(self, metrics: Sequence[str], weights: np.ndarray) -> Mapping[str, np.ndarray]:
+        """Score rows of weights, as the mean over the seeds; nan where it has none."""
+        chosen = self._counts[:, :, [self._at[name] for name in metrics]]
+        scores = _weighted(chosen, weights)
+        return {name: scores[:, at] for at, name in enumerate(metrics)}
+
+    def swapped(self, other: Self, metric: str, swaps: np.ndarray) -> np.ndarray:
+        """Give the difference of two scores after each row of swaps (row, track): (row,)."""
+        mine, theirs = (each._counts[:, :, [each._at[metric]]] for each in (self, other))
+        pairs = lcm(len(mine), len(theirs))
+        both = np.concatenate(
+            [np.resize(each, (pairs, *each.shape[1:])) for each in (mine, theirs)], axis=1
+        )
+        ours = np.concatenate([1.0 - swaps, swaps], axis=1)
+        other_way = np.concatenate([swaps, 1.0 - swaps], axis=1)
+        return np.asarray((_weighted(both, ours) - _weighted(both, other_way))[:, 0])
+
+    def item_scores(self, metric: str) -> np.ndarray:
+        """Score each track by itself, as the mean over the seeds; nan where it has nothing."""
+        counts = self._counts[:, :, self._at[metric]]
+        return np.asarray(np.where(counts[..., 1] > 0, ratio(counts), np.nan).mean(axis=0))
+
+
+def _weighted(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Score rows of weights (row, metric), as the mean over the seeds."""
+    sums = np.einsum("rt,stmk->srmk", weights, counts, optimize=True)
+    # No track with a reference may have been drawn: that is no score of 0.
+    return np.asarray(np.where(sums[..., 1] > 0, ratio(sums), np.nan).mean(axis=0))
+
+
+def interval_of(
+    split: SplitScores, metric: str, of_seeds: np.ndarray, resampled: np.ndarray
+) -> Interval:
+    """Give the interval of a score.
+
+    Parameters
+    ----------
+    split : SplitScores
+        Knows which metrics are off on resamples.
+    metric : str
+        Name of the metric.
+    of_seeds : np.ndarray [shape=(seed,)]
+        Its values.
+    resampled : np.ndarray [shape=(resample,)]
+        Its values on resamples.
+
+    Returns
+    -------
+    Interval
+        Moved back, for a metric that is off.
+    """
+    centre = float(of_seeds.mean()) if metric in split.biased else None
+    return percentile_interval(resampled, LEVEL, centre=centre)
+
+
+def metric_scores(
+    split: SplitScores,
+    groups: np.ndarray,
+    directions: Mapping[str, bool],
+    ceilings: Mapping[str, float | None],
+) -> dict[str, MetricScore]:
+    """Score a split by several metrics, with intervals and the spread over seeds.
+
+    Parameters
+    ----------
+    split : SplitScores
+        What was found.
+    groups : np.ndarray [shape=(item,)]
+        Items of one group are drawn together.
+    directions : mapping of str to bool
+        The metrics wanted, in order, and whether higher is better.
+    ceilings : mapping of str to float or None
+        What the references score at the frame rate of the features.
+
+    Returns
+    -------
+    dict of str to MetricScore
+        In the order of ``directions``.
+    """
+    names = list(directions)
+    values = split.values(names)
+    weights = bootstrap_weights(groups, resamples=RESAMPLES, seed=SEED)
+    resampled = split.resampled(names, weights)
+    scores = {}
+    for name in names:
+        of_seeds = values[name]
+        interval = interval_of(split, name, of_seeds, resampled[name])
+        scores[name] = MetricScore(
+            value=float(of_seeds.mean()),
+            low=interval.low,
+            high=interval.high,
+            level=LEVEL,
+            higher_is_better=directions[name],
+            n=split.scorable[name],
+            seed_values=tuple(of_seeds.tolist()),
+            seed_spread=float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else 0.0,
+            ceiling=ceilings.get(name),
+        )
+    return scores
