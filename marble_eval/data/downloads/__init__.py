@@ -1,8 +1,8 @@
-"""Data fetched from where it is published: resumable, checked, safely unpacked.
+"""Downloads of a task's data: resumable, verified, safely unpacked.
 
-`plan` says what a task's downloads would do, `execution` does it; `transfer` fetches
-one file over HTTP, `hub` a data set repository, `archives` unpacks. Nothing is taken
-unchecked, and what was interrupted is continued.
+`plan` lists what is to do, `execution` does it; `transfer` fetches a file over HTTP (`partial_file`
+holds what has arrived), `hub` a data set repository; `archives` unpacks; `receipts` records what
+was verified.
 """
 
 from marble_eval.data.downloads.execution import Outcome, carry_out

@@ -1,24 +1,28 @@
-"""Archives: unpacked whole or not at all, and never over something else.
+"""Archives: unpacked whole or not at all, over nothing else, and only if they can be trusted.
 
-Everything is written to a hidden folder beside its place and moved there at the end,
-so an interrupted unpacking leaves nothing half; the next one clears what it left.
-Files that are there already and equal stay as they are.
+All is written to a hidden folder beside its place and moved there at the end, so an interrupted
+unpacking leaves nothing half done. Names must differ and stay below that folder; only files and
+folders are taken: a data set needs no links, and refusing them rules out the tricks that chain
+them. The sizes that members state must be in proportion to the archive.
 """
 
 from __future__ import annotations
 
 import filecmp
+import functools
 import os
+import re
 import shutil
+import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from lzma import LZMAError
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from pathlib import Path, PurePosixPath
+from tarfile import HeaderError, ReadError
+from typing import IO, TYPE_CHECKING, BinaryIO, Literal, NamedTuple, Self
 
-from marble_eval.data.downloads.members import Member, members_of
 from marble_eval.data.downloads.space import free_bytes, require_space, spelled, unwritable
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.progress import Silence
@@ -40,38 +44,18 @@ _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+_TIMES = 250  # audio packs 1:2 and tables 1:30; zeros, of which bombs are made, 1:1000
+_ALWAYS = 10**7  # bytes that any archive may hold
+_OTHER = "neither file nor folder"
 
 
 def unpack(
     archive: Path, into: Path, kind: Literal["zip", "tar"], progress: Progress | None = None
 ) -> tuple[str, ...]:
-    """Unpack an archive into a folder; one process at a time may do so.
+    """Unpack an archive (zip, or tar with any compression) into a folder, and list its files.
 
-    Parameters
-    ----------
-    archive : Path
-        The file; it stays.
-    into : Path
-        The folder; made if need be. What else lies there stays.
-    kind : {"zip", "tar"}
-        Tar archives may be compressed with gzip, bzip2 or xz.
-    progress : Progress, optional
-        Told of megabytes.
-
-    Returns
-    -------
-    tuple of str
-        The files, below the folder, in the archive's order.
-
-    Raises
-    ------
-    MissingError
-        If there is no archive.
-    ValidationError
-        If the archive is damaged, holds what is not to be trusted, or another file
-        lies where one of its own belongs. Nothing is unpacked then.
-    MarbleError
-        If the disk lacks room or cannot be written.
+    On any error nothing is unpacked. Other files in the folder stay; one that differs from the
+    archive's is an error.
     """
     if not archive.is_file():
         raise MissingError(f"{archive}: must be the archive to unpack. It is not there.")
@@ -90,27 +74,7 @@ def unpack(
 
 
 def joined(parts: Sequence[Path], target: Path) -> Path:
-    """Write the parts of a divided archive, one after the other, to one file.
-
-    Parameters
-    ----------
-    parts : sequence of Path
-        In order: ``mp3.zip.001``, ``mp3.zip.002``, …
-    target : Path
-        The whole; it appears when it is whole.
-
-    Returns
-    -------
-    Path
-        The target.
-
-    Raises
-    ------
-    MissingError
-        If a part is not there.
-    MarbleError
-        If the disk lacks room or cannot be written.
-    """
+    """Join the parts of a divided archive, in order, into one file."""
     absent = [str(each) for each in parts if not each.is_file()]
     if absent:
         raise MissingError(f"{target}: must have all its parts. Missing: {', '.join(absent)}.")
@@ -132,7 +96,7 @@ def joined(parts: Sequence[Path], target: Path) -> Path:
 def _written(
     archive: Path, scratch: Path, kind: Literal["zip", "tar"], progress: Progress
 ) -> Iterator[str]:
-    """Write every member to the scratch folder, and yield the names of files."""
+    """Write every member to the scratch folder; yield the names of files."""
     free, total, told = free_bytes(scratch), 0, 0
     progress.begin(f"{archive.name}: unpacking (MB)", archive.stat().st_size // _MEGABYTE)
     try:
@@ -194,7 +158,7 @@ def _damaged(archive: Path, error: object) -> ValidationError:
 
 
 def _refuse_others(archive: Path, scratch: Path, into: Path) -> None:
-    """Refuse to unpack where another file lies in the way of one of the archive's."""
+    """Raise if a different file lies where one of the archive's belongs."""
     for folder, _, names in os.walk(scratch):
         place = into / Path(folder).relative_to(scratch)
         if not os.path.lexists(place):
@@ -216,10 +180,99 @@ def _is_same(there: Path, mine: Path) -> bool:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Move what is not there yet; what is there is the same."""
+    """Move what is not there; what is there is equal."""
     for each in sorted(source.iterdir()):
         place = target / each.name
         if not os.path.lexists(place):
             each.rename(place)
         elif each.is_dir():
             _move(each, place)
+
+
+class Member(NamedTuple):
+    """A file or folder of an archive."""
+
+    name: str  # as the archive writes it; once checked, a path below the target folder
+    size: int  # bytes; 0 for a folder
+    open: Callable[[], IO[bytes] | None] | None  # opens the content; None for a folder
+    fault: str = ""  # what it is, if it cannot be accepted
+
+
+class _StrictHeader(tarfile.TarInfo):
+    """A tar header; tarfile takes a damaged one for the end of the archive."""
+
+    @classmethod
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile)
+        except HeaderError as error:
+            if type(error).__name__ == "EOFHeaderError":  # the zeros at the end: no error
+                raise
+            raise ReadError(str(error)) from error
+
+
+def members_of(archive: Path, stream: BinaryIO, kind: Literal["zip", "tar"]) -> Iterator[Member]:
+    """Yield the members of an archive, each checked; a file must be read before the next."""
+    most = max(_ALWAYS, _TIMES * archive.stat().st_size)
+    files: set[PurePosixPath] = set()
+    folders: set[PurePosixPath] = {PurePosixPath()}
+    total = 0
+    for member in _tar_members(stream) if kind == "tar" else _zip_members(stream):
+        if member.fault:
+            raise _refused(archive, member, f"is {member.fault}; only files and folders are taken")
+        name = _safe_name(archive, member)
+        above = set(name.parents)
+        if name in files or above & files or (member.open is not None and name in folders):
+            raise _refused(archive, member, "collides with another member")
+        folders |= above
+        (folders if member.open is None else files).add(name)
+        total += member.size
+        if total > most:
+            raise _refused(
+                archive, member, f"brings what is to be unpacked to more than {most} bytes"
+            )
+        yield member._replace(name=str(name))
+
+
+def _safe_name(archive: Path, member: Member) -> PurePosixPath:
+    parts = member.name.split("/")
+    if member.name.startswith("/") or ".." in parts or re.search(r"\\|^[A-Za-z]:", member.name):
+        raise _refused(archive, member, "leads out of the folder it is unpacked into")
+    name = PurePosixPath(*parts)
+    if member.open is not None and not name.parts:
+        raise _refused(archive, member, "has no name")
+    return name
+
+
+def _refused(archive: Path, member: Member, fault: str) -> ValidationError:
+    return ValidationError(
+        f"{archive}: must hold files with names of their own below one folder. Got "
+        f"{member.name!r}, which {fault}. Nothing was unpacked. It is damaged or "
+        f"means harm: look for another source."
+    )
+
+
+def _zip_members(stream: BinaryIO) -> Iterator[Member]:
+    with zipfile.ZipFile(stream) as opened:
+        for info in opened.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)  # none, if not made on Unix
+            fault = ""
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                fault = "a link" if kind == stat.S_IFLNK else _OTHER
+            if info.flag_bits & 1:
+                fault = "encrypted"
+            content = None if info.is_dir() else functools.partial(opened.open, info)
+            yield Member(info.filename, 0 if content is None else info.file_size, content, fault)
+
+
+def _tar_members(stream: BinaryIO) -> Iterator[Member]:
+    with tarfile.open(fileobj=stream, tarinfo=_StrictHeader) as opened:
+        while (info := opened.next()) is not None:
+            fault = ""
+            if not (info.isreg() or info.isdir()):
+                fault = "a link" if info.issym() or info.islnk() else _OTHER
+            content = None if info.isdir() else functools.partial(opened.extractfile, info)
+            yield Member(info.name, 0 if content is None else info.size, content, fault)
+            opened.members.clear()  # type: ignore[attr-defined] # or every header stays in memory
+        while opened.fileobj is not None and opened.fileobj.read(1 << 20):
+            pass  # to the end, where gzip's checksum is

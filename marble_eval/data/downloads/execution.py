@@ -1,7 +1,7 @@
-"""The doing of what a plan says: each group is fetched, checked and unpacked in turn.
+"""Execution of a plan: each group is fetched, verified and unpacked in turn.
 
-Only one process at a time works in a root. What is done is noted at once, so a run that
-fails or is killed has lost nothing but the group it was at.
+One process at a time works in a root. Each finished group is recorded at once, so a run that
+fails or is killed loses only the group it was working on.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from marble_eval.data.downloads.hub import fetch_repository
 from marble_eval.data.downloads.plan import Item, Plan, survey, whole_of
 from marble_eval.data.downloads.receipts import (
     FOLDER,
-    file_note,
+    file_receipt,
     read_receipt,
     repository_name,
     unpacked_name,
@@ -32,44 +32,14 @@ if TYPE_CHECKING:
 
 
 class Outcome(NamedTuple):
-    """What a download came to.
+    """A finished download."""
 
-    Attributes
-    ----------
-    address : str
-        From the task card.
-    version : str
-        The file's digest, or ``commit:`` and the commit of a repository.
-    """
-
-    address: str
-    version: str
+    address: str  # from the task card
+    version: str  # the file's digest, or ``commit:`` and the commit of a repository
 
 
 def carry_out(plan: Plan, progress: Progress) -> tuple[Outcome, ...]:
-    """Fetch, check and unpack what a plan says; one process at a time does so in a root.
-
-    Parameters
-    ----------
-    plan : Plan
-        From `survey`. The disk is looked at once more before anything is done.
-    progress : Progress
-        Told how far it is.
-
-    Returns
-    -------
-    tuple of Outcome
-        One for each download, also for those that were there already.
-
-    Raises
-    ------
-    MissingError
-        If something cannot be fetched. What came before is kept.
-    ValidationError
-        If something is not what was published.
-    MarbleError
-        If the disk lacks room or cannot be written.
-    """
+    """Fetch, verify and unpack what a plan lists, after checking the disk again."""
     root = plan.root
     try:
         with _alone(root, progress):
@@ -94,7 +64,7 @@ def carry_out(plan: Plan, progress: Progress) -> tuple[Outcome, ...]:
 
 
 def _obtained(item: Item, root: Path, progress: Progress) -> Outcome:
-    """Fetch or check one download, and note that it is right."""
+    """Fetch or verify one download, and write its receipt."""
     download = item.download
     if download.is_repository:
         if item.state == "here":
@@ -106,7 +76,7 @@ def _obtained(item: Item, root: Path, progress: Progress) -> Outcome:
         return Outcome(download.address, f"commit:{commit}")
     if item.state not in ("here", "to unpack"):
         fetch(download, item.path, progress)
-        write_receipt(root, download.file, file_note(download, item.path))
+        write_receipt(root, download.file, file_receipt(download, item.path))
     return Outcome(download.address, download.digest)
 
 
@@ -132,7 +102,7 @@ def _unpack(group: Sequence[Item], root: Path, progress: Progress, *, keep: bool
 
 @contextmanager
 def _alone(root: Path, progress: Progress) -> Iterator[None]:
-    """Hold a lock that the kernel releases when the process dies."""
+    """Hold a lock, which the kernel releases when the process dies."""
     (root / FOLDER).mkdir(parents=True, exist_ok=True)
     with (root / FOLDER / "lock").open("w") as stream:
         try:

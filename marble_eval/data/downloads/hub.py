@@ -1,8 +1,8 @@
 """A data set repository of the Hugging Face hub, at one commit, every file checked.
 
-huggingface_hub does the transfer and continues what was interrupted. Told a folder, it
-takes whatever lies there for the repository when the hub does not answer; so the commit
-and its files are asked for first, and each file's digest is compared afterwards.
+huggingface_hub transfers and resumes. If the hub does not answer, it takes whatever lies in the
+folder for the repository; so the commit and its files are listed first, and each file's digest is
+compared afterwards.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marble_eval.data.downloads.digest import digest_like
+from marble_eval.data.downloads.receipts import digest_like
 from marble_eval.data.downloads.space import require_space, spelled, unwritable
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.files.home import is_offline
@@ -24,18 +24,10 @@ _SCHEME = "hf://datasets/"
 
 
 class Snapshot(NamedTuple):
-    """A repository as it was fetched.
+    """A fetched repository."""
 
-    Attributes
-    ----------
-    commit : str
-        40 hexadecimal digits.
-    files : tuple of str
-        Paths below the root.
-    """
-
-    commit: str
-    files: tuple[str, ...]
+    commit: str  # 40 hexadecimal digits
+    files: tuple[str, ...]  # paths below the root
 
 
 class _File(NamedTuple):
@@ -45,32 +37,7 @@ class _File(NamedTuple):
 
 
 def fetch_repository(download: Download, root: Path, progress: Progress) -> Snapshot:
-    """Fetch a data set repository into a folder.
-
-    Parameters
-    ----------
-    download : Download
-        A repository, its commit (empty for the newest) and which of its files.
-    root : Path
-        Where its files go. What of them is there already is not fetched again.
-    progress : Progress
-        Told what is fetched; the hub's own bars show how far it is.
-
-    Returns
-    -------
-    Snapshot
-        The commit that was fetched, and its files.
-
-    Raises
-    ------
-    MissingError
-        If it cannot be fetched: offline, no network, not found, or access is to be
-        asked for.
-    ValidationError
-        If a file is not what the hub says it is.
-    MarbleError
-        If the disk lacks room or cannot be written.
-    """
+    """Fetch a data set repository into a folder; files that are there are not fetched again."""
     name = download.address.removeprefix(_SCHEME)
     if is_offline():
         raise MissingError(
@@ -109,7 +76,7 @@ def fetch_repository(download: Download, root: Path, progress: Progress) -> Snap
 
 
 def _listed(hub: Any, name: str, commit: str, patterns: list[str] | None) -> list[_File]:
-    """List the files that are wanted, with the digests that the hub keeps of them."""
+    """List the requested files with the hub's digests."""
     from huggingface_hub.hf_api import RepoFile  # noqa: PLC0415
     from huggingface_hub.utils import (  # type: ignore[attr-defined] # noqa: PLC0415
         filter_repo_objects,
@@ -155,7 +122,7 @@ def _check(download: Download, root: Path, files: Sequence[_File], progress: Pro
 
 
 def _explained(download: Download, root: Path, error: Exception) -> MarbleError:
-    """Turn the hub's errors into what the user can do."""
+    """Turn an error of the hub into one that names the next step."""
     from huggingface_hub import errors  # noqa: PLC0415
 
     subject, page = download.address, download.address.replace("hf://", "https://huggingface.co/")

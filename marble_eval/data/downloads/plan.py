@@ -1,8 +1,7 @@
-"""What a task's downloads would do, told before anything is done.
+"""The plan of a task's downloads, made from the disk alone: no socket, no change.
 
-`survey` looks at the disk alone: it opens no socket and changes nothing. Files whose
-names end in .001, .002, … are the parts of one archive and are unpacked together;
-here they make a group, and every other download is a group of its own.
+Files whose names end in .001, .002, … are parts of one archive, unpacked together as a group; any
+other download is a group of its own.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from marble_eval.data.downloads.part import bytes_here
+from marble_eval.data.downloads.partial_file import bytes_here
 from marble_eval.data.downloads.receipts import (
     are_there,
-    file_note,
+    file_receipt,
     read_receipt,
     repository_name,
     unpacked_name,
@@ -36,34 +35,21 @@ _LINES = 20  # of a plan's text that name one download each
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One download, and how far it is.
+    """One download and its state; "to check" is a file that this package did not fetch."""
 
-    Attributes
-    ----------
-    download : Download
-        From the task card.
-    path : Path
-        The file it becomes; the root for a repository.
-    state : {"here", "to unpack", "to check", "partial", "to fetch"}
-        "here" if nothing remains to be done; "to check" for a file that lies there
-        and was not fetched by this package.
-    here_bytes : int
-        What has come of it.
-    """
-
-    download: Download
-    path: Path
+    download: Download  # from the task card
+    path: Path  # target file; the root for a repository
     state: State
-    here_bytes: int
+    here_bytes: int  # bytes that have arrived
 
     @property
     def name(self) -> str:
-        """Return what no other download of the task is called."""
+        """Return the unique name of the download."""
         return self.download.file or self.download.address
 
     @property
     def missing_bytes(self) -> int | None:
-        """Return what is still to come; None if the size is not known."""
+        """Return the bytes still to fetch; None if unknown."""
         if self.state in ("here", "to unpack", "to check"):
             return 0
         if self.download.bytes is None:
@@ -73,24 +59,12 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done for a task's downloads.
+    """What remains to be done for a task's downloads."""
 
-    Attributes
-    ----------
-    root : Path
-        The task's root.
-    items : tuple of Item
-        In the card's order.
-    free_bytes : int
-        Room on the root's disk.
-    keep_archives : bool
-        Whether archives stay once they are unpacked.
-    """
-
-    root: Path
-    items: tuple[Item, ...]
-    free_bytes: int
-    keep_archives: bool = True
+    root: Path  # the task's root
+    items: tuple[Item, ...]  # in the card's order
+    free_bytes: int  # room on the root's disk
+    keep_archives: bool = True  # whether archives stay once they are unpacked
 
     @property
     def groups(self) -> list[tuple[Item, ...]]:
@@ -126,7 +100,7 @@ class Plan:
         return all(each.state == "here" for each in self.items)
 
     def facts(self) -> dict[str, Any]:
-        """Return it as plain data, for JSON."""
+        """Return the plan as plain data, for JSON."""
         return {
             "root": str(self.root),
             "items": [
@@ -147,7 +121,7 @@ class Plan:
         }
 
     def text(self) -> str:
-        """Return it for a reader, a line for each of the first downloads."""
+        """Return the plan as text, a line for each of the first downloads."""
         lines = [_line(each, self.root) for each in self.items[:_LINES]]
         rest = self.items[_LINES:]
         if rest:
@@ -163,29 +137,7 @@ class Plan:
 
 
 def survey(downloads: Sequence[Download], root: Path, *, keep_archives: bool = True) -> Plan:
-    """Look at what is there and say what remains to be done.
-
-    Parameters
-    ----------
-    downloads : sequence of Download
-        From the task card.
-    root : Path
-        The task's root; it need not exist.
-    keep_archives : bool, optional
-        Whether archives stay once they are unpacked. If not, each is removed before
-        the next is fetched.
-
-    Returns
-    -------
-    Plan
-        Nothing was changed for it, and no socket opened.
-
-    Raises
-    ------
-    SpecError
-        If two downloads have one name, or a part of a divided archive is missing
-        from the card.
-    """
+    """Compare a task's downloads with its root, which need not exist, and plan the rest."""
     items = [Item(each, root / each.file, "to fetch", 0) for each in downloads]
     for each, count in Counter(each.name for each in items).items():
         if count > 1:
@@ -201,25 +153,7 @@ def survey(downloads: Sequence[Download], root: Path, *, keep_archives: bool = T
 
 
 def whole_of(download: Download) -> str | None:
-    """Return the name of the archive that a download is a part of.
-
-    Parameters
-    ----------
-    download : Download
-        From the task card.
-
-    Returns
-    -------
-    str or None
-        Its name without the number; None if the download is a whole.
-
-    Examples
-    --------
-    >>> from marble_eval.spec import Download
-    >>> where, digest = "https://example.org/mp3.zip.001", f"md5:{'0' * 32}"
-    >>> whole_of(Download(where, "mp3.zip.001", digest=digest, unpack="zip"))
-    'mp3.zip'
-    """
+    """Return the archive that a download is a part of (mp3.zip for mp3.zip.001), else None."""
     divided = _PART.fullmatch(download.file) if download.unpack else None
     return None if divided is None else divided[1]
 
@@ -254,7 +188,7 @@ def _looked_at(download: Download, root: Path, unpacked: bool) -> Item:
     if unpacked:
         return Item(download, path, "here", path.stat().st_size if path.is_file() else 0)
     if path.exists():
-        checked = read_receipt(root, download.file) == file_note(download, path)
+        checked = read_receipt(root, download.file) == file_receipt(download, path)
         done: State = "to unpack" if download.unpack else "here"
         return Item(download, path, done if checked else "to check", path.stat().st_size)
     here = bytes_here(path, download)
@@ -271,7 +205,7 @@ def _is_unpacked(group: Sequence[Item], root: Path) -> bool:
 
 
 def _line(item: Item, root: Path) -> str:
-    """Say of one download where it is, how big, and what remains to be done."""
+    """Describe a download: place, state, size, address."""
     size = "size not known" if item.download.bytes is None else spelled(item.download.bytes)
     what = {
         "here": "here",

@@ -1,4 +1,4 @@
-"""Room on the disk: how much there is, whether it is enough, and what to say if not."""
+"""Disk space: sizes in words, free space, and the errors of a full or read-only disk."""
 
 from __future__ import annotations
 
@@ -9,25 +9,7 @@ from marble_eval.errors import MarbleError
 
 
 def spelled(count: int) -> str:
-    """Write a number of bytes for a reader.
-
-    Parameters
-    ----------
-    count : int
-        Bytes, not negative.
-
-    Returns
-    -------
-    str
-        In bytes, kB, MB, GB or TB, decimal, with one digit after the point.
-
-    Examples
-    --------
-    >>> spelled(2_077_243_579)
-    '2.1 GB'
-    >>> spelled(950)
-    '950 bytes'
-    """
+    """Write a number of bytes in decimal units, with one decimal."""
     if count < 1000:
         return f"{count} bytes"
     size = float(count)
@@ -39,18 +21,7 @@ def spelled(count: int) -> str:
 
 
 def free_bytes(folder: Path) -> int:
-    """Return how much can be written to a folder that need not exist yet.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder; the nearest one above it that exists is asked.
-
-    Returns
-    -------
-    int
-        Bytes that a user without privileges can write.
-    """
+    """Return the bytes that can be written to a folder, which need not exist."""
     there = folder.absolute()
     while not there.exists():
         there = there.parent
@@ -58,22 +29,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def require_space(folder: Path, needed: int, what: str) -> None:
-    """Refuse to begin what cannot end well.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it will be written.
-    needed : int
-        Bytes that will be written.
-    what : str
-        Who needs them, for the message.
-
-    Raises
-    ------
-    MarbleError
-        If the disk has less.
-    """
+    """Raise if a folder's disk lacks the bytes that something needs."""
     free = free_bytes(folder)
     if needed > free:
         raise MarbleError(
@@ -83,22 +39,7 @@ def require_space(folder: Path, needed: int, what: str) -> None:
 
 
 def unwritable(error: OSError, folder: Path, kept: str = "") -> MarbleError:
-    """Say that the disk is full, or whatever else keeps a folder from being written.
-
-    Parameters
-    ----------
-    error : OSError
-        What the operating system said.
-    folder : Path
-        Where it was to be written.
-    kept : str, optional
-        A sentence on what happened to the work done so far.
-
-    Returns
-    -------
-    MarbleError
-        To be raised.
-    """
+    """Make the error for a folder that cannot be written; `kept` says what is kept."""
     where = error.filename or folder
     told = f"{where}: cannot be written: {error.strerror or error}. {kept}".rstrip()
     return MarbleError(f"{told} Make room, or name a folder that can be written.")

@@ -1,9 +1,8 @@
-"""One file over HTTP: continued where it stopped, and taken only if its digest is right.
+"""One file over HTTP: resumed where it stopped, and accepted only if its digest matches.
 
-A part is continued with Range and If-Range (RFC 9110, 13.1.5 and 14), so a server that
-ignores them, or has another version by now, makes it start anew and never appends to
-what is there. Lost connections are tried again, with growing pauses, as long as they
-bring something. Proxies are those of the environment.
+Range and If-Range (RFC 9110, 13.1.5 and 14) resume; a server that ignores them or has another
+version restarts the file and never appends to it. Lost connections are retried with growing
+pauses while they make progress. Proxies come from the environment.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval import __version__
-from marble_eval.data.downloads.digest import digest_like
-from marble_eval.data.downloads.part import Part, Version, held_part
+from marble_eval.data.downloads.partial_file import PartialFile, Version, held_file
+from marble_eval.data.downloads.receipts import digest_like
 from marble_eval.data.downloads.space import require_space, spelled, unwritable
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.files.home import is_offline
@@ -39,7 +38,7 @@ _PASSING = {408, 425, 429, 500, 502, 503, 504}  # states of a server that may pa
 
 
 class _Interrupted(Exception):
-    """The transfer stopped in a way that another try may mend."""
+    """The transfer stopped, and a retry may succeed."""
 
     def __init__(self, why: str, *, answered: bool = True, pause: float = 0.0) -> None:
         super().__init__(why)
@@ -47,32 +46,7 @@ class _Interrupted(Exception):
 
 
 def fetch(download: Download, target: Path, progress: Progress) -> Path:
-    """Fetch a file, unless it is there.
-
-    Parameters
-    ----------
-    download : Download
-        Where it is and what it must be; not a repository of the hub.
-    target : Path
-        The file it becomes; folders are made. What has come of it lies beside it.
-    progress : Progress
-        Told of megabytes, and of every pause and new beginning.
-
-    Returns
-    -------
-    Path
-        The target, whole and with the right digest.
-
-    Raises
-    ------
-    MissingError
-        If it cannot be fetched: no network, offline, refused, or gone.
-    ValidationError
-        If what was fetched, or what lies at the target, is not the published file.
-        The former is removed, the latter left alone.
-    MarbleError
-        If the disk lacks room or cannot be written. What has come is kept.
-    """
+    """Fetch a file unless it is there, and verify its digest in either case."""
     try:
         if target.exists():
             return _the_published(target, download, progress)
@@ -82,7 +56,7 @@ def fetch(download: Download, target: Path, progress: Progress) -> Path:
                 f"{_by_hand(download, target)}."
             )
         target.parent.mkdir(parents=True, exist_ok=True)
-        with held_part(target, progress) as part:
+        with held_file(target, progress) as part:
             if target.exists():  # another process was faster
                 return _the_published(target, download, progress)
             _complete(download, part, progress)
@@ -104,7 +78,7 @@ def _the_published(target: Path, download: Download, progress: Progress) -> Path
     return target
 
 
-def _check(download: Download, part: Part, progress: Progress) -> None:
+def _check(download: Download, part: PartialFile, progress: Progress) -> None:
     found = _digest(part.path, download, progress)
     if found == download.digest:
         return
@@ -124,8 +98,8 @@ def _digest(path: Path, download: Download, progress: Progress) -> str:
     return digest_like(path, download.digest)
 
 
-def _complete(download: Download, part: Part, progress: Progress) -> None:
-    """Ask until the part is the whole, or asking again brings nothing new."""
+def _complete(download: Download, part: PartialFile, progress: Progress) -> None:
+    """Request until the file is complete, or retries bring nothing new."""
     if part.version is None or part.version[:2] != (download.address, download.digest):
         part.clear()
     most, tries, answered = part.size, 0, False
@@ -150,8 +124,8 @@ def _complete(download: Download, part: Part, progress: Progress) -> None:
             time.sleep(pause)
 
 
-def _ask(download: Download, part: Part, progress: Progress) -> None:
-    """Send one request and take what comes; return if that makes the whole."""
+def _ask(download: Download, part: PartialFile, progress: Progress) -> None:
+    """Send one request and store the reply; return once the file is complete."""
     headers = {"User-Agent": f"marble-eval/{__version__}", "Accept-Encoding": "identity"}
     if part.size:
         headers["Range"] = f"bytes={part.size}-"
@@ -184,7 +158,7 @@ def _ask(download: Download, part: Part, progress: Progress) -> None:
 
 
 def _receive(
-    reply: http.client.HTTPResponse, download: Download, part: Part, progress: Progress
+    reply: http.client.HTTPResponse, download: Download, part: PartialFile, progress: Progress
 ) -> None:
     name, here = part.target.name, part.size
     mark = _mark(reply.headers)
@@ -228,8 +202,8 @@ def _read(reply: http.client.HTTPResponse) -> bytes:
         raise _Interrupted(_why(error)) from error
 
 
-def _settle_unsatisfiable(headers: Message, part: Part) -> None:
-    """Take a part that turns out to be the whole; forget one that has too much."""
+def _settle_unsatisfiable(headers: Message, part: PartialFile) -> None:
+    """Accept a partial file that is in fact complete; empty one that is too long."""
     found = re.fullmatch(r"bytes \*/(\d+)", headers["Content-Range"] or "")
     if found is None or int(found[1]) != part.size:
         part.clear()
@@ -237,19 +211,19 @@ def _settle_unsatisfiable(headers: Message, part: Part) -> None:
 
 
 def _mark(headers: Message) -> str:
-    """Return what names the version; a weak ETag does not (RFC 9110, 13.1.5)."""
+    """Return the validator of the version; a weak ETag is none (RFC 9110, 13.1.5)."""
     tag = headers["ETag"] or ""
     return tag if tag.startswith('"') else headers["Last-Modified"] or ""
 
 
 def _range(headers: Message) -> tuple[int | None, int | None]:
-    """Return where the bytes start, and the size of the whole."""
+    """Return where the bytes start, and the total size."""
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers["Content-Range"] or "")
     return (None, None) if found is None else (int(found[1]), _number(found[2]))
 
 
 def _differ(mine: str | int | None, theirs: str | int | None) -> bool:
-    """Say whether both are known and not the same."""
+    """Check whether both are known and differ."""
     return bool(mine) and bool(theirs) and mine != theirs
 
 
@@ -265,7 +239,7 @@ def _why(error: object) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _unfetchable(download: Download, part: Part, why: str) -> MissingError:
+def _unfetchable(download: Download, part: PartialFile, why: str) -> MissingError:
     return MissingError(
         f"{download.address}: cannot be fetched: {why}. {_by_hand(download, part.target)}."
     )

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from marble_eval.data.downloads.digest import digest_like
-from marble_eval.data.downloads.receipts import are_there, read_receipt, write_receipt
+from marble_eval.data.downloads.receipts import are_there, digest_like, read_receipt, write_receipt
 
 
 def test_a_note_is_read_as_it_was_written(tmp_path: Path) -> None:

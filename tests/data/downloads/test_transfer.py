@@ -24,7 +24,7 @@ from typing import Any
 
 import pytest
 
-from marble_eval.data.downloads import part, transfer
+from marble_eval.data.downloads import partial_file, transfer
 from marble_eval.data.downloads.transfer import fetch
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.progress import Silence
@@ -129,7 +129,7 @@ def test_a_part_left_by_an_earlier_run_is_continued(host: Host, tmp_path: Path) 
     stop_after(host, wanted, tmp_path / "a", 2_000_000)
     assert names(tmp_path) == ["a.part", "a.part.json"]
     assert (tmp_path / "a.part").read_bytes() == CONTENT[:2_000_000]
-    assert part.bytes_here(tmp_path / "a", wanted) == 2_000_000
+    assert partial_file.bytes_here(tmp_path / "a", wanted) == 2_000_000
     assert fetch(wanted, tmp_path / "a", Silence()).read_bytes() == CONTENT
     assert host.ranges == ["bytes=2000000-"]
 
@@ -262,7 +262,7 @@ def test_a_part_that_nothing_is_known_of_is_not_continued(host: Host, tmp_path: 
         (tmp_path / "a.part").write_bytes(bytes(1000))
         if about is not None:
             (tmp_path / "a.part.json").write_text(about)
-        assert part.bytes_here(tmp_path / "a", wanted) == 0
+        assert partial_file.bytes_here(tmp_path / "a", wanted) == 0
         assert fetch(wanted, tmp_path / "a", Silence()).read_bytes() == CONTENT
         (tmp_path / "a").unlink()
     assert set(host.ranges) == {None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from marble_eval.data.downloads.part import Version, bytes_here, held_part
+from marble_eval.data.downloads.partial_file import Version, bytes_here, held_file
 from marble_eval.progress import Silence
 from tests.data.downloads.host import Heard, download
 
@@ -21,13 +21,13 @@ def test_who_waited_for_a_part_that_was_removed_begins_a_new_one(tmp_path: Path)
             waiting.set()
 
     def write() -> None:
-        with held_part(target, Waiter()) as part:
+        with held_file(target, Waiter()) as part:
             part.begin(VERSION)
             part.append(b"second")
             written.append(part.path.read_bytes())
 
     second = threading.Thread(target=write)
-    with held_part(target, Silence()) as part:
+    with held_file(target, Silence()) as part:
         part.begin(VERSION)
         part.append(b"first")
         second.start()
@@ -38,7 +38,7 @@ def test_who_waited_for_a_part_that_was_removed_begins_a_new_one(tmp_path: Path)
 
 
 def test_nothing_is_left_of_a_part_that_nothing_came_of(tmp_path: Path) -> None:
-    with held_part(tmp_path / "a", Silence()) as part:
+    with held_file(tmp_path / "a", Silence()) as part:
         part.begin(VERSION)
     assert list(tmp_path.iterdir()) == []
 
@@ -46,10 +46,10 @@ def test_nothing_is_left_of_a_part_that_nothing_came_of(tmp_path: Path) -> None:
 def test_a_part_remembers_what_it_is_a_part_of(tmp_path: Path) -> None:
     wanted = download(VERSION.address, "a", b"whole")
     version = VERSION._replace(digest=wanted.digest)
-    with held_part(tmp_path / "a", Silence()) as part:
+    with held_file(tmp_path / "a", Silence()) as part:
         part.begin(version)
         part.append(b"wh")
-    with held_part(tmp_path / "a", Silence()) as part:
+    with held_file(tmp_path / "a", Silence()) as part:
         assert (part.version, part.size) == (version, 2)
     assert bytes_here(tmp_path / "a", wanted) == 2
     assert bytes_here(tmp_path / "b", wanted) == 0

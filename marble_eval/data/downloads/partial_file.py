@@ -1,9 +1,8 @@
-"""A file on its way: what has come so far, and of which published version it is a part.
+"""A partial file: the bytes of a download that have arrived, and the version they belong to.
 
-It lies beside its target as ``<name>.part``; ``<name>.part.json`` says where it comes
-from, what the whole must be, and the server's mark of the version (RFC 9110, 8.8), so
-that it is never continued with another. The part itself is locked while it is written;
-the kernel gives the lock up when a process dies, and the next one goes on.
+It lies beside its target as ``<name>.part``; ``<name>.part.json`` records the source, the expected
+digest and the server's validator (RFC 9110, 8.8), so that versions are never mixed. It is locked
+while it is written; the kernel releases the lock when a process dies, and the next one continues.
 """
 
 from __future__ import annotations
@@ -23,26 +22,16 @@ if TYPE_CHECKING:
 
 
 class Version(NamedTuple):
-    """What a part is a part of.
-
-    Attributes
-    ----------
-    address, digest : str
-        As the task card gives them.
-    mark : str
-        The server's strong ETag or else its Last-Modified; empty if it sends none.
-    total : int or None
-        Bytes of the whole; None if the server does not say.
-    """
+    """The published version that a partial file belongs to."""
 
     address: str
     digest: str
-    mark: str = ""
-    total: int | None = None
+    mark: str = ""  # the server's strong ETag or else its Last-Modified; empty if it sends none
+    total: int | None = None  # bytes of the whole; None if the server does not say
 
 
-class Part:
-    """A part that this process alone may write."""
+class PartialFile:
+    """A partial file that this process holds locked."""
 
     def __init__(self, target: Path, stream: FileIO) -> None:
         self.target, self.path = target, _path(target)
@@ -51,11 +40,11 @@ class Part:
 
     @property
     def size(self) -> int:
-        """Return how many bytes have come."""
+        """Return the number of bytes that have arrived."""
         return os.fstat(self._stream.fileno()).st_size
 
     def begin(self, version: Version) -> None:
-        """Forget what has come, and note what is coming."""
+        """Empty the file and record the version to come."""
         self.clear()
         written = _about(self.target).with_suffix(".tmp")
         written.write_text(json.dumps(version._asdict(), indent=1), encoding="utf-8")
@@ -63,19 +52,19 @@ class Part:
         self.version = version
 
     def append(self, block: bytes) -> None:
-        """Add what has come; OSError if the disk does not take it."""
+        """Append received bytes; OSError if they cannot be written."""
         rest = memoryview(block)
         while rest:
             rest = rest[self._stream.write(rest) :]
 
     def clear(self) -> None:
-        """Forget what has come."""
+        """Empty the file."""
         os.ftruncate(self._stream.fileno(), 0)
         _about(self.target).unlink(missing_ok=True)
         self.version = None
 
     def finish(self) -> None:
-        """Give the whole its name; nobody ever sees a file of that name that is not whole."""
+        """Move the complete file to its target, atomically."""
         os.fsync(self._stream.fileno())
         self.path.replace(self.target)
         _about(self.target).unlink(missing_ok=True)
@@ -87,29 +76,11 @@ class Part:
 
 
 @contextmanager
-def held_part(target: Path, progress: Progress) -> Iterator[Part]:
-    """Hold the part of a file, found or new; wait while another process holds it.
-
-    Parameters
-    ----------
-    target : Path
-        The file it will be. It may be there by now, if another process was waited for.
-    progress : Progress
-        Told of the wait.
-
-    Yields
-    ------
-    Part
-        Left on the disk if anything has come.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be written.
-    """
+def held_file(target: Path, progress: Progress) -> Iterator[PartialFile]:
+    """Hold the partial file of a target, waiting while another process holds it."""
     stream = _locked(_path(target), progress)
     try:
-        part = Part(target, stream)
+        part = PartialFile(target, stream)
         try:
             yield part
         finally:
@@ -120,20 +91,7 @@ def held_part(target: Path, progress: Progress) -> Iterator[Part]:
 
 
 def bytes_here(target: Path, download: Download) -> int:
-    """Return how much of a download has come before and can be continued.
-
-    Parameters
-    ----------
-    target : Path
-        The file it will be.
-    download : Download
-        What is to be fetched.
-
-    Returns
-    -------
-    int
-        Bytes; 0 if there is no part, or one of something else.
-    """
+    """Count the bytes of a download that can be continued; 0 without a matching partial file."""
     version = _version(target)
     if version is None or version[:2] != (download.address, download.digest):
         return 0
@@ -152,7 +110,7 @@ def _about(target: Path) -> Path:
 
 
 def _version(target: Path) -> Version | None:
-    """Read what a part is a part of; None if nothing says so, or nothing sensible."""
+    """Read the version; None if it is absent or malformed."""
     try:
         found = Version(**json.loads(_about(target).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -163,7 +121,7 @@ def _version(target: Path) -> Version | None:
 
 
 def _locked(path: Path, progress: Progress) -> FileIO:
-    """Open and lock the file of that name, even if another process just renamed it."""
+    """Open and lock the file, again if another process renamed it meanwhile."""
     while True:
         stream = FileIO(path, "a")
         try:
