@@ -69,7 +69,7 @@ def main(argv: list[str]) -> int:
     }
     _refuse_same(files)
     from marble_eval.leaderboard import board, ranked_section
-    from marble_eval.leaderboard.text import board_text
+    from marble_eval.leaderboard.terminal import board_text
     from marble_eval.results import find_results
 
     paths = [path for folder in options.folders for path in find_results(Path(folder))]
@@ -91,7 +91,7 @@ def main(argv: list[str]) -> int:
 
 def _refuse_same(files: dict[str, Path]) -> None:
     """Refuse two forms in one file."""
-    from marble_eval.leaderboard.csv_files import wide_path
+    from marble_eval.leaderboard.csv_tables import wide_path
 
     taken: dict[Path, str] = {}
     for form, path in files.items():
@@ -123,5 +123,5 @@ def _records(tables: Board, folder: Path) -> Iterable[Path]:
             f"marble-eval leaderboard: --every-eval-ever must be followed by a folder. "
             f"Got the file {str(folder)!r}. Name a folder; it is made if absent."
         )
-    entries = [entry for section in tables.sections for entry in section.entries]
-    return write_records(sorted(entries, key=lambda entry: entry.path), folder)
+    results = [found for section in tables.sections for found in section.results]
+    return write_records(sorted(results, key=lambda found: found.path), folder)

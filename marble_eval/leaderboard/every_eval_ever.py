@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, Any
 from marble_eval.errors import ValidationError
 from marble_eval.files.atomic_file import write_atomically
 from marble_eval.leaderboard.metric_units import metric_unit
-from marble_eval.leaderboard.rows import choices_of, said
+from marble_eval.leaderboard.score_rows import choices_of, flag_text
 
 if TYPE_CHECKING:
-    from marble_eval.leaderboard.entries import Entry
-    from marble_eval.results import MetricScore, Result
+    from marble_eval.results import Found, MetricScore, Result
 
 SCHEMA_VERSION = "0.3.0"
 COLLECTION = "marble-eval"
@@ -36,24 +35,7 @@ _RESERVED = re.compile(r"(data|con|prn|aux|nul|com\d|lpt\d|unknown)?(\..*)?", re
 
 
 def record_of(result: Result) -> dict[str, Any]:
-    """Make the record of a result.
-
-    Parameters
-    ----------
-    result : Result
-        What a run found.
-
-    Returns
-    -------
-    dict
-        As the schema asks. Scores are as the metric gives them: shares, not percent. Its
-        time is that of the run, so the same result gives the same record.
-
-    Raises
-    ------
-    ValueError
-        If the time of the result is none.
-    """
+    """Make the record of a result."""
     seconds = f"{datetime.fromisoformat(result.created).timestamp():.0f}"
     model = model_id(result.encoder.name)
     return {
@@ -79,29 +61,10 @@ def record_of(result: Result) -> dict[str, Any]:
     }
 
 
-def write_records(entries: Iterable[Entry], folder: Path) -> list[Path]:
-    """Write the records of results.
-
-    Parameters
-    ----------
-    entries : iterable of Entry
-        Results and their files.
-    folder : Path
-        Gets ``data/marble-eval/<developer>/<model>/<uuid>.json``; made if absent.
-
-    Returns
-    -------
-    list of Path
-        The files, in the given order. Their names follow from the results, so a second
-        time replaces them.
-
-    Raises
-    ------
-    ValidationError
-        If the time of a result is none.
-    """
+def write_records(results: Iterable[Found], folder: Path) -> list[Path]:
+    """Write the records of results."""
     written = []
-    for path, result in entries:
+    for path, result in results:
         try:
             record = record_of(result)
         except ValueError:
@@ -120,23 +83,7 @@ def write_records(entries: Iterable[Entry], folder: Path) -> list[Path]:
 
 
 def model_id(encoder: str) -> str:
-    """Name a model as the data store does.
-
-    Parameters
-    ----------
-    encoder : str
-        Name of an encoder, with or without the developer.
-
-    Returns
-    -------
-    str
-        "developer/model", of letters, digits and "._+-".
-
-    Examples
-    --------
-    >>> model_id("m-a-p/MERT v1"), model_id("mel"), model_id("..")
-    ('m-a-p/MERT-v1', 'unspecified/mel', 'unspecified/model-')
-    """
+    """Name a model as the data store does."""
     developer, slash, model = encoder.partition("/")
     if not slash:
         developer, model = _UNSPECIFIED, encoder
@@ -181,7 +128,7 @@ def _score(result: Result, name: str, score: MetricScore) -> dict[str, Any]:
         "data_digest": task.data_digest,
         "split_digest": task.split_digest,
         "licence": task.licence,
-        "embedded": said(task.embedded),
+        "embedded": flag_text(task.embedded),
         "items_scored": result.counts.scored,
         "items_expected": result.counts.expected,
         **{f"{split}_items": size for split, size in task.sizes.items()},
@@ -238,7 +185,7 @@ def _rules(result: Result) -> Mapping[str, object]:
         "protocol": protocol.name,
         "protocol_version": protocol.version,
         "track": protocol.track,
-        "conforms": said(protocol.conforms),
+        "conforms": flag_text(protocol.conforms),
         "deviations": "; ".join(protocol.deviations),
         "probe": result.probe.name,
         "tried": choices_of(result),

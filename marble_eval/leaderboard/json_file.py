@@ -11,28 +11,16 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from marble_eval.leaderboard.rows import Row
+    from marble_eval.leaderboard.board import Board
+    from marble_eval.leaderboard.score_rows import ScoreRow
     from marble_eval.leaderboard.sections import ModelScores, Section
-    from marble_eval.leaderboard.tables import Board
 
 FORMAT = "marble-eval leaderboard"
 FORMAT_VERSION = 1
 
 
 def board_json(tables: Board) -> str:
-    """Write a leaderboard as JSON.
-
-    Parameters
-    ----------
-    tables : Board
-        The leaderboard.
-
-    Returns
-    -------
-    str
-        An object with ``format``, ``format_version``, ``embedded``, ``left_out``,
-        ``notes``, ``sections`` and ``rows``, the long table. What does not apply is null.
-    """
+    """Write a leaderboard as JSON."""
     values = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -50,7 +38,7 @@ def _section(section: Section) -> dict[str, Any]:
         "title": section.title,
         "reason": section.reason,
         "comparable": section.comparable,
-        "results": len(section.entries),
+        "results": len(section.results),
         "columns": [column._asdict() for column in section.columns],
         "averages": list(section.averages),
         "models": [_model(each) for each in section.models],
@@ -75,7 +63,7 @@ def _model(scores: ModelScores) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: ScoreRow) -> dict[str, Any]:
     """Give a row with truth values for words, and null for what does not apply."""
     said = {"conforms", "embedded", "main", "higher_is_better", "reproduced", "tied"}
     return {

@@ -10,12 +10,18 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard.csv_files import one_line
-from marble_eval.leaderboard.shown import ShownCell, ShownRow, ShownTable, legend, shown_table
+from marble_eval.leaderboard.csv_tables import one_line
+from marble_eval.leaderboard.printed import (
+    PrintedCell,
+    PrintedRow,
+    PrintedTable,
+    legend,
+    printed_table,
+)
 
 if TYPE_CHECKING:
+    from marble_eval.leaderboard.board import Board
     from marble_eval.leaderboard.sections import Section
-    from marble_eval.leaderboard.tables import Board
 
 _SIGNS = {
     "\\": r"\textbackslash{}",
@@ -45,37 +51,15 @@ _MARKS = {"best": "Bold", "tied": r"$\dagger$", "reproduced": r"$^{\mathrm{r}}$"
 
 
 def board_latex(tables: Board) -> str:
-    r"""Write a leaderboard as LaTeX.
-
-    Parameters
-    ----------
-    tables : Board
-        The leaderboard.
-
-    Returns
-    -------
-    str
-        A `table*` for each section that has rows; ``\textquotedbl`` needs T1 fonts.
-    """
+    r"""Write a leaderboard as LaTeX."""
     parts = ["% Needs \\usepackage{booktabs} and \\usepackage[T1]{fontenc}."]
     parts += [section_latex(section) for section in tables.sections if section.models]
     return "\n\n".join(parts) + "\n"
 
 
 def section_latex(section: Section) -> str:
-    r"""Write one section as a LaTeX table.
-
-    Parameters
-    ----------
-    section : Section
-        With at least one row.
-
-    Returns
-    -------
-    str
-        From ``\begin{table*}`` to ``\end{table*}``.
-    """
-    table = shown_table(section)
+    r"""Write one section as a LaTeX table."""
+    table = printed_table(section)
     said = [latex_text(each) for each in (f"{section.title}.", section.reason)]
     said += [
         f"{_MARKS[each.mark]}: {latex_text(each.text)}" if each.mark else latex_text(each.text)
@@ -106,7 +90,7 @@ def section_latex(section: Section) -> str:
     )
 
 
-def _head(table: ShownTable) -> list[str]:
+def _head(table: PrintedTable) -> list[str]:
     """Write the tasks, and below them their metrics."""
     split = [header.partition(" ") for header in table.headers]
     above = [""] * len(table.labels)
@@ -119,12 +103,12 @@ def _head(table: ShownTable) -> list[str]:
     return [f"{' & '.join(above)} \\\\", f"{' & '.join(below)} \\\\"]
 
 
-def _line(row: ShownRow) -> str:
+def _line(row: PrintedRow) -> str:
     cells = [*(latex_text(each) for each in row.labels), *(_cell(each) for each in row.cells)]
     return f"{' & '.join(cells)} \\\\"
 
 
-def _cell(cell: ShownCell) -> str:
+def _cell(cell: PrintedCell) -> str:
     if not cell.text:
         return "--"
     minus = "$-$" if cell.text.startswith("-") else ""
@@ -135,21 +119,5 @@ def _cell(cell: ShownCell) -> str:
 
 
 def latex_text(text: str) -> str:
-    r"""Escape a text for LaTeX.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        On one line; no character of it is a command.
-
-    Examples
-    --------
-    >>> latex_text("50 % of R&D_1")
-    '50 \\% of R\\&D\\_1'
-    """
+    r"""Escape a text for LaTeX."""
     return _SPECIAL.sub(lambda found: _SIGNS[found.group()], one_line(text))

@@ -8,15 +8,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard.csv_files import spreadsheet_text
-from marble_eval.leaderboard.shown import ShownCell, legend, shown_table
-from marble_eval.leaderboard.wide import rank_range
+from marble_eval.leaderboard.csv_tables import rank_range, spreadsheet_text
+from marble_eval.leaderboard.printed import PrintedCell, legend, printed_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from marble_eval.leaderboard.board import Board
     from marble_eval.leaderboard.sections import Section
-    from marble_eval.leaderboard.tables import Board
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]~|$#])")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "://": "&#58;//"}
@@ -25,19 +24,7 @@ _MARKS = {"best": "**bold**", "tied": "†", "reproduced": "<sup>r</sup>"}
 
 
 def board_markdown(tables: Board) -> str:
-    """Write a leaderboard as Markdown.
-
-    Parameters
-    ----------
-    tables : Board
-        The leaderboard.
-
-    Returns
-    -------
-    str
-        GitHub's dialect. Text that a spreadsheet would run has an apostrophe in front,
-        since tables are pasted into those.
-    """
+    """Write a leaderboard as Markdown."""
     parts = ["# Leaderboard"]
     for section in tables.sections:
         parts += _section(section)
@@ -51,7 +38,7 @@ def _section(section: Section) -> list[str]:
     parts = [f"## {markdown_text(section.title)}", markdown_text(section.reason)]
     if not section.models:
         return [*parts, "No result."]
-    table = shown_table(section, beside=("revision", "licence"))
+    table = printed_table(section, beside=("revision", "licence"))
     ranked = any(each.ranks for each in section.models)
     rows = [
         [*(markdown_text(each) for each in row.labels), *(_cell(each) for each in row.cells)]
@@ -96,30 +83,14 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[str]], labels: int) -
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (headers, rule, *rows))
 
 
-def _cell(cell: ShownCell) -> str:
+def _cell(cell: PrintedCell) -> str:
     text = f"**{cell.text}**" if cell.best else cell.text
     text += _MARKS["tied"] if cell.tied else ""
     return text + (_MARKS["reproduced"] if cell.reproduced else "")
 
 
 def markdown_text(text: str) -> str:
-    r"""Escape a text for a Markdown table.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        On one line; shown as it was, without markup, links or mentions.
-
-    Examples
-    --------
-    >>> markdown_text("a|b_c <script>")
-    'a\\|b\\_c &lt;script&gt;'
-    """
+    r"""Escape a text for a Markdown table."""
     escaped = _MARKUP.sub(r"\\\1", spreadsheet_text(text))
     # "#" was escaped before entities bring in theirs.
     for sign, entity in _ENTITIES.items():

@@ -1,94 +1,50 @@
-"""Scores that papers report, as data: `marble_eval.published/*.csv`.
+"""Published scores, from `marble_eval.published/*.csv`, and where runs match them.
 
-They stand beside ours and are never mixed up with them: a published score is
-what its source says, in the unit of its source, and was not measured here.
+A published score is what its source says, in the unit of its source. It belongs to a run's score if
+encoder, column, metric and unit agree. It is reproduced if it lies inside the interval of a run in
+the first section (MARBLE's protocol, conforming, constrained, all layers, current edition) and its
+table was made under that protocol too.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import NamedTuple
 
+from marble_eval.leaderboard.score_rows import ScoreRow, flag_text
 from marble_eval.spec import from_mapping
 
-#: The protocol of MARBLE's own table, and the first to be named where papers differ.
+#: The protocol of MARBLE's own table, named first where papers differ.
 PROTOCOL = "marble-v1"
-#: Any paper's own, which compares with nothing here; what a table without the column has.
+#: A paper's own protocol, which compares with nothing here; the default of a table.
 OWN = "own"
+
+Cell = tuple[str, str, str]
+Cells = Mapping[Cell, tuple["PublishedScore", ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedScore:
-    """One cell of a published table.
-
-    Attributes
-    ----------
-    encoder, task, metric : str
-        Model, column of MARBLE's leaderboard and metric; a task of the paper's own
-        where MARBLE has no such column.
-    value : float
-        The score, in ``unit``.
-    unit : str
-        "percent" or "dB".
-    track : str
-        "constrained" or "unconstrained"; empty where the source names no track.
-    source : str
-        Paper and table.
-    note : str
-        What the source says of the cell; often empty.
-    protocol : str
-        "marble-v1", "own" (the paper's) or "various".
-    """
+    """One cell of a published table."""
 
     encoder: str
-    task: str
+    task: str  # MARBLE's column, or a task of the paper's own
     metric: str
     value: float
-    unit: str
-    track: str
-    source: str
-    note: str
-    protocol: str = OWN
-
-
-class PublishedValue(NamedTuple):
-    """A published score and where it stands."""
-
-    value: float
-    source: str
-
-
-Cell = tuple[str, str, str]
-
-
-def published_scores() -> tuple[PublishedScore, ...]:
-    """Read every published score that ships with the package.
-
-    Returns
-    -------
-    tuple of PublishedScore
-        In the order of the files' names and of their lines.
-
-    Raises
-    ------
-    SpecError
-        If a file lacks a column or a value is no number.
-
-    Examples
-    --------
-    >>> len([each for each in published_scores() if each.encoder == "MERT-v1-95M"])
-    23
-    """
-    return _shipped()
+    unit: str  # "percent" or "dB"
+    track: str  # "constrained" or "unconstrained"; empty where the source names none
+    source: str  # paper and table
+    note: str  # what the source notes; often empty
+    protocol: str = OWN  # "marble-v1", "own" or "various"
 
 
 @cache
-def _shipped() -> tuple[PublishedScore, ...]:
-    """Read the tables once; they belong to the package and do not change."""
+def published_scores() -> tuple[PublishedScore, ...]:
+    """Read every published score of the package, in the order of files and lines."""
     folder = resources.files("marble_eval.published")
     files = sorted(
         (each for each in folder.iterdir() if each.name.endswith(".csv")),
@@ -103,83 +59,93 @@ def _shipped() -> tuple[PublishedScore, ...]:
     )
 
 
-def published_cells(
-    scores: Iterable[PublishedScore],
-) -> Mapping[Cell, tuple[PublishedScore, ...]]:
-    """Put published scores under their cells.
-
-    Parameters
-    ----------
-    scores : iterable of PublishedScore
-        Of any papers.
-
-    Returns
-    -------
-    mapping of tuple of str to tuple of PublishedScore
-        By encoder, task and metric, the two names without case; those under MARBLE's
-        protocol first, then in the given order.
-    """
+def published_cells(scores: Iterable[PublishedScore]) -> Cells:
+    """Group published scores by cell, names without case, MARBLE's protocol first."""
     cells: dict[Cell, tuple[PublishedScore, ...]] = {}
     for each in sorted(scores, key=lambda score: score.protocol != PROTOCOL):
-        cell = cell_of(each.encoder, each.task, each.metric)
+        cell = _cell(each.encoder, each.task, each.metric)
         cells[cell] = (*cells.get(cell, ()), each)
     return cells
 
 
-def cell_of(encoder: str, task: str, metric: str) -> Cell:
-    """Name a cell, whatever the case of the names."""
+def _cell(encoder: str, task: str, metric: str) -> Cell:
     return encoder.casefold(), task.casefold(), metric
 
 
-def published_values(encoder: str, task: str, metric: str) -> tuple[PublishedValue, ...]:
-    """Look up what papers report for an encoder on a task.
-
-    Parameters
-    ----------
-    encoder : str
-        Name of the encoder, in any case.
-    task : str
-        Name of the task, or its column on MARBLE's leaderboard, in any case.
-    metric : str
-        Name of the metric.
-
-    Returns
-    -------
-    tuple of PublishedValue
-        Values in the unit of their source (percent, or dB for SDR), MARBLE's own first;
-        empty if nothing was published.
-
-    Examples
-    --------
-    >>> published_values("my-encoder", "GTZAN", "accuracy")
-    ()
-    """
-    found = _shipped_cells().get(cell_of(encoder, task, metric), ())
-    return tuple(PublishedValue(each.value, each.source) for each in found)
-
-
 @cache
-def _shipped_cells() -> Mapping[Cell, tuple[PublishedScore, ...]]:
-    return published_cells(_shipped())
+def _shipped_cells() -> Cells:
+    return published_cells(published_scores())
 
 
-def published_value(encoder: str, task: str, metric: str) -> PublishedValue | None:
-    """Look up the published value to name beside a score.
+def published_value(encoder: str, task: str, metric: str) -> PublishedScore | None:
+    """Look up the published score of an encoder on a task or column, MARBLE's own first."""
+    return next(iter(_shipped_cells().get(_cell(encoder, task, metric), ())), None)
 
-    Parameters
-    ----------
-    encoder, task, metric : str
-        As `published_values`.
 
-    Returns
-    -------
-    PublishedValue or None
-        The first of `published_values`; None if nothing was published.
+def published_matches(row: ScoreRow, cells: Cells) -> list[PublishedScore]:
+    """List the published scores of a run's cell, those under its protocol first."""
+    found = [
+        each
+        for each in cells.get(_cell(row.encoder, row.column, row.metric), ())
+        if each.unit == row.unit
+    ]
+    return sorted(found, key=lambda each: each.protocol != row.protocol)
 
-    Examples
-    --------
-    >>> published_value("mert-v1-95m", "GTZAN", "accuracy")
-    PublishedValue(value=74.8, source='MARBLE, arXiv 2306.10548, Tables 3 and 4')
-    >>> published_value("my-encoder", "GTZAN", "accuracy")
-    """
-    return next(iter(published_values(encoder, task, metric)), None)
+
+def is_reproduced(
+    row: ScoreRow, matches: Iterable[PublishedScore], *, in_first: bool
+) -> bool | None:
+    """Check whether a run's interval holds a published value; None if that cannot be asked."""
+    values = [each.value for each in matches if each.protocol == row.protocol]
+    return any(_is_inside(value, row) for value in values) if values and in_first else None
+
+
+def with_published(row: ScoreRow, cells: Cells, *, in_first: bool) -> ScoreRow:
+    """Add the published value to the row of a run, and whether it was reproduced."""
+    matches = published_matches(row, cells)
+    if not matches:
+        return row
+    return dataclasses.replace(
+        row,
+        published=matches[0].value,
+        published_source=matches[0].source,
+        reproduced=flag_text(is_reproduced(row, matches, in_first=in_first)),
+    )
+
+
+def reported_rows(reported: Iterable[PublishedScore], runs: Iterable[ScoreRow]) -> list[ScoreRow]:
+    """Make the rows of published scores, marking those that the first section's runs reproduce."""
+    of_cell: dict[Cell, list[ScoreRow]] = {}
+    for row in runs:
+        of_cell.setdefault(_cell(row.encoder, row.column, row.metric), []).append(row)
+    rows = []
+    for score in reported:
+        same = of_cell.get(_cell(score.encoder, score.task, score.metric), ())
+        rows.append(dataclasses.replace(published_row(score), reproduced=_by_any(score, same)))
+    return rows
+
+
+def _by_any(score: PublishedScore, rows: Sequence[ScoreRow]) -> str:
+    same = [each for each in rows if (each.unit, each.protocol) == (score.unit, score.protocol)]
+    return flag_text(any(_is_inside(score.value, row) for row in same) if same else None)
+
+
+def published_row(score: PublishedScore) -> ScoreRow:
+    """Make the row of a published score."""
+    return ScoreRow(
+        encoder=score.encoder,
+        task=score.task,
+        protocol=score.protocol,
+        track=score.track,
+        deviations=score.note,
+        metric=score.metric,
+        unit=score.unit,
+        value=score.value,
+        source="reported",
+        reference=score.source,
+        column=score.task,
+    )
+
+
+def _is_inside(value: float, row: ScoreRow) -> bool:
+    return row.low is not None and row.high is not None and row.low <= value <= row.high

@@ -15,36 +15,16 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from marble_eval.leaderboard.sections import Column, ModelScores, Section, Standing
-from marble_eval.leaderboard.shown import value_of
+from marble_eval.leaderboard.marble_columns import Column
+from marble_eval.leaderboard.printed import value_of
+from marble_eval.leaderboard.sections import ModelScores, Section, Standing
 from marble_eval.scores.statistics import paired_tie, rank_ranges
 
 Draws = dict[str, dict[int, np.ndarray]]
 
 
 def ranked_section(section: Section) -> tuple[Section, list[str]]:
-    """Add ranks to a section.
-
-    Parameters
-    ----------
-    section : Section
-        Of runs and published scores; only runs are ranked.
-
-    Returns
-    -------
-    section : Section
-        The same where rows do not compare. A column with fewer than two runs on the same
-        items has no ranks.
-    notes : list of str
-        Results that were not ranked, and why.
-
-    Raises
-    ------
-    MissingError
-        If the predictions of a result are absent.
-    ValidationError
-        If they are not those it was written with.
-    """
+    """Add ranks to a section."""
     if not section.comparable:
         return section, []
     draws: Draws = {}

@@ -15,18 +15,7 @@ _COLUMNS = ("encoder", "task", "protocol", "step", "metric", "value", "low", "hi
 
 
 def curve_text(results: Sequence[Result]) -> str:
-    """Draw the main metric of every checkpoint as bars.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Of one task, each with its step.
-
-    Returns
-    -------
-    str
-        A line a checkpoint: step, value and interval in percent, layer chosen, bar.
-    """
+    """Draw the main metric of every checkpoint as bars."""
     ordered = sorted(results, key=_step)
     metric = next(iter(ordered[0].metrics))
     width = max(len("step"), *(len(str(_step(each))) for each in ordered))
@@ -43,20 +32,7 @@ def curve_text(results: Sequence[Result]) -> str:
 
 
 def write_curve(folder: Path, results: Sequence[Result]) -> Path:
-    """Write the curve of every metric as CSV.
-
-    Parameters
-    ----------
-    folder : Path
-        Folder of all results.
-    results : sequence of Result
-        Of one task, each with its step.
-
-    Returns
-    -------
-    Path
-        ``curves/ENCODER.TASK.PROTOCOL.csv`` below it: a row a step and metric.
-    """
+    """Write the curve of every metric as CSV."""
     first = results[0]
     name = ".".join((first.encoder.name, first.task.name, first.protocol.name))
     path = folder / "curves" / f"{name.replace('/', '-')}.csv"

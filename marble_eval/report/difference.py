@@ -20,23 +20,7 @@ _WIDEST = 40  # characters of a reference, an estimate or a setting
 
 
 def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = False) -> str:
-    """Describe the difference of two results.
-
-    Parameters
-    ----------
-    each : Difference
-        What was tested.
-    changed : pandas.DataFrame
-        From `marble_eval.scores.comparison.item_changes`.
-    every : bool
-        List every item that changed, not the first few.
-
-    Returns
-    -------
-    str
-        Scores, difference with interval and p values, a verdict, and items. Shares are in
-        percent.
-    """
+    """Describe the difference of two results."""
     unit = metric_unit(each.metric)
     groups = "" if each.groups == each.items else f" in {each.groups} groups"
     what = "recordings" if each.metric.endswith(BY_RECORDING) else "items"
@@ -97,18 +81,7 @@ def _short(text: str) -> str:
 
 
 def difference_overview(differences: Sequence[Difference]) -> str:
-    """List several differences, one line each, with p values adjusted for their number.
-
-    Parameters
-    ----------
-    differences : sequence of Difference
-        From `marble_eval.scores.comparison.adjusted`.
-
-    Returns
-    -------
-    str
-        Task, metric, both scores, difference, interval, p after Holm, verdict.
-    """
+    """List several differences, one line each, with p values adjusted for their number."""
     width = max(len(each.task) for each in differences)
     widest = max(len(each.metric) for each in differences)
     lines = [f"{len(differences)} tests; p values after Holm"]
@@ -124,20 +97,7 @@ def difference_overview(differences: Sequence[Difference]) -> str:
 
 
 def configuration_text(first: Result, second: Result, changes: Sequence[Entry]) -> str:
-    """List the settings in which two results differ.
-
-    Parameters
-    ----------
-    first, second : Result
-        Two records.
-    changes : sequence of Entry
-        From `marble_eval.scores.comparison.configuration_changes`.
-
-    Returns
-    -------
-    str
-        One setting a line; one line if they were run alike.
-    """
+    """List the settings in which two results differ."""
     tasks = [f"{each.task.name}@{each.task.version}" for each in (first, second)]
     lines = [tasks[0] if tasks[0] == tasks[1] else f"{tasks[0]} and {tasks[1]}"]
     if not changes:

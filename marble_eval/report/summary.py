@@ -21,21 +21,7 @@ _NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
 
 
 def summary(result: Result, path: Path | None = None) -> str:
-    """Describe a result in a few lines.
-
-    Parameters
-    ----------
-    result : Result
-        The record.
-    path : Path, optional
-        Its file.
-
-    Returns
-    -------
-    str
-        Scores with intervals, the choice, ties, counts, the published value
-        where there is one, deviations, and the path.
-    """
+    """Describe a result in a few lines."""
     task, encoder, protocol = result.task, result.encoder, result.protocol
     width = max(12, *(len(each) + 1 for each in result.metrics))
     lines = [
@@ -107,19 +93,7 @@ def _ceilings(result: Result) -> list[str]:
 
 
 def layer_curve(result: Result) -> str:
-    """Draw the test score of every layer as bars.
-
-    Parameters
-    ----------
-    result : Result
-        The record.
-
-    Returns
-    -------
-    str
-        One line a layer: name, value, interval, bar; ``*`` marks the layer that
-        validation chose, ``=`` those tied with it.
-    """
+    """Draw the test score of every layer as bars."""
     names = [each.layer for each in result.layers]
     width = max(len("layer"), *(len(each) for each in names))
     metric = next(iter(result.metrics))

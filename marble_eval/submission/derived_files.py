@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from marble_eval.leaderboard import metric_unit
-from marble_eval.leaderboard.csv_files import spreadsheet_text
+from marble_eval.leaderboard.csv_tables import spreadsheet_text
 from marble_eval.results import MetricScore
 from marble_eval.submission.documents import environments, licences_text, write_tables
 from marble_eval.submission.files import ENVIRONMENT, LICENCES, LONG, RESULTS, WIDE

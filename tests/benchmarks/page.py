@@ -82,7 +82,7 @@ def page_figures(*, encoders: int = 200, rounds: int = 5) -> PageFigures:
         raise FileNotFoundError(f"none of {', '.join(PROGRAMS)} is installed.")
     results = many_results(encoders)
     start = time.perf_counter()
-    text = render(results, reported=published_scores(), made=MADE)
+    text = render(results, published=published_scores(), made=MADE)
     made = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "report.html"

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from marble_eval.errors import ValidationError
-from marble_eval.leaderboard.entries import read_entries
+from marble_eval.leaderboard import read_found
 from marble_eval.leaderboard.every_eval_ever import SCHEMA_VERSION, model_id, write_records
 from tests.leaderboard.conftest import Edit, deviating, embedded, example_file, named, scores
 
@@ -30,7 +30,7 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _record(root: Path, *edits: Edit) -> tuple[Path, dict[str, Any]]:
-    (entry,) = read_entries([example_file(root, "a", *edits)])
+    (entry,) = read_found([example_file(root, "a", *edits)])
     (path,) = write_records([entry], root / "out")
     return path.relative_to(root / "out"), json.loads((path).read_text(encoding="utf-8"))
 
@@ -99,7 +99,7 @@ def test_deviations_embedded_data_and_overlap_are_said(tmp_path: Path) -> None:
 
 
 def test_a_second_time_replaces_the_files(tmp_path: Path) -> None:
-    entries = read_entries([example_file(tmp_path, each, named(each)) for each in "ab"])
+    entries = read_found([example_file(tmp_path, each, named(each)) for each in "ab"])
     first = write_records(entries, tmp_path / "out")
     assert write_records(entries, tmp_path / "out") == first
     assert len(list((tmp_path / "out").rglob("*.json"))) == len(set(first)) == 2
@@ -111,7 +111,7 @@ def test_a_time_that_is_none_is_refused_with_the_file(tmp_path: Path) -> None:
 
     path = example_file(tmp_path, "a", never)
     with pytest.raises(ValidationError, match=f"^{re.escape(str(path))}: 'created'"):
-        write_records(read_entries([path]), tmp_path / "out")
+        write_records(read_found([path]), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from marble_eval.leaderboard import CELLS, COLUMNS, board, board_json
+from marble_eval.leaderboard import COLUMNS, MARBLE_COLUMNS, board, board_json
 from tests.leaderboard.conftest import deviating, example_file, named, scores
 
 
@@ -24,7 +24,7 @@ def test_it_holds_every_row_and_section_as_strict_json(tmp_path: Path) -> None:
         each.title for each in tables.sections
     ]
     first, apart = values["sections"][:2]
-    assert [each["header"] for each in first["columns"]] == [cell.header for cell in CELLS]
+    assert [each["header"] for each in first["columns"]] == [cell.header for cell in MARBLE_COLUMNS]
     assert first["averages"] == ["average", "flat_average"]
     assert (first["comparable"], apart["comparable"]) == (True, False)
     assert apart["models"][0]["deviations"] == "batch 128 instead of 64"

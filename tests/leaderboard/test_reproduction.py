@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from marble_eval.leaderboard import board
+from marble_eval.leaderboard import PublishedScore, ScoreRow, board
+from marble_eval.leaderboard.published import published_cells, reported_rows, with_published
 from tests.leaderboard.conftest import (
     Edit,
     deviating,
@@ -82,3 +83,15 @@ def test_what_nobody_published_or_ran_says_nothing(tmp_path: Path) -> None:
     assert _said(tables, "run", "macro_f1")[1] == ""
     reported = tables.long[tables.long["source"] == "reported"]
     assert (reported["reproduced"] != "").sum() == 1
+
+
+def test_a_value_by_a_paper_s_own_protocol_is_named_and_not_reproduced() -> None:
+    cell = ("toy", "GTZAN", "accuracy")
+    own = PublishedScore(*cell, 75.0, "percent", "", "Paper", "")
+    run = ScoreRow(
+        encoder="toy", task="GTZAN", column="GTZAN", protocol="marble-v1", metric="accuracy",
+        unit="percent", value=75.0, low=70.0, high=80.0, source="run", reference="0",
+    )  # fmt: skip
+    found = with_published(run, published_cells([own]), in_first=True)
+    assert (found.published, found.reproduced) == (75.0, "")
+    assert [each.reproduced for each in reported_rows([own], [run])] == [""]

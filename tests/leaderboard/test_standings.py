@@ -162,6 +162,6 @@ def test_averages_are_ranked_among_models_that_have_every_task(
 def test_predictions_that_are_absent_stop_the_ranks(tmp_path: Path) -> None:
     paths = [_stored(tmp_path, each, 2.0, at) for at, each in enumerate("ab")]
     paths[1].with_name("predictions.parquet").unlink()
-    assert len(board(paths).sections[0].entries) == 2
+    assert len(board(paths).sections[0].results) == 2
     with pytest.raises(MissingError, match=r"predictions\.parquet: no such file"):
         _ranked(paths)

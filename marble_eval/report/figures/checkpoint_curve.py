@@ -28,18 +28,7 @@ _WIDE = 20  # last over first step from which the axis is logarithmic
 
 
 def checkpoint_curve(results: Sequence[Result]) -> Figure | None:
-    """Draw the score of every checkpoint.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Comparable ones.
-
-    Returns
-    -------
-    Figure or None
-        None if no encoder has two steps.
-    """
+    """Draw the score of every checkpoint."""
     of_encoder: dict[str, list[Result]] = {}
     for result in results:
         if result.encoder.step is not None:

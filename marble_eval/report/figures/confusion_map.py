@@ -20,18 +20,7 @@ _NUMBERED = 12  # classes up to which the cells have room for numbers
 
 
 def confusion_map(result: Result) -> Figure | None:
-    """Draw the confusion matrix of a result.
-
-    Parameters
-    ----------
-    result : Result
-        Of a task with classes.
-
-    Returns
-    -------
-    Figure or None
-        None if the task has none.
-    """
+    """Draw the confusion matrix of a result."""
     if not result.confusion:
         return None
     names = [shown(each.name) for each in result.labels]
@@ -59,23 +48,7 @@ def confusion_map(result: Result) -> Figure | None:
 
 
 def shares(counts: np.ndarray) -> np.ndarray:
-    """Divide each row by its sum.
-
-    Parameters
-    ----------
-    counts : np.ndarray [shape=(reference, estimate)]
-        How often one was taken for the other.
-
-    Returns
-    -------
-    np.ndarray [shape=(reference, estimate)]
-        Rows that sum to 1; nan for a class that does not occur.
-
-    Examples
-    --------
-    >>> shares(np.array([[1, 3], [0, 0]])).tolist()
-    [[0.25, 0.75], [nan, nan]]
-    """
+    """Divide each row by its sum."""
     total = counts.sum(axis=1, keepdims=True)
     divided = counts / np.where(total, total, 1)
     return np.where(total > 0, divided, np.nan)

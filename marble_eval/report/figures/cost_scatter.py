@@ -28,18 +28,7 @@ _WIDEST = 58  # characters below one column
 
 
 def cost_scatter(results: Sequence[Result]) -> Figure | None:
-    """Draw score against the time of extraction.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Comparable ones.
-
-    Returns
-    -------
-    Figure or None
-        None if fewer than two encoded anything; features from the cache have no time.
-    """
+    """Draw score against the time of extraction."""
     timed = [each for each in results if milliseconds(each) is not None]
     if len(timed) < 2:
         return None

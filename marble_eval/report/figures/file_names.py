@@ -11,24 +11,7 @@ _LONGEST = 120  # characters; file systems take 255 bytes
 
 
 def file_names(keys: Sequence[tuple[str, ...]]) -> list[str]:
-    """Name the files of figures.
-
-    Parameters
-    ----------
-    keys : sequence of tuple of str
-        What each figure shows; the first three parts are in its name.
-
-    Returns
-    -------
-    list of str
-        Without an ending, all different in whatever case. Where two would be the same, each
-        has a digest of its key; of equal keys the second has a number.
-
-    Examples
-    --------
-    >>> file_names([("layers", "GTZAN", "m-a-p/MERT"), ("layers", "GTZAN", "mel")])
-    ['layers.GTZAN.m-a-p-MERT', 'layers.GTZAN.mel']
-    """
+    """Name the files of figures."""
     plain = [".".join(map(_safe, key[:3]))[:_LONGEST] for key in keys]
     often = Counter(name.casefold() for name in plain)
     names: list[str] = []

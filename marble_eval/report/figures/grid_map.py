@@ -19,19 +19,7 @@ _SHORT = 4  # characters of a layer's name that stand level below their column
 
 
 def grid_map(result: Result) -> Figure | None:
-    """Draw the grid of a result.
-
-    Parameters
-    ----------
-    result : Result
-        Its grid is averaged over the seeds that every probe has, or over all of a probe
-        where there are none.
-
-    Returns
-    -------
-    Figure or None
-        None if there are not at least two layers and two settings.
-    """
+    """Draw the grid of a result."""
     layers = [each.layer for each in result.layers]
     settings = sorted({point.setting for point in result.grid})
     if len(layers) < 2 or len(settings) < 2:
@@ -68,22 +56,7 @@ def grid_map(result: Result) -> Figure | None:
 
 
 def valid_scores(result: Result, layers: list[str], settings: list[float]) -> np.ndarray:
-    """Average the validation scores of a grid over the seeds that all its probes have.
-
-    Parameters
-    ----------
-    result : Result
-        The record.
-    layers : list of str
-        Columns.
-    settings : list of float
-        Rows.
-
-    Returns
-    -------
-    np.ndarray [shape=(setting, layer)]
-        nan where no probe has a score.
-    """
+    """Average the validation scores of a grid over the seeds that all its probes have."""
     cells: dict[tuple[int, int], dict[int, float]] = {}
     for point in result.grid:
         if point.layer in layers:

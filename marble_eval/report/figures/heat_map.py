@@ -13,7 +13,7 @@ import numpy as np
 
 from marble_eval.report.figures import style
 from marble_eval.report.figures.series import (
-    data_of,
+    column_of,
     divided,
     labels,
     main_metric,
@@ -32,19 +32,8 @@ _CELL, _ROW = 0.36, 0.19  # inches
 
 
 def heat_map(results: Sequence[Result]) -> Figure | None:
-    """Draw a heat map.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Made under the same rules, all on embedded or all on real data.
-
-    Returns
-    -------
-    Figure or None
-        None if there is but one score.
-    """
-    columns = [divided(group, data_of)[0] for group in divided(results, data_of)]
+    """Draw a heat map."""
+    columns = [divided(group, column_of)[0] for group in divided(results, column_of)]
     rows = _rows(columns)
     if len(results) < 2:
         return None
@@ -78,25 +67,7 @@ def heat_map(results: Sequence[Result]) -> Figure | None:
 
 
 def relative(scores: np.ndarray, higher_is_better: Sequence[bool]) -> np.ndarray:
-    """Place scores between the worst and the best of their column.
-
-    Parameters
-    ----------
-    scores : np.ndarray [shape=(encoder, task)]
-        nan where there is none.
-    higher_is_better : sequence of bool
-        For each task.
-
-    Returns
-    -------
-    np.ndarray [shape=(encoder, task)]
-        0 for the worst, 1 for the best; a half where all are equal.
-
-    Examples
-    --------
-    >>> relative(np.array([[10.0, 3.0], [20.0, 1.0], [30.0, 2.0]]), [True, False]).tolist()
-    [[0.0, 0.0], [0.5, 1.0], [1.0, 0.5]]
-    """
+    """Place scores between the worst and the best of their column."""
     low, high = np.nanmin(scores, axis=0), np.nanmax(scores, axis=0)
     span = np.where(high > low, high - low, 1.0)
     placed = np.where(high > low, (scores - low) / span, np.where(np.isnan(scores), np.nan, 0.5))

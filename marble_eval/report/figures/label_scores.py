@@ -17,18 +17,7 @@ MOST = 50  # labels in one figure
 
 
 def label_scores(result: Result) -> Figure | None:
-    """Draw the scores of a result's labels.
-
-    Parameters
-    ----------
-    result : Result
-        Of a task with labels.
-
-    Returns
-    -------
-    Figure or None
-        None if fewer than two labels have a score.
-    """
+    """Draw the scores of a result's labels."""
     scored = [each for each in result.labels if _first(each) is not None]
     if len(scored) < 2:
         return None

@@ -35,18 +35,7 @@ _DODGE = 0.09  # layers between the intervals of two encoders
 
 
 def layer_curves(results: Sequence[Result]) -> Figure | None:
-    """Draw the layer curves of a task.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Comparable ones, at most `SERIES`.
-
-    Returns
-    -------
-    Figure or None
-        None if no encoder has more than one layer.
-    """
+    """Draw the layer curves of a task."""
     depth = max(len(each.encoder.layers) for each in results)
     if depth < 2:
         return None

@@ -1,8 +1,4 @@
-"""Which results may share a figure, and how each is called in it.
-
-Compared are results of one task on the same data, under the same protocol, with the same
-probe and the same departures; embedded and real data never meet.
-"""
+"""The series of a figure: results that share its axes, their scores and their labels."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from marble_eval.leaderboard import metric_unit
+from marble_eval.leaderboard.comparable import conditions_of, edition_of
 from marble_eval.report.metric_names import written
 from marble_eval.results import Result, ScoreRange
 
@@ -38,13 +35,7 @@ def main_score(result: Result) -> Score:
 
 
 def in_tables(metric: str, score: ScoreRange) -> Score:
-    """Give a score in the unit of the tables: shares in percent.
-
-    Examples
-    --------
-    >>> in_tables("accuracy", ScoreRange(0.75, 0.5, 1.0))
-    Score(value=75.0, low=50.0, high=100.0)
-    """
+    """Convert a score to the unit of the tables: shares in percent."""
     times = 100 if metric_unit(metric) == "percent" else 1
     return Score(times * score.value, times * score.low, times * score.high)
 
@@ -56,14 +47,9 @@ def interval_label(results: Sequence[Result]) -> str:
 
 
 def arms(scores: Sequence[Score]) -> list[list[float]]:
-    """Measure how far intervals reach below and above their scores.
+    """Return how far intervals reach below and above their scores: (2, score), at least 0.
 
     Never below 0: a percentile interval may leave its score out.
-
-    Examples
-    --------
-    >>> arms([Score(75.0, 50.0, 80.0), Score(10.0, 12.0, 20.0)])
-    [[25.0, 0.0], [5.0, 10.0]]
     """
     return [
         [max(0.0, each.value - each.low) for each in scores],
@@ -72,61 +58,30 @@ def arms(scores: Sequence[Score]) -> list[list[float]]:
 
 
 def metric_label(metric: str) -> str:
-    """Name a metric with its unit.
-
-    Examples
-    --------
-    >>> metric_label("macro_f1"), metric_label("roc_auc"), metric_label("tempo_error")
-    ('macro F1 (%)', 'ROC-AUC (%)', 'tempo error')
-    """
+    """Name a metric with its unit."""
     unit = {"percent": " (%)", "dB": " (dB)"}.get(metric_unit(metric), "")
     return written(metric) + unit
 
 
 def title(result: Result, *, encoder: bool = False) -> str:
-    """Name a task, say where its data are embedded, and name the encoder on a line of its own."""
+    """Title a figure: task, embedded data if so, and the encoder on its own line."""
     embedded = " (embedded data)" if result.task.embedded else ""
     lines = [f"{result.task.name}{embedded}", *([result.encoder.name] if encoder else [])]
     return "\n".join(textwrap.fill(shown(line), _WIDEST) for line in lines)
 
 
-def rules_of(result: Result) -> tuple[Hashable, ...]:
-    """Return the rules a result was made under: what must be the same to compare."""
-    protocol, probe = result.protocol, result.probe
-    return (
-        result.task.embedded,
-        protocol.name,
-        protocol.version,
-        protocol.track,
-        (probe.name, probe.hidden, probe.dropout),
-        protocol.deviations,
-    )
-
-
-def data_of(result: Result) -> tuple[Hashable, ...]:
-    """Return the task and the data a result was made on."""
-    task = result.task
-    return (task.name, task.version, task.data_digest, main_metric(result))
+def column_of(result: Result) -> Hashable:
+    """Return the edition of the task and the main metric, which share a column of a heat map."""
+    return edition_of(result), main_metric(result)
 
 
 def comparable(results: Iterable[Result]) -> list[list[Result]]:
-    """Divide results into those that may share the axes of one task.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        Of any tasks.
-
-    Returns
-    -------
-    list of list of Result
-        Groups in a fixed order; inside one, by encoder.
-    """
-    return divided(results, lambda each: (data_of(each), rules_of(each)))
+    """Divide results into groups that may share axes, each sorted by encoder."""
+    return divided(results, lambda each: (column_of(each), conditions_of(each)))
 
 
 def divided(results: Iterable[Result], owner: Callable[[Result], Hashable]) -> list[list[Result]]:
-    """Divide results by what must be the same; sorted by content."""
+    """Group results by what they must share, sorted by content."""
     groups: dict[Hashable, list[Result]] = {}
     for result in results:
         groups.setdefault(owner(result), []).append(result)
@@ -142,18 +97,7 @@ def _order(result: Result) -> tuple[str | int, ...]:
 
 
 def labels(results: Sequence[Result]) -> list[str]:
-    """Call each result by its encoder, and by as much more as tells it from the others.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        Of one figure.
-
-    Returns
-    -------
-    list of str
-        All different.
-    """
+    """Label each result by its encoder, and by as much more as distinguishes it; all differ."""
     found = [each.encoder.name for each in results]
     details: tuple[Callable[[Result], str], ...] = (
         lambda each: each.encoder.revision,
@@ -180,10 +124,10 @@ def _differ(
     label: str,
     detail: Callable[[Result], str],
 ) -> bool:
-    """Say whether results of one label differ in a detail."""
+    """Check whether results of one label differ in a detail."""
     return len({detail(r) for r, other in zip(results, found, strict=True) if other == label}) > 1
 
 
 def shown(text: str) -> str:
-    """Replace signs that cannot be drawn."""
+    """Replace characters that cannot be drawn."""
     return "".join(sign if sign.isprintable() else " " for sign in text)

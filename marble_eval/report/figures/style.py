@@ -79,18 +79,7 @@ def context() -> AbstractContextManager[None]:
 
 
 def sign(number: int) -> Sign:
-    """Return the looks of a series.
-
-    Parameters
-    ----------
-    number : int
-        Its place, from 0.
-
-    Returns
-    -------
-    Sign
-        The first 280 differ.
-    """
+    """Return the looks of a series."""
     return Sign(
         _COLOURS[number % len(_COLOURS)],
         _MARKERS[number % len(_MARKERS)],
@@ -144,19 +133,7 @@ def text_colour(image: Any, value: float) -> str:
 
 
 def rendered(figure: Figure) -> dict[str, bytes]:
-    """Return a figure as the content of files.
-
-    Parameters
-    ----------
-    figure : Figure
-        Drawn in `context`.
-
-    Returns
-    -------
-    dict of str to bytes
-        "png", at 300 dots an inch, and "svg", its text as text. The same for the same data
-        and version of matplotlib: no date, no random names.
-    """
+    """Return a figure as the content of files."""
     metadata: dict[str, dict[str, None]] = {
         "png": {"Software": None},
         "svg": {"Date": None, "Creator": None},

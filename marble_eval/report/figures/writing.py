@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.files.atomic_file import write_atomically
+from marble_eval.leaderboard.comparable import conditions_of
 from marble_eval.report.figures.checkpoint_curve import checkpoint_curve
 from marble_eval.report.figures.confusion_map import confusion_map
 from marble_eval.report.figures.cost_scatter import cost_scatter
@@ -15,7 +16,7 @@ from marble_eval.report.figures.grid_map import grid_map
 from marble_eval.report.figures.heat_map import heat_map
 from marble_eval.report.figures.label_scores import label_scores
 from marble_eval.report.figures.layer_curves import SERIES, layer_curves
-from marble_eval.report.figures.series import comparable, divided, rules_of
+from marble_eval.report.figures.series import comparable, divided
 from marble_eval.report.figures.style import rendered
 from marble_eval.results import read_result
 
@@ -51,28 +52,6 @@ def _drawn(key: tuple[str, ...], figure: Figure | None) -> Iterator[_Drawn]:
 def write_figures(paths: Iterable[Path], folder: Path) -> list[Path]:
     """Draw results and write every figure twice.
 
-    Parameters
-    ----------
-    paths : iterable of Path
-        The `result.json` files.
-    folder : Path
-        Where the figures go; made if absent.
-
-    Returns
-    -------
-    list of Path
-        The PNG (300 dots an inch) and SVG files, sorted. Figures for which there is no data
-        are not drawn: a confusion matrix without classes, a layer curve of one layer.
-
-    Raises
-    ------
-    MissingError
-        If a result does not exist.
-    ValidationError
-        If a result is invalid.
-
-    Notes
-    -----
     Figures: `layers` (a curve for each encoder), `cost` and `steps` for each task, `heat`
     for each set of rules, and `grid`, `confusion` and `labels` for each result. What is not
     comparable gets figures of its own, embedded data always. More encoders than one figure
@@ -92,11 +71,11 @@ def write_figures(paths: Iterable[Path], folder: Path) -> list[Path]:
 
 
 def _figures(results: Sequence[Result]) -> Iterator[_Drawn]:
-    for group in divided(results, rules_of):
+    for group in divided(results, conditions_of):
         first = group[0]
         data = "embedded" if first.task.embedded else "real"
         yield from _drawn(
-            ("heat", data, first.protocol.name, str(rules_of(first))), heat_map(group)
+            ("heat", data, first.protocol.name, str(conditions_of(first))), heat_map(group)
         )
     for group in comparable(results):
         yield from _of_group(group)
@@ -128,5 +107,9 @@ def _rest(result: Result) -> tuple[str, ...]:
     """Give what else tells a figure from others."""
     task, encoder = result.task, result.encoder
     return (
-        str(rules_of(result)), str(task.version), task.data_digest, encoder.revision, result.unit,
-    )  # fmt: skip
+        str(conditions_of(result)),
+        str(task.version),
+        task.data_digest,
+        encoder.revision,
+        result.unit,
+    )

@@ -20,12 +20,6 @@ function overview(index) {
   addEventListener("beforeprint", first);
 }
 
-// What results have in common whose scores may stand side by side.
-function comparable({ task, protocol, probe }) {
-  return `${versioned(task.name, task.version)}, ${versioned(protocol.name, protocol.version)}, `
-    + `${protocol.track}, ${probe.name} probe, data ${task.data_digest.slice(0, 8)}`;
-}
-
 function groupedBy(results, name) {
   const groups = new Map();
   for (const each of results) {
@@ -45,7 +39,7 @@ function rawScore(row) {
 
 function costView(index) {
   const timed = index.results.filter((each) => each.protocol.conforms && costs(each).length > 0);
-  const groups = groupedBy(timed, comparable);
+  const groups = groupedBy(timed, (each) => each.group);
   if (groups.size === 0) {
     byId("cost-view").remove();
     return null;
@@ -93,8 +87,7 @@ function costPoint(result, what) {
 
 function stepView(index) {
   const stepped = index.results.filter((each) => each.encoder.step !== null);
-  const series = (each) => `${each.encoder.name} on ${comparable(each)}`
-    + (each.protocol.conforms ? "" : " (runs that deviate)");
+  const series = (each) => `${each.encoder.name} on ${each.group}`;
   const groups = groupedBy(stepped, series);
   for (const [name, results] of groups) {
     if (new Set(results.map((each) => each.encoder.step)).size < 2) {

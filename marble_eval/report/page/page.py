@@ -26,24 +26,26 @@ from markupsafe import Markup
 from marble_eval import __version__
 from marble_eval.errors import MissingError
 from marble_eval.files.atomic_file import write_atomically
-from marble_eval.leaderboard import PublishedScore, published_scores
-from marble_eval.leaderboard.entries import read_entries, without_copies
-from marble_eval.report.page.details import detail_blocks
-from marble_eval.report.page.entries import entries, reported_rows
-from marble_eval.report.page.heatmap import heat_maps
-from marble_eval.report.page.index import index_block
-from marble_eval.report.page.rows import (
-    shown_interval,
-    shown_score,
-    shown_unit,
-    table_rows,
+from marble_eval.leaderboard import (
+    PublishedScore,
+    published_scores,
+    read_found,
+    without_copies,
+)
+from marble_eval.leaderboard.score_text import score_text, unit_suffix
+from marble_eval.report.page.data import detail_blocks, index_block
+from marble_eval.report.page.encoders_by_task import heat_maps
+from marble_eval.report.page.listing import (
+    listed_results,
+    published_listing,
+    table_lines,
     versioned,
 )
 from marble_eval.results import Result
 
 FIRST_ROWS = 200  # rows of the table that are drawn at once; the rest on demand
 _SCRIPTS = (  # in the order in which they stand in the page
-    "elements", "columns", "data", "state", "rows", "table", "filters", "heatmap",
+    "elements", "packing", "data", "state", "score_rows", "table", "filters", "encoders_by_task",
     "drawing", "provenance", "scores", "detail", "overview", "start",
 )  # fmt: skip
 
@@ -56,33 +58,14 @@ class _Script(NamedTuple):
 
 
 def write_page(paths: Sequence[Path], file: Path, *, embedded: bool = False) -> None:
-    """Write the report of result files.
-
-    Parameters
-    ----------
-    paths : sequence of Path
-        The `result.json` files; those on the other kind of data are counted on
-        the page and not shown.
-    file : Path
-        The HTML file; its folder must exist.
-    embedded : bool
-        True for results on embedded data alone; False for results on real data and
-        what papers report.
-
-    Raises
-    ------
-    MissingError
-        If a result or the folder of ``file`` does not exist.
-    ValidationError
-        If a result is invalid.
-    """
+    """Write the report of result files."""
     if not file.parent.is_dir():
         raise MissingError(f"{file}: no such folder to write the page into. Make it first.")
-    every = [each.result for each in without_copies(read_entries(paths))]
+    every = [each.result for each in without_copies(read_found(paths))]
     shown = [each for each in every if each.task.embedded == embedded]
     text = render(
         shown,
-        reported=() if embedded else published_scores(),
+        published=() if embedded else published_scores(),
         embedded=embedded,
         left_out=len(every) - len(shown),
         made=datetime.now(UTC),
@@ -93,42 +76,17 @@ def write_page(paths: Sequence[Path], file: Path, *, embedded: bool = False) -> 
 def render(
     results: Sequence[Result],
     *,
-    reported: Sequence[PublishedScore] = (),
+    published: Sequence[PublishedScore] = (),
     embedded: bool = False,
     left_out: int = 0,
     made: datetime,
 ) -> str:
-    """Make the page of some results.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        What runs found, all on embedded data or all on real data.
-    reported : sequence of PublishedScore
-        What papers say; none beside embedded data.
-    embedded : bool
-        Which of the two.
-    left_out : int
-        Results that are not on the page, being on the other kind of data.
-    made : datetime
-        When, in UTC.
-
-    Returns
-    -------
-    str
-        HTML; the same for the same content.
-
-    Raises
-    ------
-    ValueError
-        If results on embedded and on real data, or embedded ones and published
-        scores, would stand on one page.
-    """
-    if any(each.task.embedded != embedded for each in results) or (embedded and reported):
+    """Make the page of some results."""
+    if any(each.task.embedded != embedded for each in results) or (embedded and published):
         raise ValueError("a page must show embedded data alone, or real data alone.")
-    shown = entries(results, reported)
-    rows_reported = reported_rows(reported, shown)
-    blocks = detail_blocks(shown)
+    listed = listed_results(results, published)
+    rows = published_listing(published, listed)
+    blocks = detail_blocks(listed)
     folder = resources.files("marble_eval.report.page")
     scripts = {name: _script(text) for name, text in _page_scripts(folder).items()}
     environment = jinja2.Environment(
@@ -149,17 +107,16 @@ def render(
         encoders={each.encoder.name for each in results},
         tasks={each.task.name for each in results},
         harnesses=sorted({each.tool_version for each in results}),
-        reported=reported,
-        rows=table_rows(shown, rows_reported),
+        published=published,
+        rows=table_lines(listed, rows),
         first_rows=FIRST_ROWS,
-        maps=heat_maps(shown, rows_reported),
+        maps=heat_maps(listed, rows),
         index=index_block(
-            shown, reported, rows_reported, chunks=blocks.starts, every_seed=blocks.every_seed
+            listed, published, rows, chunks=blocks.starts, every_seed=blocks.every_seed
         ),
         blocks=blocks.texts,
-        shown_score=shown_score,
-        shown_interval=shown_interval,
-        shown_unit=shown_unit,
+        score_text=score_text,
+        unit_suffix=unit_suffix,
         versioned=versioned,
     )
 

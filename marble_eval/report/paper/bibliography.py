@@ -29,18 +29,10 @@ _MIR_EVAL = frozenset({"beat", "chord", "frames", "key"})
 
 
 class Bibliography(NamedTuple):
-    """Entries, and sentences on what is not as one would expect.
+    """Entries, and sentences on what is not as one would expect."""
 
-    Attributes
-    ----------
-    entries : tuple of BibEntry
-        Sorted by key; no key twice, in whatever case.
-    remarks : tuple of str
-        What has no entry, and which key was changed.
-    """
-
-    entries: tuple[BibEntry, ...]
-    remarks: tuple[str, ...]
+    entries: tuple[BibEntry, ...]  # sorted by key; no key twice, in whatever case
+    remarks: tuple[str, ...]  # what has no entry, and which key was changed
 
     def text(self) -> str:
         """Return a BibTeX file: the remarks as comments, then the entries."""
@@ -51,44 +43,12 @@ class Bibliography(NamedTuple):
 
 
 def bibliography(paths: Iterable[Path]) -> str:
-    """Collect what to cite for results.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        The `result.json` files.
-
-    Returns
-    -------
-    str
-        A BibTeX file; the same for the same results and cards, in whatever order.
-
-    Raises
-    ------
-    MissingError
-        If a file does not exist.
-    ValidationError
-        If a file is invalid.
-    SpecError
-        If the card of an installed task breaks a rule.
-    """
+    """Collect what to cite for results."""
     return collect([read_result(path) for path in sorted(set(paths))]).text()
 
 
 def collect(results: Sequence[Result]) -> Bibliography:
-    """Collect the entries for results, and what has none.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        What was run.
-
-    Returns
-    -------
-    Bibliography
-        For every result: this harness, MARBLE, the encoder, the data set, and the programs
-        its scores follow; beside real results, the papers whose reported scores are shown.
-    """
+    """Collect the entries for results, and what has none."""
     methods = {each.key: each for each in shipped_entries("methods.bib")}
     parts = [(methods[key], "") for key in _method_keys(results)]
     parts[0] = (_with_versions(methods["marbleeval"], results), "")
@@ -110,23 +70,7 @@ def collect(results: Sequence[Result]) -> Bibliography:
 
 
 def shipped_entries(name: str) -> list[BibEntry]:
-    """Read a bibliography that ships with the package.
-
-    Parameters
-    ----------
-    name : str
-        "encoders.bib" or "methods.bib".
-
-    Returns
-    -------
-    list of BibEntry
-        In the order of the file.
-
-    Examples
-    --------
-    >>> [each.key for each in shipped_entries("methods.bib")][:2]
-    ['marbleeval', 'yuan2023marble']
-    """
+    """Read a bibliography that ships with the package."""
     file = resources.files("marble_eval.report.paper") / name
     return parse_entries(file.read_text(encoding="utf-8"))
 

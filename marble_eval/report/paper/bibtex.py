@@ -15,15 +15,7 @@ _SPACE = re.compile(r"\s*")
 
 
 class BibEntry(NamedTuple):
-    """An entry.
-
-    Attributes
-    ----------
-    kind, key : str
-        "article" and "tzanetakis2002musical".
-    fields : tuple of (str, str)
-        Name in lower case, and value as it was written, with its braces or quotes.
-    """
+    """An entry; fields are names in lower case with values as written, braces or quotes too."""
 
     kind: str
     key: str
@@ -42,28 +34,7 @@ class BibEntry(NamedTuple):
 
 
 def parse_entries(text: str) -> list[BibEntry]:
-    """Read the entries of a text.
-
-    Parameters
-    ----------
-    text : str
-        BibTeX; what stands between entries is passed over, as BibTeX does.
-
-    Returns
-    -------
-    list of BibEntry
-        In their order. Runs of white space in a value become one space.
-
-    Raises
-    ------
-    ValueError
-        If an entry is not as the module says; the message has the line.
-
-    Examples
-    --------
-    >>> parse_entries("@book{knuth1984, title = {The {TeX}book}, year = 1984}")[0].fields
-    (('title', '{The {TeX}book}'), ('year', '1984'))
-    """
+    """Read the entries of a text."""
     reader = _Reader(text)
     entries = []
     while reader.skip_to("@"):

@@ -35,21 +35,7 @@ _NAMINGS = (
 
 
 def sentences(results: Sequence[Result], say: Callable[[Result], str]) -> list[str]:
-    """Say something of results, in as many sentences as there are things to say.
-
-    Parameters
-    ----------
-    results : sequence of Result
-        All that are spoken of.
-    say : callable
-        What is to be said of one, without a full stop, so that it can stand alone or after
-        "For GTZAN,"; empty for nothing.
-
-    Returns
-    -------
-    list of str
-        Sentences, in the order in which the results first ask for them.
-    """
+    """Say something of results, in as many sentences as there are things to say."""
     parts: dict[str, list[Result]] = {}
     for result in results:
         parts.setdefault(say(result), []).append(result)
@@ -63,18 +49,7 @@ def sentences(results: Sequence[Result], say: Callable[[Result], str]) -> list[s
 
 
 def named(part: Sequence[Result], whole: Sequence[Result]) -> str:
-    """Name some of the results by what tells them from the others.
-
-    Parameters
-    ----------
-    part, whole : sequence of Result
-        Those meant, and all.
-
-    Returns
-    -------
-    str
-        "GTZAN and EMO", "mel", "GTZAN (mel) and EMO (MERT)".
-    """
+    """Name some of the results by what tells them from the others."""
     members = {id(each) for each in part}
     others = [each for each in whole if id(each) not in members]
     for naming in _NAMINGS:
@@ -90,22 +65,6 @@ def _name(result: Result, naming: Sequence[int]) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Join names as a sentence does.
-
-    Parameters
-    ----------
-    names : iterable of str
-        At least one.
-
-    Returns
-    -------
-    str
-        With commas and "and".
-
-    Examples
-    --------
-    >>> listed(["GTZAN"]), listed(["GTZAN", "EMO", "GS"])
-    ('GTZAN', 'GTZAN, EMO and GS')
-    """
+    """Join names as a sentence does."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last

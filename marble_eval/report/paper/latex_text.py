@@ -35,45 +35,12 @@ _LETTERS = {
 
 
 def latex_text(text: str) -> str:
-    r"""Escape free text.
-
-    Parameters
-    ----------
-    text : str
-        What is to be read as it stands.
-
-    Returns
-    -------
-    str
-        LaTeX for it, with balanced braces; letters that have no spelling in plain LaTeX
-        stay as they are.
-
-    Examples
-    --------
-    >>> print(latex_text("50 % of R&B, 5e-3_a"))
-    50 \% of R\&B, 5e-3\_a
-    """
+    r"""Escape free text."""
     return spelt_out("".join(_SPECIAL.get(sign, sign) for sign in text))
 
 
 def spelt_out(text: str) -> str:
-    r"""Spell letters beyond ASCII with LaTeX's commands, and leave the rest alone.
-
-    Parameters
-    ----------
-    text : str
-        Text that may hold LaTeX.
-
-    Returns
-    -------
-    str
-        The same, in ASCII as far as plain LaTeX has a command.
-
-    Examples
-    --------
-    >>> print(spelt_out("Böck, Ángel"))
-    B{\"o}ck, {\'A}ngel
-    """
+    r"""Spell letters beyond ASCII with LaTeX's commands, and leave the rest alone."""
     composed = unicodedata.normalize("NFC", text)
     return "".join(sign if sign.isascii() else _spelt(sign) for sign in composed)
 

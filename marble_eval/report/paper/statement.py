@@ -23,28 +23,7 @@ if TYPE_CHECKING:
 
 
 def statement(paths: Iterable[Path], *, latex: bool = False) -> str:
-    """State how results were made.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        The `result.json` files; predictions beside them say what was resampled.
-    latex : bool
-        Escape the text for LaTeX.
-
-    Returns
-    -------
-    str
-        One paragraph of plain English, ending with a line break; empty for no results. The
-        same for the same files, in whatever order.
-
-    Raises
-    ------
-    MissingError
-        If a result file does not exist.
-    ValidationError
-        If a file is invalid, or predictions are not those of their result.
-    """
+    """State how results were made."""
     files = sorted(set(paths))
     results = [read_result(path) for path in files]
     if not results:

@@ -15,41 +15,22 @@ from typing import TYPE_CHECKING
 
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.leaderboard import board, latex_text, ranked_section
+from marble_eval.leaderboard.printed import legend, printed_table
 from marble_eval.leaderboard.sections import MARBLE
-from marble_eval.leaderboard.shown import legend, shown_table
 from marble_eval.report.metric_names import written
 from marble_eval.report.paper.facets import listed
 from marble_eval.results import read_result
 
 if TYPE_CHECKING:
-    from marble_eval.leaderboard import ModelScores, Row, Section
-    from marble_eval.leaderboard.shown import ShownCell, ShownRow, ShownTable
+    from marble_eval.leaderboard import ModelScores, ScoreRow, Section
+    from marble_eval.leaderboard.printed import PrintedCell, PrintedRow, PrintedTable
 
 _IN_WORDS, _LONG = ("deviations", "choices"), "p{4cm}"  # labels that may be sentences
 _MARKS = {"best": "Bold", "tied": r"$^{\dagger}$", "reproduced": r"$^{\mathrm{r}}$"}
 
 
 def paper_table(paths: Iterable[Path]) -> str:
-    r"""Write results as LaTeX tables.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        The `result.json` files; ties are found from the predictions beside them.
-
-    Returns
-    -------
-    str
-        A ``table*`` for each set of results that compare, embedded data apart; what keeps
-        runs apart or without marks is said in the caption or a comment. Empty for no results.
-
-    Raises
-    ------
-    MissingError
-        If a result does not exist.
-    ValidationError
-        If a file is invalid, or two results claim one cell.
-    """
+    r"""Write results as LaTeX tables."""
     files = sorted(set(paths))
     results = [read_result(path) for path in files]
     levels = sorted({score.level for each in results for score in each.metrics.values()})
@@ -107,7 +88,7 @@ def _ranked(section: Section) -> tuple[Section, list[str]]:
 
 
 def _table(section: Section, notes: Sequence[str], level: str) -> str:
-    shown = shown_table(section)
+    shown = printed_table(section)
     labels = _labels(shown)
     lines: dict[bool, list[str]] = {False: [], True: []}
     ordered = sorted(section.models, key=lambda each: each.model.source != "run")
@@ -139,7 +120,7 @@ def _table(section: Section, notes: Sequence[str], level: str) -> str:
     )
 
 
-def _labels(shown: ShownTable) -> list[int]:
+def _labels(shown: PrintedTable) -> list[int]:
     """Choose the labels: reported rows have a rule of their own, and names that differ suffice."""
     encoders = [row.labels[0] for row in shown.rows if not row.reported]
     left_out = {"source"} | ({"revision"} if len(set(encoders)) == len(encoders) else set())
@@ -150,7 +131,7 @@ def _comment(text: str) -> str:
     return f"% {' '.join(text.split())}"
 
 
-def _head(shown: ShownTable, labels: Sequence[int]) -> list[str]:
+def _head(shown: PrintedTable, labels: Sequence[int]) -> list[str]:
     """Write the tasks, and their metrics below them."""
     split = [header.partition(" ") for header in shown.headers]
     above = [""] * len(labels)
@@ -167,7 +148,7 @@ def _metric(name: str) -> str:
 
 
 def _lines(
-    row: ShownRow, scores: ModelScores, labels: Sequence[int], names: Sequence[str]
+    row: PrintedRow, scores: ModelScores, labels: Sequence[int], names: Sequence[str]
 ) -> list[str]:
     """Write a model, and its intervals on a line of their own."""
     cells = [*(latex_text(row.labels[at]) for at in labels), *(_cell(each) for each in row.cells)]
@@ -178,7 +159,7 @@ def _lines(
     return lines
 
 
-def _cell(cell: ShownCell) -> str:
+def _cell(cell: PrintedCell) -> str:
     if not cell.text:
         return "--"
     number = f"$-${cell.text[1:]}" if cell.text.startswith("-") else cell.text
@@ -187,7 +168,7 @@ def _cell(cell: ShownCell) -> str:
     return text + "".join(_MARKS[name] for name in marks)
 
 
-def _interval(row: Row | None) -> str:
+def _interval(row: ScoreRow | None) -> str:
     if row is None or row.low is None or row.high is None:
         return ""
     decimals = 3 if row.unit == "1" else 1
@@ -195,7 +176,7 @@ def _interval(row: Row | None) -> str:
     return f"{{\\tiny [{ends}]}}"
 
 
-def _caption(section: Section, shown: ShownTable, level: str) -> str:
+def _caption(section: Section, shown: PrintedTable, level: str) -> str:
     """Say the rules, how many items, what is below the scores, and what the marks mean."""
     runs = [each for each in section.models if each.model.source == "run"]
     said = [latex_text(each) for each in (f"{section.title}.", section.reason)]

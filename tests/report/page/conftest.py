@@ -55,11 +55,11 @@ def write(tmp_path: Path) -> WritePage:
     def written(
         results: Sequence[Result],
         *,
-        reported: Sequence[PublishedScore] = (),
+        published: Sequence[PublishedScore] = (),
         embedded: bool = False,
     ) -> Path:
         file = tmp_path / "report.html"
-        text = render(results, reported=reported, embedded=embedded, made=MADE)
+        text = render(results, published=published, embedded=embedded, made=MADE)
         file.write_text(text, encoding="utf-8", errors="replace")
         return file
 

@@ -22,7 +22,7 @@ def choose(page: Page, name: str, value: str) -> None:
 
 
 def test_nothing_is_requested_but_the_file(tab: Watched, write: WritePage) -> None:
-    file = write(some_results(), reported=published_scores())
+    file = write(some_results(), published=published_scores())
     page = tab.open(file)
     page.locator(f"{ROWS} a").first.click()
     page.wait_for_selector("dialog[open] .chart *")
@@ -53,7 +53,7 @@ def test_the_scripts_draw_the_rows_that_stand_in_the_file(
     one, two, three, *others = some_results()
     encoder = replace(three.encoder, name="MERT-v1-95M")  # with a published value beside it
     results = [one, two, replace(three, encoder=encoder), *others]
-    file = write(results, reported=published_scores())
+    file = write(results, published=published_scores())
     plain = browser.new_page(java_script_enabled=False)
     plain.goto(file.as_uri())
     static = [line.split("\t") for line in plain.locator(ROWS).all_inner_texts()]
@@ -116,7 +116,7 @@ def test_layers_sort_as_numbers_and_what_has_none_comes_last(
     tab: Watched, write: WritePage
 ) -> None:
     papers = [each for each in published_scores() if each.metric == "roc_auc"][:2]
-    page = tab.open(write(many_results(8, 1), reported=papers))
+    page = tab.open(write(many_results(8, 1), published=papers))
     page.locator("#scores").get_by_role("columnheader", name="Layer").get_by_role("button").click()
     layers = column(page, 8)
     numbers = [int(each) for each in layers if each.isdigit()]
@@ -125,7 +125,7 @@ def test_layers_sort_as_numbers_and_what_has_none_comes_last(
 
 
 def test_filters_narrow_the_table_and_clear(tab: Watched, write: WritePage) -> None:
-    page = tab.open(write(some_results(), reported=published_scores()))
+    page = tab.open(write(some_results(), published=published_scores()))
     choose(page, "source", "run")
     assert len(column(page, 1)) == 20
     choose(page, "protocol", "marble-v2")
@@ -149,7 +149,7 @@ def test_filters_narrow_the_table_and_clear(tab: Watched, write: WritePage) -> N
 
 
 def test_a_long_table_is_drawn_in_slices(tab: Watched, write: WritePage) -> None:
-    page = tab.open(write(many_results(13), reported=()))
+    page = tab.open(write(many_results(13), published=()))
     assert page.inner_text("#status") == "Showing 200 of 260 rows."
     page.get_by_role("button", name="Show 60 more of 60").click()
     assert page.locator(ROWS).count() == 260

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marble_eval.report.page import details
-from marble_eval.report.page.columns import NO_VALUE, Coded, pack, scaled, whole
-from marble_eval.report.page.details import detail_blocks
-from marble_eval.report.page.entries import entries
+from marble_eval.report.page import data
+from marble_eval.report.page.data import detail_blocks
+from marble_eval.report.page.listing import listed_results
+from marble_eval.report.page.packing import NO_VALUE, Coded, pack, scaled, whole
 from marble_eval.results import Missing
 from marble_eval.results.scores import Counts
 from tests.report.page.many_results import SEEDS, example, many_results
@@ -77,7 +77,7 @@ def test_the_same_content_makes_the_same_text() -> None:
 
 def test_the_details_of_a_result_are_its_own() -> None:
     """Of three results of one task, the second one's numbers lie behind the first one's."""
-    shown = entries(many_results(3, 1), ())
+    shown = listed_results(many_results(3, 1), ())
     blocks = detail_blocks(shown)
     header, columns = unpacked(blocks.texts[0])
     second = shown[1].result
@@ -93,8 +93,8 @@ def test_the_details_of_a_result_are_its_own() -> None:
 
 
 def test_results_of_one_task_stand_in_blocks_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(details, "LARGEST_BLOCK", 2)
-    shown = entries(many_results(3, 2), ())
+    monkeypatch.setattr(data, "LARGEST_BLOCK", 2)
+    shown = listed_results(many_results(3, 2), ())
     blocks = detail_blocks(shown)
     assert blocks.starts == [0, 2, 3, 5]
     units = [unpacked(text)[0]["unit"] for text in blocks.texts]
@@ -103,8 +103,8 @@ def test_results_of_one_task_stand_in_blocks_of_their_own(monkeypatch: pytest.Mo
 
 
 def test_a_large_page_keeps_the_means_over_the_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(details, "EVERY_SEED_UP_TO", 251)
-    shown = entries(many_results(1, 1), ())
+    monkeypatch.setattr(data, "EVERY_SEED_UP_TO", 251)
+    shown = listed_results(many_results(1, 1), ())
     blocks = detail_blocks(shown)
     header, columns = unpacked(blocks.texts[0])
     grid = shown[0].result.grid
@@ -121,7 +121,7 @@ def test_a_confusion_keeps_the_cells_that_are_not_zero() -> None:
     table = ((3, 0, 1), (0, 0, 0), (0, 0, 2))
     result = example()
     labels = tuple(replace(result.labels[0], name=name) for name in "abc")
-    shown = entries([replace(result, labels=labels, confusion=table)], ())
+    shown = listed_results([replace(result, labels=labels, confusion=table)], ())
     _, columns = unpacked(detail_blocks(shown).texts[0])
     assert columns["cells"] == [0, 2, 6]  # places 0, 2 and 8 of the nine
     assert columns["cell_counts"] == [3, 1, 2]
@@ -129,7 +129,7 @@ def test_a_confusion_keeps_the_cells_that_are_not_zero() -> None:
 
 def test_missing_tracks_are_counted_and_the_first_ones_named() -> None:
     missing = tuple(Missing(f"track {i}", "no such file") for i in range(25))
-    shown = entries([replace(example(), counts=Counts(30, 5, missing))], ())
+    shown = listed_results([replace(example(), counts=Counts(30, 5, missing))], ())
     header, columns = unpacked(detail_blocks(shown).texts[0])
     assert columns["counts"] == [30, 5, 25]
     assert header["tables"]["missing"] == [[[f"track {i}", "no such file"] for i in range(10)]]

@@ -103,7 +103,7 @@ def test_the_same_content_makes_the_same_page() -> None:
 
 
 def test_the_tables_stand_in_the_file() -> None:
-    reader = Reader(text_of([example()], reported=published_scores()))
+    reader = Reader(text_of([example()], published=published_scores()))
     assert "74.8" in reader.cells and "[25.0, 100.0]" in reader.cells
     assert "MERT-v1-95M" in reader.cells and "run" in reader.cells
 
@@ -141,7 +141,7 @@ def test_the_policy_lets_nothing_in_or_out() -> None:
 
 
 def test_the_page_names_nothing_to_fetch() -> None:
-    reader = Reader(text_of([example()], reported=published_scores()))
+    reader = Reader(text_of([example()], published=published_scores()))
     for tag, attributes in reader.tags:
         assert tag not in ("link", "img", "iframe", "object", "embed", "base"), tag
         assert "src" not in attributes
@@ -174,14 +174,14 @@ def test_real_and_embedded_data_never_share_a_page() -> None:
     for results, said in (
         ([example(), embedded], {}),
         ([example()], {"embedded": True}),
-        ([embedded], {"embedded": True, "reported": published_scores()}),
+        ([embedded], {"embedded": True, "published": published_scores()}),
     ):
         with pytest.raises(ValueError, match="embedded data alone, or real data alone"):
             text_of(results, **said)
 
 
 def test_a_page_of_papers_alone_can_be_made() -> None:
-    text = text_of([], reported=published_scores())
+    text = text_of([], published=published_scores())
     assert "0 results of 0 encoders on 0 tasks" in text and "MERT-v1-330M" in text
 
 

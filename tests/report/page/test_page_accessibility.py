@@ -130,7 +130,7 @@ def test_named_colours_are_told_apart(theme: str) -> None:
 def test_every_text_that_is_drawn_can_be_read(tab: Watched, write: WritePage, scheme: str) -> None:
     one, two, *others = many_results(9, 2)
     tab.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    page = tab.open(write([deviating(one), two, *others], reported=published_scores()))
+    page = tab.open(write([deviating(one), two, *others], published=published_scores()))
     assert page.evaluate(FAINT) == []
     page.locator("a[data-r]").first.click()
     page.wait_for_selector("dialog[open] .chart *")
@@ -139,7 +139,7 @@ def test_every_text_that_is_drawn_can_be_read(tab: Watched, write: WritePage, sc
 
 def test_everything_has_a_name_and_a_place(tab: Watched, write: WritePage) -> None:
     results = [deviating(example()), *many_results(2, 2)]
-    page = tab.open(write(results, reported=published_scores()))
+    page = tab.open(write(results, published=published_scores()))
     page.locator("a[data-r]").first.click()
     page.wait_for_selector("dialog[open] .chart *")
     for fault in (NAMELESS, WITHOUT_SCOPE):
@@ -194,7 +194,7 @@ def test_targets_are_large_and_the_page_never_scrolls_sideways(
 ) -> None:
     tab.page.set_viewport_size({"width": width, "height": 844})
     results = [*hostile_results(), *many_results(2)]
-    page = tab.open(write(results, reported=published_scores()))
+    page = tab.open(write(results, published=published_scores()))
     assert page.evaluate(WIDE) == []
     assert page.evaluate(SMALL) == []
     page.locator("a[data-r]").first.click()

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from marble_eval.leaderboard import published_scores
-from marble_eval.report.page.details import detail_blocks
-from marble_eval.report.page.entries import entries
-from marble_eval.report.page.index import index_block
+from marble_eval.report.page.data import detail_blocks, index_block
+from marble_eval.report.page.listing import listed_results
 from marble_eval.results import Result
 from tests.report.page.conftest import ROWS, Watched, WritePage, column, some_results
 from tests.report.page.many_results import deviating, example, many_results
@@ -59,7 +58,7 @@ def test_a_result_tells_its_provenance_and_what_is_wrong_with_it(
     base = example()
     encoder = replace(base.encoder, overlap="GTZAN", step=1000, remote_code="a/b@12")
     result = replace(deviating(base), encoder=encoder)
-    page = tab.open(write([result], reported=published_scores()))
+    page = tab.open(write([result], published=published_scores()))
     page.locator("a[data-r]").first.click()
     page.wait_for_selector("dialog[open] .chart *")
     told = page.inner_text("dialog")
@@ -87,7 +86,7 @@ def test_a_published_value_stands_beside_ours(tab: Watched, write: WritePage) ->
             "average_precision": replace(score, value=0.5, low=0.4, high=0.6),
         },
     )
-    page = tab.open(write([result], reported=published_scores()))
+    page = tab.open(write([result], published=published_scores()))
     page.locator("a[data-r]").first.click()
     page.wait_for_selector("dialog[open]")
     cells = page.locator("dialog table.scores td:last-child").all_inner_texts()
@@ -120,7 +119,7 @@ def test_cells_of_a_map_lead_to_their_results_and_arrows_walk(
 
 
 def test_one_map_is_shown_and_another_can_be_chosen(tab: Watched, write: WritePage) -> None:
-    page = tab.open(write(some_results(), reported=published_scores()))
+    page = tab.open(write(some_results(), published=published_scores()))
     assert page.locator(".map:visible").count() == 1
     chooser = page.get_by_label("Comparable results")
     titles = chooser.locator("option").all_inner_texts()
@@ -135,7 +134,7 @@ def test_what_the_browser_unpacks_is_what_was_packed(browser: Browser) -> None:
     """The page's own reader, without the page, against the results."""
     folder = resources.files("marble_eval.report.page")
     results = [*many_results(1), *many_results(1, 1, seed=1), example()]
-    shown = entries(results, ())
+    shown = listed_results(results, ())
     blocks = detail_blocks(shown)
     index = index_block(shown, (), (), chunks=blocks.starts, every_seed=True)
     packed = [("index", index), *((f"block-{i}", text) for i, text in enumerate(blocks.texts))]
@@ -143,7 +142,7 @@ def test_what_the_browser_unpacks_is_what_was_packed(browser: Browser) -> None:
     tab.set_content(
         "".join(f'<script type="text/plain" id="{name}">{text}</script>' for name, text in packed)
     )
-    for name in ("elements", "columns", "rows", "data"):
+    for name in ("elements", "packing", "score_rows", "data"):
         tab.add_script_tag(content=(folder / f"{name}.js").read_text(encoding="utf-8"))
     found = tab.evaluate(
         """async () => {
@@ -207,7 +206,7 @@ def test_hostile_names_stay_text_everywhere(tab: Watched, write: WritePage) -> N
 
 def test_a_large_page_is_small_and_draws_few_rows(tab: Watched, write: WritePage) -> None:
     """200 encoders on 20 tasks; how fast it opens is measured by tests.benchmarks.page."""
-    file = write(many_results(200), reported=published_scores())
+    file = write(many_results(200), published=published_scores())
     assert file.stat().st_size < 5_000_000
     page = tab.open(file)
     assert page.locator(ROWS).count() == 200

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from marble_eval.leaderboard import PublishedScore
-from marble_eval.report.page.entries import entries, reported_rows
-from marble_eval.report.page.rows import shown_score, table_rows
+from marble_eval.leaderboard.score_text import score_text
+from marble_eval.report.page.listing import listed_results, published_listing, table_lines
 from marble_eval.results import Result
 from tests.report.page.many_results import deviating, example, many_results
 
@@ -39,9 +39,9 @@ def whole_grid() -> Result:
 
 
 def test_the_better_of_a_task_comes_first_and_papers_come_last() -> None:
-    shown = entries(many_results(5, 3), ())
-    rows = table_rows(
-        shown, reported_rows([reported(99.0, encoder="x", task="MTT", metric="roc_auc")], shown)
+    shown = listed_results(many_results(5, 3), ())
+    rows = table_lines(
+        shown, published_listing([reported(99.0, encoder="x", task="MTT", metric="roc_auc")], shown)
     )
     tasks = [row.task for row in rows]
     assert tasks == sorted(tasks, key=str.lower)
@@ -55,7 +55,7 @@ def test_the_least_error_is_the_best() -> None:
     for value in (0.2, 0.1, 0.3):
         score = replace(example().metrics["accuracy"], value=value, higher_is_better=False)
         results.append(replace(example(), metrics={"tempo_error": score}))
-    assert [row.score for row in table_rows(entries(results, ()), ())] == [
+    assert [row.score for row in table_lines(listed_results(results, ()), ())] == [
         "0.100",
         "0.200",
         "0.300",
@@ -65,7 +65,7 @@ def test_the_least_error_is_the_best() -> None:
 def test_identifiers_are_as_long_as_they_must_be_and_copies_are_counted() -> None:
     units = ["0123456789" + "0" * 22, "0123456789" + "f" * 22, "abcdef0123" + "0" * 22]
     results = [replace(example(), unit=unit) for unit in (*units, units[2])]
-    ids = {each.id for each in entries(results, ())}
+    ids = {each.id for each in listed_results(results, ())}
     assert ids == {"01234567890", "0123456789f", "abcdef01230", "abcdef01230-2"}
 
 
@@ -73,34 +73,34 @@ def test_identifiers_are_as_long_as_they_must_be_and_copies_are_counted() -> Non
     ("value", "found"), [(74.8, True), (70.0, True), (80.0, True), (69.9, False), (80.1, False)]
 )
 def test_reproduced_means_inside_the_interval(value: float, found: bool) -> None:
-    (entry,) = entries([whole_grid()], [reported(value)])
-    assert entry.reported == ((0,), ())
+    (entry,) = listed_results([whole_grid()], [reported(value)])
+    assert entry.published == ((0,), ())
     assert entry.reproduced == (found, None)
 
 
 def test_a_run_that_deviates_reproduces_nothing() -> None:
-    (entry,) = entries([deviating(whole_grid())], [reported(74.8)])
-    assert entry.reported[0] == (0,) and entry.reproduced[0] is None
+    (entry,) = listed_results([deviating(whole_grid())], [reported(74.8)])
+    assert entry.published[0] == (0,) and entry.reproduced[0] is None
 
 
 def test_a_run_over_some_layers_reproduces_nothing() -> None:
     result = whole_grid()
     grid = tuple(each for each in result.grid if each.layer != "3")
-    (entry,) = entries([replace(result, grid=grid)], [reported(74.8)])
+    (entry,) = listed_results([replace(result, grid=grid)], [reported(74.8)])
     assert entry.reproduced[0] is None
 
 
 def test_a_value_by_another_protocol_is_named_second_and_not_reproduced() -> None:
     scores = [reported(74.8, protocol="own"), reported(90.0)]
-    (entry,) = entries([whole_grid()], scores)
-    assert entry.reported[0] == (1, 0)
+    (entry,) = listed_results([whole_grid()], scores)
+    assert entry.published[0] == (1, 0)
     assert entry.reproduced[0] is False
 
 
 def test_a_published_score_of_a_side_metric_is_no_main_row() -> None:
-    shown = entries([whole_grid()], ())
+    shown = listed_results([whole_grid()], ())
     scores = [reported(1.0), reported(2.0, "macro_f1"), reported(3.0, "roc_auc", task="MTT")]
-    assert [each.main for each in reported_rows(scores, shown)] == [True, False, True]
+    assert [each.main for each in published_listing(scores, shown)] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -114,4 +114,4 @@ def test_a_published_score_of_a_side_metric_is_no_main_row() -> None:
     ],
 )
 def test_numbers_are_rounded_as_the_page_rounds_them(value: float, unit: str, text: str) -> None:
-    assert shown_score(value, unit) == text
+    assert score_text(value, unit) == text

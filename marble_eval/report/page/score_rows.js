@@ -1,5 +1,5 @@
 // Rows of the table: their order, their words, their cells. Numbers and order are those
-// of rows.py, which wrote the rows that stand in the file.
+// of listing.py, which wrote the rows that stand in the file.
 
 const NONE = "–";
 const DECIMALS = { percent: 1, dB: 2 };

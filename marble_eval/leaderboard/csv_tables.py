@@ -1,18 +1,29 @@
-"""The wide table of a section: a row for each model, a column for each score.
+"""CSV tables of a leaderboard, safe to open in a spreadsheet, and the wide table of a section.
 
-First what tells models apart, then scores and averages, then ranks where they were asked
-for, and last the terms, the overlap with training data and the cost of what the row holds.
+UTF-8, "." for decimals, an empty cell for what does not apply. Text that a spreadsheet would run as
+a formula gets an apostrophe in front (OWASP, CSV injection). The wide table has a row for each
+model: what distinguishes models, scores, averages, ranks if asked for, then terms and cost.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from marble_eval.files.atomic_file import write_atomically
 from marble_eval.leaderboard.models import Model
 from marble_eval.leaderboard.sections import ModelScores, Section, Standing
 
+if TYPE_CHECKING:
+    from marble_eval.leaderboard.board import Board
+
+# The signs of OWASP's list, and their wide forms, which some spreadsheets take as well.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _BESIDE = (
     *("licence", "data_licence", "overlap", "parameters", "step", "remote_code"),
     *("extract_seconds", "train_seconds", "clips", "feature_bytes", "device"),
@@ -21,20 +32,47 @@ _WHOLE = ("parameters", "step", "clips", "feature_bytes")
 _SUMMED = ("extract_seconds", "train_seconds", "clips", "feature_bytes")
 
 
+def write_board(tables: Board, path: Path) -> tuple[Path, Path]:
+    """Write the long table of a leaderboard and the first section's wide one as CSV."""
+    beside = wide_path(path)
+    write_atomically(path, csv_bytes(tables.long))
+    write_atomically(beside, csv_bytes(tables.wide))
+    return path, beside
+
+
+def wide_path(path: Path) -> Path:
+    """Say where the wide table lies beside the long one."""
+    return path.with_name(f"{path.stem}.wide.csv")
+
+
+def csv_bytes(table: pd.DataFrame) -> bytes:
+    r"""Write a table as CSV."""
+    guarded = table.copy()
+    for name in table.columns:
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            guarded[name] = table[name].map(_cell)
+    guarded.columns = pd.Index([spreadsheet_text(str(name)) for name in table.columns])
+    text: str = guarded.to_csv(index=False, lineterminator="\n")
+    return text.encode("utf-8")
+
+
+def spreadsheet_text(text: str) -> str:
+    """Make a text safe for a cell: on one line, and never a formula."""
+    line = one_line(text)
+    return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
+
+
+def one_line(text: str) -> str:
+    """Put a text on one line: control characters and line breaks become a space."""
+    return _BREAKS.sub(" ", text)
+
+
+def _cell(value: object) -> object:
+    return spreadsheet_text(value) if isinstance(value, str) else value
+
+
 def wide_table(section: Section) -> pd.DataFrame:
-    """Make the wide table of a section.
-
-    Parameters
-    ----------
-    section : Section
-        With its models.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Scores in the units of the columns. Cost is the sum over a model's results; terms
-        that differ between its tasks are all named.
-    """
+    """Make the wide table of a section."""
     headers = [column.header for column in section.columns]
     numbers = [*headers, *section.averages]
     ranked = [name for name in numbers if any(name in each.ranks for each in section.models)]
@@ -55,13 +93,7 @@ def wide_table(section: Section) -> pd.DataFrame:
 
 
 def rank_range(ranks: Standing) -> str:
-    """Write a range of ranks; the dash is one that no spreadsheet reads as a date.
-
-    Examples
-    --------
-    >>> rank_range(Standing(2, 4, 0.1, False)), rank_range(Standing(1, 1, 1.0, True))
-    ('2–4', '1')
-    """
+    """Write a range of ranks; the dash is one that no spreadsheet reads as a date."""
     return str(ranks.low) if ranks.low == ranks.high else f"{ranks.low}–{ranks.high}"
 
 

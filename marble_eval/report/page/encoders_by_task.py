@@ -1,9 +1,8 @@
-"""The heat map of a page: encoders down, tasks across, one map for each set of rules.
+"""The heat maps of a page: encoders down, tasks across.
 
-What is not comparable never shares a column: another protocol, track, probe or choice
-of layers makes another map, another version or digest of a task's data another column,
-and runs with deviations stand in maps of their own. Published scores have a map for
-each source. Shades are relative within a column: the worst 0, the best `SHADES` - 1.
+There is a map for each set of conditions, with a column for each edition of a task, and a map for
+each source of published scores. Shades are relative within a column: the worst 0, the best
+`SHADES` - 1.
 """
 
 from __future__ import annotations
@@ -12,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from marble_eval.leaderboard import Row
-from marble_eval.leaderboard.task_versions import is_whole_grid
-from marble_eval.report.page.entries import Entry, ReportedRow
+from marble_eval.leaderboard import ScoreRow
+from marble_eval.leaderboard.comparable import conditions_of
+from marble_eval.report.page.listing import ListedResult, PublishedRow
 
 SHADES = 8
 
 
 class Heading(NamedTuple):
-    """A column: the task as it is shown, the metric, the version and digest of its data."""
+    """A column: an edition of a task, and its main metric."""
 
     task: str
     metric: str
@@ -30,15 +29,15 @@ class Heading(NamedTuple):
 
 
 class HeatCell(NamedTuple):
-    """A score in its map; `number` is its entry's place, None for a published score."""
+    """A score; `number` is the place of its result, None for a published score."""
 
-    row: Row
+    row: ScoreRow
     shade: int
     number: int | None
 
 
 class HeatRow(NamedTuple):
-    """An encoder, what sets it apart, and a cell or None for each column."""
+    """An encoder, what distinguishes it, and a cell or None for each column."""
 
     encoder: str
     note: str
@@ -46,7 +45,7 @@ class HeatRow(NamedTuple):
 
 
 class HeatMap(NamedTuple):
-    """One map: its rules in words, its columns and rows."""
+    """One map: its conditions in words, columns and rows."""
 
     title: str
     reported: bool
@@ -56,74 +55,49 @@ class HeatMap(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Score:
-    title: tuple[str, ...]
+    title: str
     heading: Heading
     encoder: str
     note: str
-    row: Row
+    row: ScoreRow
     higher_is_better: bool
     number: int | None
 
 
-def heat_maps(shown: Sequence[Entry], reported: Iterable[ReportedRow]) -> list[HeatMap]:
-    """Make every map of a page.
-
-    Parameters
-    ----------
-    shown : sequence of Entry
-        The results, in the order of the page.
-    reported : iterable of ReportedRow
-        What papers say.
-
-    Returns
-    -------
-    list of HeatMap
-        Maps of runs, those with the most scores first, then those of published scores.
-    """
-    scores = [_of_run(number, entry) for number, entry in enumerate(shown)]
+def heat_maps(listed: Sequence[ListedResult], published: Iterable[PublishedRow]) -> list[HeatMap]:
+    """Make every map of a page: runs first, the map with the most scores foremost."""
+    scores = [_of_run(number, each) for number, each in enumerate(listed)]
     maps = _maps(scores, reported=False)
     maps.sort(key=lambda each: -sum(cell is not None for row in each.rows for cell in row.cells))
-    return maps + _maps([_of_paper(each.row) for each in reported], reported=True)
+    return maps + _maps([_of_paper(each.row) for each in published], reported=True)
 
 
-def _of_run(number: int, entry: Entry) -> _Score:
-    result, row = entry.result, entry.rows[0]
-    protocol = result.protocol
-    title = (
-        f"{protocol.name} (version {protocol.version})",
-        protocol.track,
-        f"{result.probe.name} probe",
-        *([] if is_whole_grid(result) else [f"layers {', '.join(result.choices.layers)} only"]),
-        *([] if protocol.conforms else ["runs that deviate"]),
-    )
+def _of_run(number: int, listed: ListedResult) -> _Score:
+    result, row = listed.result, listed.rows[0]
     notes = [
         f"revision {row.revision}" if row.revision else "",
         "" if result.encoder.precision == "float32" else result.encoder.precision,
         "" if result.features.dtype == "float16" else f"{result.features.dtype} features",
-        row.deviations,
         f"may have seen the data: {row.overlap}" if row.overlap else "",
     ]
     task = result.task
     heading = Heading(task.name, row.metric, row.unit, task.version, task.data_digest)
     higher = result.metrics[row.metric].higher_is_better
     note = "; ".join(filter(None, notes))
-    return _Score(title, heading, row.encoder, note, row, higher, number)
+    return _Score(conditions_of(result).title, heading, row.encoder, note, row, higher, number)
 
 
-def _of_paper(row: Row) -> _Score:
+def _of_paper(row: ScoreRow) -> _Score:
     heading = Heading(row.task, row.metric, row.unit, None, "")
     note = "; ".join(filter(None, [row.track, f"protocol {row.protocol}"]))
-    return _Score(("reported", row.reference), heading, row.encoder, note, row, True, None)
+    return _Score(f"reported, {row.reference}", heading, row.encoder, note, row, True, None)
 
 
 def _maps(scores: Iterable[_Score], *, reported: bool) -> list[HeatMap]:
-    by_title: dict[tuple[str, ...], list[_Score]] = {}
+    by_title: dict[str, list[_Score]] = {}
     for score in scores:
         by_title.setdefault(score.title, []).append(score)
-    return [
-        _map(", ".join(title), members, reported=reported)
-        for title, members in sorted(by_title.items())
-    ]
+    return [_map(title, members, reported=reported) for title, members in sorted(by_title.items())]
 
 
 def _map(title: str, scores: Sequence[_Score], *, reported: bool) -> HeatMap:
@@ -160,7 +134,7 @@ def _map(title: str, scores: Sequence[_Score], *, reported: bool) -> HeatMap:
 
 
 def _shades(scores: Iterable[_Score], heading: Heading) -> Mapping[float, int]:
-    """Give each value of a column its shade; one value alone is the best."""
+    """Shade the values of a column; a single value is the best."""
     column = [each for each in scores if each.heading == heading]
     values = [each.row.value for each in column]
     worst, best = min(values), max(values)

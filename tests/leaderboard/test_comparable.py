@@ -35,9 +35,9 @@ def _runs(table: pd.DataFrame) -> pd.DataFrame:
 def _sections(tables: Board) -> dict[str, list[str]]:
     """List the folders of the results of each section that has any."""
     return {
-        section.title: [entry.path.parent.name for entry in section.entries]
+        section.title: [entry.path.parent.name for entry in section.results]
         for section in tables.sections
-        if section.entries
+        if section.results
     }
 
 
@@ -82,8 +82,8 @@ def test_a_task_of_somebody_else_has_no_column_of_marble_s(provider: str, tmp_pa
         lambda values: values["task"].update(provider=provider, name="Easy"),
     )
     first, *others = board([ours, theirs]).sections
-    assert [each.path for each in first.entries] == [ours]
-    assert [each.path for section in others for each in section.entries] == [theirs]
+    assert [each.path for each in first.results] == [ours]
+    assert [each.path for section in others for each in section.results] == [theirs]
 
 
 def test_an_older_protocol_stands_behind_the_newest(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_no_result_vanishes_and_none_stands_twice(tmp_path: Path) -> None:
         # Names of two encoders, so that rows of several models meet.
         paths.append(example_file(tmp_path, f"r{number}", *chosen, named(f"e{number % 2}")))
     tables = board(paths)
-    seen = Counter(entry.path for section in tables.sections for entry in section.entries)
+    seen = Counter(entry.path for section in tables.sections for entry in section.results)
     copies = tables.left_out.get("copies of another result", 0)
     assert set(seen.values()) == {1}
     assert sorted(seen) == sorted(paths)
@@ -156,9 +156,9 @@ def test_no_result_vanishes_and_none_stands_twice(tmp_path: Path) -> None:
     assert len(set(titles)) == len(titles)
     for section in tables.sections:
         of_section = {row.reference for model in section.models for row in model.rows}
-        assert of_section >= {entry.result.unit for entry in section.entries}
+        assert of_section >= {entry.result.unit for entry in section.results}
         shown = [path for model in section.models for path in model.paths.values()]
-        assert set(shown) == {entry.path for entry in section.entries}
+        assert set(shown) == {entry.path for entry in section.results}
 
 
 def test_rows_of_a_section_share_what_they_must(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_rows_of_a_section_share_what_they_must(tmp_path: Path) -> None:
 
             paths.append(example_file(tmp_path, f"{protocol}{version}", edit))
     for section in board(paths).sections:
-        kinds = {(each.result.protocol.name, each.result.task.version) for each in section.entries}
+        kinds = {(each.result.protocol.name, each.result.task.version) for each in section.results}
         assert len(kinds) <= 1
 
 

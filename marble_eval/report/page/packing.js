@@ -1,5 +1,5 @@
 // Unpacks a block: base64 of gzip of a JSON header and columns of whole numbers, whose
-// bytes lie place by place (columns.py). A missing number becomes NaN.
+// bytes lie place by place (packing.py). A missing number becomes NaN.
 
 async function unzipped(text) {
   const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));

@@ -23,7 +23,7 @@ def test_a_folder_of_submissions_is_one_board_and_copies_count_once(tmp_path: Pa
     assert runs["encoder"].tolist() == ["one", "two"]
     assert tables.left_out == {"copies of another result": 1}
     assert (tables.long["encoder"] == "one").sum() == 2  # one row for each of two metrics
-    assert sum(len(section.entries) for section in tables.sections) == 2
+    assert sum(len(section.results) for section in tables.sections) == 2
 
 
 def test_a_second_run_with_the_same_scores_counts_once(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_second_run_with_the_same_scores_counts_once(tmp_path: Path) -> None:
     second = example_file(tmp_path, "b", later, unit="ab" * 16)
     tables = board([second, first])
     assert tables.left_out == {"copies of another result": 1}
-    assert tables.sections[0].entries[0].path == first
+    assert tables.sections[0].results[0].path == first
 
 
 def test_one_unit_with_two_scores_is_an_error_that_names_both(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_partial_grids_are_told_apart_by_their_layers(tmp_path: Path) -> None:
         example_file(tmp_path, "one", some("1"), task("GS", "GS")),
     ]
     tables = board(paths)
-    (section,) = [each for each in tables.sections if each.entries]
+    (section,) = [each for each in tables.sections if each.results]
     assert len(section.models) == 3
     with pytest.raises(ValidationError, match="must be the only result"):
         board([*paths, example_file(tmp_path, "again", some("0", "1"), scores(accuracy=0.1))])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from marble_eval.leaderboard import published_scores
-from marble_eval.report.page.entries import entries, reported_rows
-from marble_eval.report.page.heatmap import SHADES, HeatMap, heat_maps
+from marble_eval.report.page.encoders_by_task import SHADES, HeatMap, heat_maps
+from marble_eval.report.page.listing import listed_results, published_listing
 from marble_eval.results import Result
 from tests.report.page.many_results import deviating, many_results
 
 
 def maps_of(*results: Result) -> list[HeatMap]:
-    return heat_maps(entries(results, ()), ())
+    return heat_maps(listed_results(results, ()), ())
 
 
 def valued(result: Result, value: float, *, higher: bool = True) -> Result:
@@ -56,7 +56,7 @@ def test_what_does_not_compare_has_a_map_of_its_own() -> None:
     assert titles == [
         "marble-v1 (version 1), constrained, mlp probe",
         "marble-v1 (version 1), constrained, mlp probe, layers 5 only",
-        "marble-v1 (version 1), constrained, mlp probe, runs that deviate",
+        "marble-v1 (version 1), constrained, mlp probe, runs that deviate: another batch",
         "marble-v2 (version 1), constrained, mlp probe",
     ]
 
@@ -81,8 +81,8 @@ def test_two_runs_of_one_cell_are_two_rows() -> None:
 
 
 def test_papers_stand_apart_with_every_metric_they_report() -> None:
-    reported = reported_rows(published_scores(), ())
-    maps = heat_maps(entries(many_results(1, 1), ()), reported)
+    reported = published_listing(published_scores(), ())
+    maps = heat_maps(listed_results(many_results(1, 1), ()), reported)
     assert [each.reported for each in maps][:2] == [False, True]
     marble = next(each for each in maps if "2306.10548" in each.title)
     row = next(each for each in marble.rows if each.encoder == "MERT-v1-95M")

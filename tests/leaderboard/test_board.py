@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from marble_eval.errors import MissingError, ValidationError
-from marble_eval.leaderboard import CELLS, board, published_scores
+from marble_eval.leaderboard import MARBLE_COLUMNS, board, published_scores
 from tests.leaderboard.conftest import (
     Edit,
     deviating,
@@ -35,7 +35,7 @@ def test_a_run_stands_beside_the_published_models(tmp_path: Path) -> None:
     tables = board([example_file(tmp_path, "a")])
     row = _runs(tables.wide).iloc[0]
     assert (row["encoder"], row["GTZAN"]) == ("toy-encoder", 74.8276)
-    assert row[[cell.header for cell in CELLS]].notna().sum() == 1
+    assert row[[cell.header for cell in MARBLE_COLUMNS]].notna().sum() == 1
     assert pd.isna(row["average"])
     assert len(tables.wide) == 1 + 9  # of MARBLE's ten rows one is unconstrained
     assert _runs(tables.long)["metric"].tolist() == ["accuracy", "macro_f1"]
@@ -45,8 +45,8 @@ def test_a_run_stands_beside_the_published_models(tmp_path: Path) -> None:
 
 def test_a_run_of_all_fourteen_tasks_has_both_averages(tmp_path: Path) -> None:
     paths = []
-    for name in sorted({cell.task for cell in CELLS}):
-        metrics = [cell.metric for cell in CELLS if cell.task == name]
+    for name in sorted({cell.task for cell in MARBLE_COLUMNS}):
+        metrics = [cell.metric for cell in MARBLE_COLUMNS if cell.task == name]
         values = {each: 7.0 if each.startswith("sdr_") else 0.5 for each in metrics}
         paths.append(example_file(tmp_path, name, scores(**values), task(name, name)))
     wide = _runs(board(paths).wide)
@@ -60,7 +60,7 @@ def test_a_run_of_all_fourteen_tasks_has_both_averages(tmp_path: Path) -> None:
         deviating(values)
         path.write_text(json.dumps(values), encoding="utf-8")
     apart = next(section for section in board(paths).sections if "deviations" in section.title)
-    assert len(apart.models[0].scores) == len(CELLS)
+    assert len(apart.models[0].scores) == len(MARBLE_COLUMNS)
     assert apart.averages == () and apart.models[0].averages == {}
 
 

@@ -1,7 +1,7 @@
-"""What a printed table shows of a section: words, numbers and marks.
+"""A section as people read it, on a terminal, in Markdown or LaTeX: words, numbers and marks.
 
-Shared by the forms that people read. Runs stand before what papers report. A column
-without any score is left out and named; what tells no two models apart is left out too.
+Runs come before published models. Columns without a score are omitted and named; labels with the
+same value for every model are omitted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from marble_eval.leaderboard.models import Model
 from marble_eval.leaderboard.sections import FLAT, MARBLE, ModelScores, Section
 
-_TOLD_APART = (
+_DISTINGUISHING = (
     *("revision", "precision", "features", "protocol", "protocol_version", "track", "probe"),
     *("deviations", "choices"),
 )
@@ -21,7 +21,7 @@ _DECIMALS = {"percent": 1, "dB": 1}
 _OTHER_DECIMALS = 3
 
 
-class ShownCell(NamedTuple):
+class PrintedCell(NamedTuple):
     """A number and its marks; no text where there is no score."""
 
     text: str = ""
@@ -30,51 +30,26 @@ class ShownCell(NamedTuple):
     reproduced: bool = False
 
 
-class ShownRow(NamedTuple):
+class PrintedRow(NamedTuple):
     """A model: labels, cells, and whether a paper reports it."""
 
     labels: tuple[str, ...]
-    cells: tuple[ShownCell, ...]
+    cells: tuple[PrintedCell, ...]
     reported: bool
 
 
-class ShownTable(NamedTuple):
-    """A table in words.
-
-    Attributes
-    ----------
-    labels, headers : tuple of str
-        Names of the labels, of the scores and averages.
-    rows : tuple of ShownRow
-        Runs first.
-    names : tuple of str
-        For each header, the name it has in the section.
-    empty : tuple of str
-        Headers of columns left out, since no model has a score there.
-    """
+class PrintedTable(NamedTuple):
+    """A table in words."""
 
     labels: tuple[str, ...]
-    headers: tuple[str, ...]
-    rows: tuple[ShownRow, ...]
-    names: tuple[str, ...]
-    empty: tuple[str, ...]
+    headers: tuple[str, ...]  # of scores and averages
+    rows: tuple[PrintedRow, ...]  # runs first
+    names: tuple[str, ...]  # for each header, the name it has in the section
+    empty: tuple[str, ...]  # headers of columns left out, since no model has a score there
 
 
-def shown_table(section: Section, *, beside: Sequence[str] = ()) -> ShownTable:
-    """Put a section into words.
-
-    Parameters
-    ----------
-    section : Section
-        With its models.
-    beside : sequence of str
-        Labels to show in any case: "revision" or "licence".
-
-    Returns
-    -------
-    ShownTable
-        Labels that differ between models are always there, so no two rows look alike.
-    """
+def printed_table(section: Section, *, beside: Sequence[str] = ()) -> PrintedTable:
+    """Put a section into words; `beside` are labels to show in any case."""
     models = sorted(section.models, key=lambda each: each.model.source != "run")
     names = [*(column.header for column in section.columns), *section.averages]
     filled = {name for each in models for name in (*each.scores, *each.averages)}
@@ -82,14 +57,14 @@ def shown_table(section: Section, *, beside: Sequence[str] = ()) -> ShownTable:
     labels = ("encoder", *_labels([each.model for each in models], beside))
     best = {name: _best(section, models, name) for name in present}
     rows = [
-        ShownRow(
+        PrintedRow(
             labels=tuple(_label(each, label) for label in labels),
             cells=tuple(_cell(section, each, name, best[name]) for name in present),
             reported=each.model.source == "reported",
         )
         for each in models
     ]
-    return ShownTable(
+    return PrintedTable(
         labels=labels,
         headers=tuple(_NAMES.get(name, name) for name in present),
         rows=tuple(rows),
@@ -102,10 +77,10 @@ def _labels(models: Sequence[Model], beside: Sequence[str]) -> list[str]:
     runs = [model for model in models if model.source == "run"]
     found = [
         name
-        for name in _TOLD_APART
+        for name in _DISTINGUISHING
         if (name in beside and runs) or len({getattr(model, name) for model in runs}) > 1
     ]
-    # Departures and choices are said even if all rows share them.
+    # Deviations and choices are shown even if all rows share them.
     found += [
         name
         for name in ("deviations", "choices")
@@ -122,7 +97,7 @@ def _label(scores: ModelScores, name: str) -> str:
 
 
 def _best(section: Section, models: Sequence[ModelScores], name: str) -> float | None:
-    """Find the best run of a column; None where runs do not compare or there is but one."""
+    """Find the best run of a column; None where runs do not compare or there is only one."""
     values = [
         value
         for each in models
@@ -135,33 +110,20 @@ def _best(section: Section, models: Sequence[ModelScores], name: str) -> float |
 
 
 def value_of(scores: ModelScores, name: str) -> float | None:
-    """Give a model's score or average by name; None if it has none.
-
-    Parameters
-    ----------
-    scores : ModelScores
-        A row of a section.
-    name : str
-        Header of a column, or name of an average.
-
-    Returns
-    -------
-    float or None
-        In the unit of the column.
-    """
+    """Return a model's score or average by header or name; None if it has none."""
     row = scores.scores.get(name)
     return scores.averages.get(name) if row is None else row.value
 
 
-def _cell(section: Section, scores: ModelScores, name: str, best: float | None) -> ShownCell:
+def _cell(section: Section, scores: ModelScores, name: str, best: float | None) -> PrintedCell:
     value = value_of(scores, name)
     if value is None:
-        return ShownCell()
+        return PrintedCell()
     units = {column.header: column.unit for column in section.columns}
     decimals = _DECIMALS.get(units.get(name, "percent"), _OTHER_DECIMALS)
     run, ranks = scores.model.source == "run", scores.ranks.get(name)
     is_best = run and best is not None and value == best
-    return ShownCell(
+    return PrintedCell(
         text=f"{value:.{decimals}f}",
         best=is_best,
         tied=ranks is not None and ranks.tied and not is_best,
@@ -176,21 +138,8 @@ class Remark(NamedTuple):
     text: str
 
 
-def legend(section: Section, table: ShownTable) -> list[Remark]:
-    """Explain the numbers and marks of a table.
-
-    Parameters
-    ----------
-    section : Section
-        What the table shows.
-    table : ShownTable
-        The table.
-
-    Returns
-    -------
-    list of Remark
-        A form puts its own sign before a sentence that explains a mark.
-    """
+def legend(section: Section, table: PrintedTable) -> list[Remark]:
+    """Explain the numbers and marks of a table; each form puts its own sign before a mark."""
     cells = [cell for row in table.rows for cell in row.cells]
     found = [Remark("", text) for text in _units(section, table)]
     if any(cell.best for cell in cells):
@@ -211,8 +160,8 @@ def legend(section: Section, table: ShownTable) -> list[Remark]:
     return found
 
 
-def _units(section: Section, table: ShownTable) -> list[str]:
-    """Say the units of the columns shown, and which of them are better low."""
+def _units(section: Section, table: PrintedTable) -> list[str]:
+    """State the units of the columns, and those where lower is better."""
     shown = [column for column in section.columns if column.header in table.names]
     units = {column.unit for column in shown} | ({"percent"} if section.averages else set())
     words = {"percent": "percent", "dB": "separation in dB", "1": "others as they are computed"}

@@ -4,29 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard.csv_files import one_line
-from marble_eval.leaderboard.shown import ShownCell, legend, shown_table
+from marble_eval.leaderboard.csv_tables import one_line
+from marble_eval.leaderboard.printed import PrintedCell, legend, printed_table
 
 if TYPE_CHECKING:
+    from marble_eval.leaderboard.board import Board
     from marble_eval.leaderboard.sections import Section
-    from marble_eval.leaderboard.tables import Board
 
 _MARKS = {"best": "*", "tied": "=", "reproduced": "r"}
 
 
 def board_text(tables: Board) -> str:
-    """Write the first section of a leaderboard as text.
-
-    Parameters
-    ----------
-    tables : Board
-        The leaderboard.
-
-    Returns
-    -------
-    str
-        Its table with a legend, then each other section with its size.
-    """
+    """Write the first section of a leaderboard as text."""
     first, *others = tables.sections
     parts = [_section(first)]
     if others:
@@ -35,7 +24,7 @@ def board_text(tables: Board) -> str:
 
 
 def _size(section: Section) -> str:
-    counted = [_counted(len(section.entries), "result")] if section.entries else []
+    counted = [_counted(len(section.results), "result")] if section.results else []
     counted.append(_counted(len(section.models), "row"))
     return one_line(f"{section.title} ({', '.join(counted)})")
 
@@ -48,7 +37,7 @@ def _section(section: Section) -> str:
     head = one_line(f"{section.title}. {section.reason}")
     if not section.models:
         return f"{head}\n\nno result"
-    table = shown_table(section)
+    table = printed_table(section)
     rows = [(*table.labels, *table.headers)]
     rows += [
         (*(one_line(each) or "-" for each in row.labels), *(_cell(each) for each in row.cells))
@@ -69,7 +58,7 @@ def _section(section: Section) -> str:
     return "\n".join([head, "", *lines, "", *said])
 
 
-def _cell(cell: ShownCell) -> str:
+def _cell(cell: PrintedCell) -> str:
     if not cell.text:
         return "- "
     mark = next((_MARKS[name] for name in _MARKS if getattr(cell, name)), " ")
