@@ -7,15 +7,13 @@ Hydra refuses it: YAML readers take the last one without a word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from marble_eval.errors import SpecError, near_misses
-from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec, Settings, from_mapping
+from marble_eval.spec import EngineSpec, ProtocolSpec, from_mapping
 
 _GROUPS = ("encoder", "engine", "probe", "protocol", "suite")
 _NOT_OF_A_RUN = ("defaults", "hydra", "suite")
@@ -158,17 +156,6 @@ def load_protocol(name: str) -> ProtocolSpec:
     return from_mapping(ProtocolSpec, read_config("protocol", name), f"protocol {name}")
 
 
-def load_probe(name: str) -> ProbeSpec:
-    """Read a probe's shape.
-
-    Examples
-    --------
-    >>> load_probe("mlp").hidden
-    512
-    """
-    return from_mapping(ProbeSpec, read_config("probe", name), f"probe {name}")
-
-
 def load_engine(name: str) -> EngineSpec:
     """Read an engine.
 
@@ -178,55 +165,3 @@ def load_engine(name: str) -> EngineSpec:
     'auto'
     """
     return from_mapping(EngineSpec, read_config("engine", name), f"engine {name}")
-
-
-def settings_of(
-    *,
-    root: str | Path | None = None,
-    protocol: ProtocolSpec | str = "marble-v1",
-    probe: ProbeSpec | str = "mlp",
-    engine: EngineSpec | str = "local",
-    results: str | Path | None = None,
-    **choices: Any,
-) -> Settings:
-    """Join choices with the defaults of the command line.
-
-    Parameters
-    ----------
-    root, protocol, probe, engine, results, **choices
-        As for `marble_eval.evaluate`.
-
-    Returns
-    -------
-    Settings
-        For a run, or for every task of a suite.
-
-    Raises
-    ------
-    SpecError
-        If a name or a choice breaks a rule.
-
-    Examples
-    --------
-    >>> settings_of(protocol="quick", seeds=1).seed_list
-    (1234,)
-    """
-    defaults = run_defaults()
-    known = ("layers", "seeds", "seed", "missing", "features", "frames", "force")
-    values: dict[str, Any] = {name: defaults[name] for name in known} | {"splits": None} | choices
-    for name in ("features", "frames"):  # a choice of one is no choice of the others
-        if isinstance(values[name], Mapping):
-            values[name] = {**defaults[name], **values[name]}
-    return from_mapping(
-        Settings,
-        values
-        | {
-            "root": None if root is None else Path(root),
-            "splits": None if values["splits"] is None else Path(values["splits"]),
-            "protocol": load_protocol(protocol) if isinstance(protocol, str) else protocol,
-            "probe": load_probe(probe) if isinstance(probe, str) else probe,
-            "engine": load_engine(engine) if isinstance(engine, str) else engine,
-            "results": None if results is None else Path(results),
-        },
-        "evaluate",
-    )

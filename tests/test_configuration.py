@@ -16,18 +16,18 @@ from marble_eval import configuration
 from marble_eval.configuration import (
     config_names,
     load_engine,
-    load_probe,
     load_protocol,
     read_config,
     read_yaml,
     run_defaults,
 )
 from marble_eval.errors import SpecError
-from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec, Settings
+from marble_eval.registry import load_probe, probe_options
+from marble_eval.spec import EngineSpec, ProtocolSpec, Settings
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-SPECS = {"probe": ProbeSpec, "protocol": ProtocolSpec, "engine": EngineSpec}
-LOADERS = {"probe": load_probe, "protocol": load_protocol, "engine": load_engine}
+SPECS = {"protocol": ProtocolSpec, "engine": EngineSpec}
+LOADERS: dict[str, Any] = {"probe": load_probe, "protocol": load_protocol, "engine": load_engine}
 FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob("*/*.yaml"))
 
 
@@ -56,6 +56,15 @@ def test_a_config_lists_every_field_of_its_dataclass(file: Path) -> None:
     built = LOADERS[group](file.stem)
     for name, value in values.items():
         assert getattr(built, name) == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize("name", config_names("probe"))
+def test_a_config_of_a_probe_lists_its_options(name: str) -> None:
+    built, values = load_probe(name), read_config("probe", name)
+    assert values.pop("target").startswith("marble_eval.")
+    for option, value in values.items():
+        assert getattr(built, option) == (tuple(value) if isinstance(value, list) else value)
+    assert set(probe_options(built)) <= {*values, "hidden", "dropout"}
 
 
 @pytest.mark.parametrize("group", ["probe", "protocol"])
@@ -90,7 +99,7 @@ def test_evaluate_has_the_defaults_of_the_command_line(monkeypatch: pytest.Monke
         k: v for each in values["defaults"] if isinstance(each, dict) for k, v in each.items()
     }
     signature = inspect.signature(evaluate).parameters
-    for group in SPECS:
+    for group in LOADERS:
         assert signature[group].default == groups[group]
 
     seen: list[Settings] = []

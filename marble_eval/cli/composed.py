@@ -58,7 +58,7 @@ def composed(config: dict[str, Any], verb: str) -> Composed:
     SpecError
         If neither or both of task and suite are named, or a value breaks a rule.
     """
-    from marble_eval.registry import load_task, task_names
+    from marble_eval.registry import load_probe, load_task, task_names
     from marble_eval.runs.suites import load_suite
     from marble_eval.spec import Settings, from_mapping
 
@@ -79,6 +79,8 @@ def composed(config: dict[str, Any], verb: str) -> Composed:
     config["root"] = root
     options, dry = config.pop("encoder"), config.pop("dry_run")
     config["results"] = _folder(config["results"])
+    probe = config["probe"]
+    config["probe"] = load_probe(str(probe.pop("name")), **probe)
     settings = from_mapping(Settings, config, f"marble-eval {verb}")
     return Composed(work, encoders(options, settings.engine.device), settings, dry)
 

@@ -48,12 +48,12 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--force", action="store_true")
     options = parser.parse_args(argv)
     from marble_eval.cli.progress import shown
-    from marble_eval.configuration import settings_of
     from marble_eval.leaderboard import board, write_board
     from marble_eval.registry import load_encoder, load_task
     from marble_eval.report import layer_curve, summary
     from marble_eval.report.page import write_page
     from marble_eval.results import find_results
+    from marble_eval.runs.run import settings_of
     from marble_eval.runs.suites import Suite, exit_code, load_suite, run_suite, summary_table
 
     began = time.perf_counter()

@@ -69,7 +69,7 @@ def launch(job: Job, argv: list[str]) -> int:
     MissingError
         If a launcher's package is not installed.
     """
-    from marble_eval.registry import encoder_names, task_folders
+    from marble_eval.registry import encoder_names, probe_names, task_folders
 
     # Behind everything installed: an encoder.target may lie in this folder.
     sys.path += [str(Path.cwd())] if str(Path.cwd()) not in sys.path else []
@@ -78,7 +78,8 @@ def launch(job: Job, argv: list[str]) -> int:
     choices: dict[str, Any] = {
         "task": tasks,
         "encoder": list(encoder_names()),
-        **{group: list(config_names(group)) for group in ("probe", "protocol", "engine")},
+        "probe": list(probe_names()),
+        **{group: list(config_names(group)) for group in ("protocol", "engine")},
     }
     arguments = named(arguments, tasks)
     store_groups(choices)

@@ -1,7 +1,7 @@
 """Overrides on the command line: checked before Hydra sees them.
 
 A misspelt name gets its near misses and exit code 2. What Hydra's groups cannot hold
-as files, tasks with paths and other packages' encoders, is stored for it here.
+as files, tasks with paths and other packages' encoders and probes, is stored for it here.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _added(argument: str) -> str:
 
 
 def store_groups(choices: dict[str, Any]) -> None:
-    """Give Hydra the options that are not files: tasks, and other packages' encoders."""
+    """Give Hydra the options that are not files: tasks, and other packages' encoders and probes."""
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
@@ -96,6 +96,8 @@ def store_groups(choices: dict[str, Any]) -> None:
         store.store(group="task", name=_option_name(name), node=node)
     for name in set(choices["encoder"]) - set(config_names("encoder")):
         store.store(group="encoder", name=name, node={"plugin": name})
+    for name in set(choices["probe"]) - set(config_names("probe")):
+        store.store(group="probe", name=name, node={"name": name})
     store.store(group="encoder", name="custom", node={"target": "???"})
 
 

@@ -14,8 +14,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from marble_eval.spec import Fit, FittedProbe, Probe, TrainedProbe
+
 if TYPE_CHECKING:
     import torch
+
+__all__ = [
+    "LEARNED_SUM",
+    "Fit",
+    "FittedProbe",
+    "Member",
+    "Probe",
+    "ProbeData",
+    "TrainedMember",
+    "TrainedProbe",
+]
 
 #: Name of the learned softmax-weighted sum of layers, where a layer's name stands.
 LEARNED_SUM = "sum"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from marble_eval.probes import Member
-    from marble_eval.spec import ProbeSpec
+    from marble_eval.spec import TrainedProbe
 
 
 def reads_of(members: Sequence[Member], device: torch.device) -> torch.Tensor:
@@ -60,7 +60,7 @@ class ProbeGroup:
     ----------
     members : sequence of Member
         Of one seed; all of single layers, or all learned sums of the same layers.
-    probe : ProbeSpec
+    probe : TrainedProbe
         Shape of the probes.
     loss : str
         A name in `marble_eval.probes.losses.LOSSES`.
@@ -91,7 +91,7 @@ class ProbeGroup:
     def __init__(
         self,
         members: Sequence[Member],
-        probe: ProbeSpec,
+        probe: TrainedProbe,
         *,
         loss: str,
         width: int,

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from marble_eval.spec import Aggregation, ProbeSpec
+    from marble_eval.spec import Aggregation, TrainedProbe
 
 Parameters = dict[str, torch.Tensor]
 
@@ -31,7 +31,7 @@ _NARROW = 128  # outputs of a member up to which those of all members go into on
 
 
 def initial_parameters(
-    spec: ProbeSpec,
+    spec: TrainedProbe,
     *,
     width: int,
     outputs: int,
@@ -43,7 +43,7 @@ def initial_parameters(
 
     Parameters
     ----------
-    spec : ProbeSpec
+    spec : TrainedProbe
         Hidden units; 0 makes it linear.
     width, outputs : int
         Size of an embedding and number of outputs.

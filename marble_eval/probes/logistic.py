@@ -8,103 +8,86 @@ such unit has thrown a whole split.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
 import torch
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
-from marble_eval.probes.heads import track_means
+from marble_eval.errors import MarbleError
+from marble_eval.spec import Fit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import numpy as np
-
-    from marble_eval.probes import ProbeData
-    from marble_eval.spec import Aggregation
+    from sklearn.linear_model import LogisticRegression
 
 _CLIP = 5.0  # standard deviations
 _ITERATIONS = 2000
 
 
+@dataclass(frozen=True, slots=True)
+class LogisticProbe:
+    """Logistic regression; ``inverse_penalties`` are the values of C tried."""
+
+    inverse_penalties: tuple[float, ...]
+
+    name: ClassVar[str] = "logreg"
+    setting: ClassVar[str] = "C"
+    losses: ClassVar[tuple[str, ...]] = ("cross-entropy",)
+    serves_frames: ClassVar[bool] = False
+    reads_sum: ClassVar[bool] = False
+    is_seeded: ClassVar[bool] = False
+    description: ClassVar[str] = "logistic regression"
+    citation: ClassVar[str] = "pedregosa2011scikit"
+
+    def __post_init__(self) -> None:
+        if not self.inverse_penalties or any(not each > 0 for each in self.inverse_penalties):
+            raise ValueError(
+                f"'inverse_penalties' must be positive numbers, at least one. "
+                f"Got {self.inverse_penalties!r}."
+            )
+
+    @property
+    def settings(self) -> tuple[float, ...]:
+        """Return the values of C."""
+        return self.inverse_penalties
+
+    def fit(self, features: np.ndarray, targets: np.ndarray, outputs: int) -> Iterator[Fit]:
+        """Fit with each penalty; each clip carries its track's class."""
+        from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415 - scikit-learn: 1 s
+        from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+        if len(np.unique(targets)) < 2:
+            raise MarbleError(
+                f"probe=logreg must have two or more classes in training. Got one in "
+                f"{len(targets)} clips. Give more data, or probe=mlp."
+            )
+        raw = torch.from_numpy(features)
+        known = standardise(raw, raw).numpy()
+        for penalty in self.inverse_penalties:
+            model = LogisticRegression(C=penalty, max_iter=_ITERATIONS)
+            with warnings.catch_warnings():
+                # Reported by the remark instead.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(known, targets)
+
+            def scores(unseen: np.ndarray, model: LogisticRegression = model) -> np.ndarray:
+                rows = standardise(torch.from_numpy(unseen), raw).numpy()
+                return _all_classes(model, rows, outputs).numpy()
+
+            converged = model.n_iter_.max() < _ITERATIONS
+            yield Fit(penalty, scores, "" if converged else "the fit did not converge")
+
+
 def standardise(features: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
-    """Standardise features by the statistics of others, and clip them.
+    """Standardise features (clip, width) by the statistics of others, and clip them to ±5.
 
-    Parameters
-    ----------
-    features : torch.Tensor [shape=(clip, width)]
-        What is standardised.
-    of : torch.Tensor [shape=(clip, width)]
-        Whose mean and standard deviation are used.
-
-    Returns
-    -------
-    torch.Tensor [shape=(clip, width), float32]
-        Within ±5; a unit that never varies becomes 0.
-
-    Examples
-    --------
-    >>> standardise(torch.tensor([[9.0]]), torch.tensor([[-1.0], [1.0]])).tolist()
-    [[5.0]]
+    A unit that never varies becomes 0.
     """
     # Both in one pass: its running mean of a constant is that constant, to the last bit.
     deviation, mean = torch.std_mean(of.float(), dim=0, correction=0)
     safe = torch.where(deviation > 0, deviation, torch.inf)
     return ((features.float() - mean) / safe).clamp_(-_CLIP, _CLIP)
-
-
-def logistic_outputs(
-    train: ProbeData,
-    others: Sequence[ProbeData],
-    layer: int,
-    inverse_penalties: Sequence[float],
-    *,
-    outputs: int,
-    aggregation: Aggregation,
-) -> Iterator[tuple[float, bool, list[np.ndarray]]]:
-    """Fit one layer with each penalty and predict other splits.
-
-    Parameters
-    ----------
-    train : ProbeData
-        What is fitted; each clip carries its track's class.
-    others : sequence of ProbeData
-        Splits to predict.
-    layer : int
-        Position of the layer.
-    inverse_penalties : sequence of float
-        Values of C, scikit-learn's inverse strength of the L2 penalty.
-    outputs : int
-        Number of classes.
-    aggregation : {"mean-logits", "mean-probabilities"}
-        How the outputs of a track's clips become the track's.
-
-    Yields
-    ------
-    C : float
-        The penalty.
-    converged : bool
-        False if the fit ran into its bound on iterations.
-    predictions : list of np.ndarray [shape=(track, class)]
-        Outputs for each of ``others``.
-    """
-    raw = train.features[layer]
-    known = standardise(raw, raw).numpy()
-    classes = torch.repeat_interleave(train.targets, train.clips).numpy()
-    unseen = [standardise(each.features[layer], raw).numpy() for each in others]
-    for penalty in inverse_penalties:
-        model = LogisticRegression(C=penalty, max_iter=_ITERATIONS)
-        with warnings.catch_warnings():
-            # Told by the second value instead.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(known, classes)
-        predictions = []
-        for each, features in zip(others, unseen, strict=True):
-            scores = _all_classes(model, features, outputs)
-            of_tracks = track_means(scores[None], each.clips, aggregation)
-            predictions.append(of_tracks[0].numpy())
-        yield penalty, bool(model.n_iter_.max() < _ITERATIONS), predictions
 
 
 def _all_classes(model: LogisticRegression, features: np.ndarray, outputs: int) -> torch.Tensor:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from marble_eval.probes import Member, ProbeData
-    from marble_eval.spec import Aggregation, ProbeSpec
+    from marble_eval.spec import Aggregation, TrainedProbe
 
 _ROWS = 2048  # clips in one piece when a whole split is predicted, to bound memory
 
@@ -35,7 +35,7 @@ class TrainingRules:
 
     Attributes
     ----------
-    probe : ProbeSpec
+    probe : TrainedProbe
         Shape of the probes.
     outputs : int
         Number of outputs.
@@ -49,7 +49,7 @@ class TrainingRules:
         How the outputs of a track's clips become the track's.
     """
 
-    probe: ProbeSpec
+    probe: TrainedProbe
     outputs: int
     loss: str
     patience: Patience

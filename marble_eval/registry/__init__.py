@@ -1,12 +1,13 @@
-"""Find tasks and encoders by name, built-in ones and other packages' alike.
+"""Find tasks, encoders and probes by name, built-in ones and other packages' alike.
 
-Nothing is registered: `tasks` looks for folders with a card, `encoders` for configs
-and entry points, whenever they are asked.
+Nothing is registered: `tasks` looks for folders with a card, `encoders` and `probes` for
+configs and entry points, whenever they are asked.
 """
 
 from marble_eval.registry.cards import read_card
 from marble_eval.registry.checkpoints import checkpoint_series, load_checkpoints
 from marble_eval.registry.encoders import check_encoder, encoder_names, load_encoder
+from marble_eval.registry.probes import check_probe, load_probe, probe_names, probe_options
 from marble_eval.registry.tasks import (
     Task,
     TaskFolder,
@@ -19,11 +20,15 @@ __all__ = [
     "Task",
     "TaskFolder",
     "check_encoder",
+    "check_probe",
     "checkpoint_series",
     "encoder_names",
     "load_checkpoints",
     "load_encoder",
+    "load_probe",
     "load_task",
+    "probe_names",
+    "probe_options",
     "read_card",
     "task_folders",
     "task_names",

@@ -6,21 +6,18 @@ that names a function or class; any other is loaded as ``target="module:function
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marble_eval.configuration import config_names, read_config
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.registry.plugins import imported, loaded, plugins_of
 from marble_eval.spec import EncoderCard, from_mapping
 
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
-
-_GROUP = "marble_eval.encoders"
 
 
 class EncoderRecipe(NamedTuple):
@@ -56,7 +53,7 @@ def encoder_names() -> tuple[str, ...]:
     >>> "mert-v1-95m" in encoder_names()
     True
     """
-    return tuple(sorted({*config_names("encoder"), *_entry_points()}))
+    return tuple(sorted({*config_names("encoder"), *plugins_of("encoder")}))
 
 
 def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
@@ -90,18 +87,18 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
     """
     recipe = EncoderRecipe(name, {k: v for k, v in options.items() if k != "device"})
     device, card = options.pop("device", None), options.pop("card", None)
-    points = _entry_points()
+    points = plugins_of("encoder")
     if "target" in options:
         subject = f"encoder {name or options['target']}"
-        target = _imported(str(options.pop("target")), subject)
+        target = imported(str(options.pop("target")), subject)
     elif name in points:
         subject = f"encoder {name}"
-        target = _loaded(points[name], subject)
+        target = loaded(points[name], subject)
     else:
         subject = f"encoder {name}"
         options = _configured(name, options)
         card = options.pop("card") if card is None else card
-        target = _imported(str(options.pop("target")), subject)
+        target = imported(str(options.pop("target")), subject)
     if isinstance(card, Mapping):
         card = from_mapping(EncoderCard, card, f"{subject}: card")
     encoder: Encoder = _made(target, options, {"device": device, "card": card}, subject)
@@ -166,29 +163,6 @@ def check_encoder(encoder: object, subject: str) -> None:
         )
 
 
-def _entry_points() -> dict[str, EntryPoint]:
-    found: dict[str, EntryPoint] = {}
-    built_in = config_names("encoder")
-    for point in entry_points(group=_GROUP):
-        if point.name in built_in or point.name in found:
-            other = found[point.name].value if point.name in found else "marble-eval's own"
-            raise SpecError(
-                f"two encoders are called {point.name!r}: {other} and {point.value}. Uninstall one."
-            )
-        found[point.name] = point
-    return found
-
-
-def _loaded(point: EntryPoint, subject: str) -> Any:
-    try:
-        return point.load()
-    except Exception as error:  # whatever somebody's package may raise
-        raise SpecError(
-            f"{subject}: the entry point {point.value!r} must load. "
-            f"Got {type(error).__name__}: {error}. Uninstall or mend its distribution."
-        ) from error
-
-
 def _configured(name: str | None, options: dict[str, Any]) -> dict[str, Any]:
     """Return the config's values with the options in their places."""
     if name not in config_names("encoder"):
@@ -201,19 +175,6 @@ def _configured(name: str | None, options: dict[str, Any]) -> dict[str, Any]:
             f"encoder {name}: unknown option {unknown[0]!r}. {near_misses(unknown[0], values)}"
         )
     return {**values, **options}
-
-
-def _imported(target: str, subject: str) -> Any:
-    module_name, _, attribute = target.partition(":")
-    if not module_name or not attribute or module_name.startswith("."):
-        raise SpecError(f"{subject}: 'target' must read module:function. Got {target!r}.")
-    try:
-        return getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise SpecError(
-            f"{subject}: 'target' {target!r} cannot be loaded: {error}. "
-            f"Install its package, go to its folder, or put that on PYTHONPATH."
-        ) from error
 
 
 def _made(target: Any, options: dict[str, Any], offered: dict[str, Any], subject: str) -> Any:

@@ -16,7 +16,7 @@ import torch
 from marble_eval.audio import UnusableAudio
 from marble_eval.encoders import card_of
 from marble_eval.features.clip_rules import FrameCuts
-from marble_eval.probes import Member
+from marble_eval.probes import Member, TrainedProbe
 from marble_eval.probes.grid.frame_batches import ROWS
 from marble_eval.probes.grid.trained import training_rules
 from marble_eval.probes.group import ProbeGroup
@@ -81,7 +81,7 @@ def outlook(prepared: Preparation) -> list[str]:
         *announcements(prepared),
         f"{_probes(prepared)} probes ({len(prepared.layers)} layers, seeds {prepared.seeds})",
     ]
-    if task.kind.FRAMES and settings.probe.name != "logreg":
+    if task.kind.FRAMES and settings.probe.serves_frames:
         lines += _cost(prepared)
     lines.append(
         f"{settings.protocol.name}: "
@@ -92,7 +92,7 @@ def outlook(prepared: Preparation) -> list[str]:
 
 def _probes(prepared: Preparation) -> int:
     rates = prepared.rules.learning_rates or prepared.settings.protocol.learning_rates
-    each = prepared.settings.probe.inverse_penalties or rates
+    each = prepared.settings.probe.settings or rates
     return len(prepared.layers) * (len(each) + len(prepared.seeds) - 1)
 
 
@@ -164,6 +164,8 @@ def _seconds_a_row(reads: tuple[int, ...], prepared: Preparation, loss: str, out
     device, width = prepared.device, prepared.plan.store.shape[1]
     member = Member("trial", reads, 1e-3, prepared.seeds[0])
     probe = prepared.settings.probe
+    if not isinstance(probe, TrainedProbe):
+        raise TypeError(f"probe={probe.name} is not trained by gradient descent.")
     group = ProbeGroup([member], probe, loss=loss, width=width, outputs=outputs, device=device)
     features = torch.zeros(len(reads), ROWS // 4, width, device=device)
     goals = torch.zeros(ROWS // 4, outputs, device=device)

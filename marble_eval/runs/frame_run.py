@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from marble_eval.data.annotations import SLACK_SECONDS, end_of
 from marble_eval.features.clip_rules import FrameCuts
 from marble_eval.features.stores.frame_store import FrameStore
+from marble_eval.probes.grid import check_serves
 from marble_eval.probes.grid.frame_split import FrameSource, FrameSplit
-from marble_eval.probes.grid.frames import FrameLayer, check_trained, train_frame_grid
+from marble_eval.probes.grid.frames import FrameLayer, train_frame_grid
 from marble_eval.results import Cost
 from marble_eval.runs.budget import turns
 from marble_eval.runs.encoding import encode_tracks
@@ -64,7 +65,7 @@ def run_frames(prepared: Preparation, progress: Progress) -> Worked:
     MarbleError
         If encoding or training fails.
     """
-    check_trained(grid_plan(prepared))
+    check_serves(prepared.settings.probe, prepared.task)
     whole, of_turns = prepared, turns(prepared)
     trials: list[Trial] = []
     layers: list[FrameLayer] = []

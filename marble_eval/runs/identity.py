@@ -11,8 +11,9 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
-from marble_eval.configuration import load_probe, load_protocol, run_defaults
+from marble_eval.configuration import load_protocol, run_defaults
 from marble_eval.files.fingerprint import digest_of, file_digest
+from marble_eval.registry import load_probe, probe_names, probe_options
 from marble_eval.spec import SPLITS
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
     from marble_eval.features.audio_check import Survey, Unusable
     from marble_eval.registry import Task
-    from marble_eval.spec import FrameRules, ProbeSpec, ProtocolSpec, Settings, TaskRules, Track
+    from marble_eval.spec import FrameRules, Probe, ProtocolSpec, Settings, TaskRules, Track
 
 # Raised when training, choice or scoring changes in a way that can move a score.
 METHOD_VERSION = 3
@@ -83,11 +84,15 @@ def _otherwise(run: FrameRules | None, card: FrameRules | None, protocol: str) -
     ]
 
 
-def track_of(
-    probe: ProbeSpec, protocol: ProtocolSpec
-) -> Literal["constrained", "semi-constrained"]:
+def track_of(probe: Probe, protocol: ProtocolSpec) -> Literal["constrained", "semi-constrained"]:
     """Return MARBLE's track: constrained with the protocol's own head, else semi-constrained."""
     return "constrained" if probe == load_probe(protocol.head) else "semi-constrained"
+
+
+def _identified(probe: Probe) -> dict[str, Any]:
+    """Give what identifies a probe; absent options as they were when every probe had all."""
+    absent = {"hidden": 0, "dropout": 0.0, "inverse_penalties": ()}
+    return {**absent, **probe_options(probe), "name": probe.name}
 
 
 def variant_of(
@@ -115,8 +120,9 @@ def variant_of(
     probe, defaults = settings.probe, run_defaults()
     parts = [settings.protocol.name]
     if probe != load_probe(settings.protocol.head):
-        shipped = probe == load_probe(probe.name)
-        parts.append(f"probe={probe.name}" + ("" if shipped else f"-{digest_of(probe)[:6]}"))
+        shipped = probe.name in probe_names() and probe == load_probe(probe.name)
+        digest = digest_of(_identified(probe))
+        parts.append(f"probe={probe.name}" + ("" if shipped else f"-{digest[:6]}"))
     if settings.layers != "all":
         parts.append("layers=" + "-".join(layers))
     if (settings.seed, settings.seeds) != (defaults["seed"], defaults["seeds"]):
@@ -164,7 +170,7 @@ def unit_of(
     features: str,
     protocol: ProtocolSpec,
     rules: TaskRules,
-    probe: ProbeSpec,
+    probe: Probe,
     choices: Mapping[str, Any],
 ) -> str:
     """Fingerprint all that can move a score.
@@ -197,7 +203,7 @@ def unit_of(
             "features": features,
             "protocol": protocol,
             "rules": rules,
-            "probe": probe,
+            "probe": _identified(probe),
             "choices": dict(choices),
         }
     )

@@ -15,7 +15,7 @@ import torch
 
 from marble_eval.probes import ProbeData
 from marble_eval.probes.examples import examples_of, target_scale, training_unit
-from marble_eval.probes.grid import GridPlan, run_grid
+from marble_eval.probes.grid import GridPlan, check_serves, run_grid
 from marble_eval.results import Cost
 from marble_eval.runs.encoding import StoredFeatures, encode_tracks
 from marble_eval.scores.scoring import Scores, score_grid
@@ -102,6 +102,7 @@ def run_pooled(prepared: Preparation, progress: Progress) -> Worked:
     MarbleError
         If encoding or training fails.
     """
+    check_serves(prepared.settings.probe, prepared.task)
     encoded = encode_tracks(prepared, progress)
     prepared = encoded.prepared
     data, items, scale = _probe_data(prepared, encoded.features)

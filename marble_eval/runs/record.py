@@ -26,12 +26,14 @@ from marble_eval.results import (
     TaskRecord,
 )
 from marble_eval.runs.identity import track_of
+from marble_eval.spec import TrainedProbe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from marble_eval.runs.run_plan import Preparation
     from marble_eval.scores.scoring import Scores
+    from marble_eval.spec import Probe
 
 # Packages whose version can move a score.
 _PACKAGES = ("librosa", "numpy", "scikit-learn", "soundfile", "soxr", "torch", "transformers")
@@ -84,7 +86,11 @@ def make_result(
             deviations=deviations,
             frames=prepared.rules.frames,
         ),
-        probe=ProbeRecord(settings.probe.name, settings.probe.hidden, settings.probe.dropout),
+        probe=ProbeRecord(
+            settings.probe.name,
+            getattr(settings.probe, "hidden", 0),
+            getattr(settings.probe, "dropout", 0.0),
+        ),
         choices=Choices(tuple(prepared.layers), prepared.seeds),
         grid=scores.grid,
         layers=scores.layers,
@@ -144,6 +150,12 @@ def _encoder(prepared: Preparation) -> EncoderRecord:
         step=getattr(encoder, "step", None),
         remote_code=getattr(encoder, "remote_code", None),
     )
+
+
+def _probe(probe: Probe) -> ProbeRecord:
+    if isinstance(probe, TrainedProbe):
+        return ProbeRecord(probe.name, probe.hidden, probe.dropout)
+    return ProbeRecord(probe.name, 0, 0.0)
 
 
 def _counts(prepared: Preparation) -> Counts:

@@ -7,13 +7,21 @@ it keeps no state, gives back train mode and random state, and never exits.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marble_eval.configuration import settings_of
+from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.progress import Silence
-from marble_eval.registry import Task, check_encoder, load_encoder, load_task
+from marble_eval.registry import (
+    Task,
+    check_encoder,
+    check_probe,
+    load_encoder,
+    load_probe,
+    load_task,
+)
 from marble_eval.results import Result, read_result, write_result
 from marble_eval.results.folder import FILE
 from marble_eval.runs.budget import check_budget
@@ -23,12 +31,12 @@ from marble_eval.runs.pooled_run import run_pooled
 from marble_eval.runs.preserved_state import undisturbed
 from marble_eval.runs.record import make_result
 from marble_eval.runs.run_plan import Preparation, prepare
-from marble_eval.spec import Settings
+from marble_eval.spec import Settings, from_mapping
 
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
     from marble_eval.progress import Progress
-    from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec
+    from marble_eval.spec import EngineSpec, Probe, ProtocolSpec
 
 
 class Finished(NamedTuple):
@@ -55,7 +63,7 @@ def evaluate(
     *,
     root: str | Path | None = None,
     protocol: ProtocolSpec | str = "marble-v1",
-    probe: ProbeSpec | str = "mlp",
+    probe: Probe | str = "mlp",
     engine: EngineSpec | str = "local",
     results: str | Path | None = None,
     progress: Progress | None = None,
@@ -107,7 +115,39 @@ def evaluate(
     if isinstance(encoder, str):
         encoder = load_encoder(encoder, device=settings.engine.device)
     check_encoder(encoder, "encoder")
+    check_probe(settings.probe, "probe")
     return run(loaded, encoder, settings, progress or Silence()).result
+
+
+def settings_of(
+    *,
+    root: str | Path | None = None,
+    protocol: ProtocolSpec | str = "marble-v1",
+    probe: Probe | str = "mlp",
+    engine: EngineSpec | str = "local",
+    results: str | Path | None = None,
+    **choices: Any,
+) -> Settings:
+    """Join choices as for `evaluate` with the defaults of the command line."""
+    defaults = run_defaults()
+    known = ("layers", "seeds", "seed", "missing", "features", "frames", "force")
+    values: dict[str, Any] = {name: defaults[name] for name in known} | {"splits": None} | choices
+    for name in ("features", "frames"):  # a choice of one is no choice of the others
+        if isinstance(values[name], Mapping):
+            values[name] = {**defaults[name], **values[name]}
+    return from_mapping(
+        Settings,
+        values
+        | {
+            "root": None if root is None else Path(root),
+            "splits": None if values["splits"] is None else Path(values["splits"]),
+            "protocol": load_protocol(protocol) if isinstance(protocol, str) else protocol,
+            "probe": load_probe(probe) if isinstance(probe, str) else probe,
+            "engine": load_engine(engine) if isinstance(engine, str) else engine,
+            "results": None if results is None else Path(results),
+        },
+        "evaluate",
+    )
 
 
 def run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> Finished:

@@ -11,10 +11,10 @@ from marble_eval.spec.engine import EngineSpec
 from marble_eval.spec.frames import FrameChoices, FrameRules
 from marble_eval.spec.layout import SPLITS, Layout, SplitList
 from marble_eval.spec.mapping import from_mapping
+from marble_eval.spec.probe import Fit, FittedProbe, Probe, TrainedProbe
 from marble_eval.spec.protocol import (
     Aggregation,
     Channels,
-    ProbeSpec,
     ProtocolSpec,
     Resampler,
     TaskRules,
@@ -42,11 +42,13 @@ __all__ = [
     "EngineSpec",
     "Excused",
     "FeatureSpec",
+    "Fit",
+    "FittedProbe",
     "FrameChoices",
     "FrameRules",
     "Label",
     "Layout",
-    "ProbeSpec",
+    "Probe",
     "ProtocolSpec",
     "Resampler",
     "Settings",
@@ -55,6 +57,7 @@ __all__ = [
     "TaskRules",
     "TaskSpec",
     "Track",
+    "TrainedProbe",
     "Unit",
     "Windowing",
     "from_mapping",

@@ -1,4 +1,4 @@
-"""The rules of a run: windows, protocol and probe.
+"""The rules of a run: windows and protocol.
 
 A protocol (`configs/protocol/*.yaml`) fixes what holds for every task; the block
 of the same name in a task's card (`TaskRules`) fixes what that task has of its
@@ -203,45 +203,3 @@ class ProtocolSpec:
             tail=rules.tail,
             tail_seconds=rules.tail_seconds,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeSpec:
-    """A probe's shape (`configs/probe/*.yaml`).
-
-    Attributes
-    ----------
-    name : {"mlp", "linear", "logreg"}
-        Trained by gradient descent ("mlp", "linear") or by scikit-learn.
-    hidden : int
-        Hidden units of the "mlp"; 0 for the others, which are linear maps.
-    dropout : float
-        Share of hidden units dropped in training, in [0, 1).
-    inverse_penalties : tuple of float
-        The values of C tried by logistic regression; empty for the others.
-    """
-
-    name: Literal["mlp", "linear", "logreg"]
-    hidden: int
-    dropout: float
-    inverse_penalties: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if self.hidden < 0 or not 0 <= self.dropout < 1:
-            raise ValueError(
-                f"'hidden' must not be negative and 'dropout' must lie in [0, 1). "
-                f"Got {self.hidden!r} and {self.dropout!r}."
-            )
-        if (self.name == "mlp") != (self.hidden > 0):
-            raise ValueError(
-                f"'hidden' belongs to mlp, and mlp needs it. Got {self.hidden!r} for {self.name!r}."
-            )
-        if any(not each > 0 for each in self.inverse_penalties):
-            raise ValueError(
-                f"'inverse_penalties' must be positive. Got {self.inverse_penalties!r}."
-            )
-        if (self.name == "logreg") != bool(self.inverse_penalties):
-            raise ValueError(
-                f"'inverse_penalties' belongs to logreg, and logreg needs it. "
-                f"Got {self.inverse_penalties!r} for {self.name!r}."
-            )

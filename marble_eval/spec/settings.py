@@ -8,7 +8,8 @@ from typing import Literal
 
 from marble_eval.spec.engine import EngineSpec
 from marble_eval.spec.frames import FrameChoices
-from marble_eval.spec.protocol import ProbeSpec, ProtocolSpec
+from marble_eval.spec.probe import Probe
+from marble_eval.spec.protocol import ProtocolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Settings:
     root: Path | None
     splits: Path | None
     protocol: ProtocolSpec
-    probe: ProbeSpec
+    probe: Probe
     engine: EngineSpec
     layers: Literal["all"] | tuple[int | str, ...]
     seeds: int
@@ -94,5 +95,5 @@ class Settings:
     @property
     def seed_list(self) -> tuple[int, ...]:
         """Return the seeds; one where the probe draws no random numbers."""
-        count = 1 if self.probe.name == "logreg" else self.seeds
+        count = self.seeds if self.probe.is_seeded else 1
         return tuple(range(self.seed, self.seed + count))

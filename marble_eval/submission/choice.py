@@ -87,8 +87,8 @@ def _trained_layers(submitted: Submitted, sums: Sequence[str]) -> list[str]:
 def _settings(submitted: Submitted) -> tuple[float, ...] | None:
     """Give the settings of the grid in their order; None where only the card knows them."""
     result, rules, probe = submitted.result, submitted.rules, probe_of(submitted)
-    if probe is not None and probe.inverse_penalties:
-        return probe.inverse_penalties
+    if probe is not None and probe.settings is not None:
+        return probe.settings
     if rules is None:
         return None
     try:

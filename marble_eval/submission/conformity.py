@@ -9,13 +9,13 @@ anew: a deviation that was taken out shows in it.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from marble_eval.configuration import load_probe
 from marble_eval.errors import SpecError
 from marble_eval.files.fingerprint import digest_of
+from marble_eval.registry import load_probe
 from marble_eval.runs.identity import deviations_of, track_of, unit_of
-from marble_eval.spec import ProbeSpec, from_mapping
+from marble_eval.spec import Probe, TrainedProbe
 from marble_eval.submission.deviations import Departures, departures
 from marble_eval.submission.findings import Finding, shown
 
@@ -105,19 +105,20 @@ def _told(submitted: Submitted, told: Departures) -> tuple[list[Finding], list[s
     return found, [said]
 
 
-def probe_of(submitted: Submitted) -> ProbeSpec | None:
-    """Give the shape of a result's probe; None if its name does not allow it."""
-    result = submitted.result
-    values: dict[str, Any] = dataclasses.asdict(result.probe) | {"inverse_penalties": ()}
-    if result.probe.name == "logreg":
-        first = result.grid[0].layer
-        tried = [each.setting for each in result.grid if each.layer == first]
-        shipped = load_probe("logreg").inverse_penalties
-        same = sorted(tried) == sorted(shipped)
-        values["inverse_penalties"] = shipped if same else tuple(tried)
+def probe_of(submitted: Submitted) -> Probe | None:
+    """Give a result's probe; None if there is none of its name and shape."""
+    record, grid = submitted.result.probe, submitted.result.grid
     try:
-        return from_mapping(ProbeSpec, values, "probe")
-    except SpecError:
+        probe = load_probe(record.name)
+        if isinstance(probe, TrainedProbe):
+            return TrainedProbe(record.name, record.hidden, record.dropout)
+        tried = tuple(each.setting for each in grid if each.layer == grid[0].layer)
+        if probe.settings is None or record.hidden or record.dropout:
+            return None
+        if sorted(tried) == sorted(probe.settings):
+            return probe
+        return load_probe(record.name, inverse_penalties=tried)
+    except ValueError:
         return None
 
 
@@ -176,7 +177,7 @@ def _card_digest(submitted: Submitted, task: Task) -> list[Finding]:
 
 
 def _unit(
-    submitted: Submitted, task: Task, rules: TaskRules, told: Departures, probe: ProbeSpec
+    submitted: Submitted, task: Task, rules: TaskRules, told: Departures, probe: Probe
 ) -> list[Finding]:
     """Compute the fingerprint of the run from what the record says was run."""
     result = submitted.result

@@ -28,14 +28,15 @@ import numpy as np
 import soundfile
 import torch
 
-from marble_eval.configuration import load_engine, load_probe, load_protocol, settings_of
+from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.probes.grid.frames import counts_of, estimates, train_frame_grid
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
-from marble_eval.registry import load_encoder, load_task
+from marble_eval.registry import load_encoder, load_probe, load_task
 from marble_eval.runs.encoding import encode_tracks
 from marble_eval.runs.frame_run import frame_data
 from marble_eval.runs.pooled_run import grid_plan
+from marble_eval.runs.run import settings_of
 from marble_eval.runs.run_plan import prepare
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def _grid(folder: Path, probe: str, shape: tuple[int, int], epochs: int = _EPOCH
 
 def _products(probe: str) -> _Figures:
     """Compute the products of an epoch, the sums of all layers first, three rates at a time."""
-    hidden, half = load_probe(probe).hidden, _MEMBERS // 2
+    hidden, half = getattr(load_probe(probe), "hidden", 0), _MEMBERS // 2
     groups = [(_WIDE[0] - 1, half)] * 2 + [(1, _MEMBERS)] * _WIDE[0]
     train, valid = (
         _TRACKS[split] * _SECONDS * _FRAME_RATE // _ROWS for split in ("train", "valid")

@@ -11,12 +11,12 @@ from torch.nn import functional
 
 from marble_eval.probes import LEARNED_SUM, Member
 from marble_eval.probes.group import ProbeGroup, reads_of
-from marble_eval.spec import ProbeSpec
+from marble_eval.spec import TrainedProbe
 
 LAYERS, WIDTH, OUTPUTS, ROWS = 3, 6, 4, 21
 CPU = torch.device("cpu")
-LINEAR, MLP = ProbeSpec("linear", 0, 0.0, ()), ProbeSpec("mlp", 8, 0.0, ())
-DROPPING = ProbeSpec("mlp", 8, 0.5, ())
+LINEAR, MLP = TrainedProbe("linear", 0, 0.0), TrainedProbe("mlp", 8, 0.0)
+DROPPING = TrainedProbe("mlp", 8, 0.5)
 SUM = tuple(range(LAYERS))
 
 
@@ -27,7 +27,7 @@ def members(kind: str, seed: int = 3) -> list[Member]:
 
 
 def group_of(
-    some: Sequence[Member], probe: ProbeSpec, loss: str = "binary-cross-entropy"
+    some: Sequence[Member], probe: TrainedProbe, loss: str = "binary-cross-entropy"
 ) -> ProbeGroup:
     return ProbeGroup(some, probe, loss=loss, width=WIDTH, outputs=OUTPUTS, device=CPU)
 
@@ -85,7 +85,7 @@ def official_loss(
 @pytest.mark.parametrize("probe", [LINEAR, MLP], ids=["linear", "mlp"])
 @pytest.mark.parametrize("kind", ["singles", "sums"])
 def test_parts_add_up_to_the_steps_of_autograd_and_adam(
-    kind: str, probe: ProbeSpec, loss: str, size: int
+    kind: str, probe: TrainedProbe, loss: str, size: int
 ) -> None:
     some = members(kind)
     group = group_of(some, probe, loss)
@@ -119,7 +119,7 @@ def test_parts_add_up_to_the_steps_of_autograd_and_adam(
 
 @pytest.mark.parametrize("probe", [LINEAR, MLP, DROPPING], ids=["linear", "mlp", "dropout"])
 @pytest.mark.parametrize("kind", ["singles", "sums"])
-def test_a_part_without_rows_changes_nothing(kind: str, probe: ProbeSpec) -> None:
+def test_a_part_without_rows_changes_nothing(kind: str, probe: TrainedProbe) -> None:
     """Of a batch whose last part has frames without a target alone."""
     features, goals, _ = batch(0, "cross-entropy")
     groups = [group_of(members(kind), probe) for _ in range(3)]
@@ -152,7 +152,7 @@ def test_a_cell_without_a_target_sends_nothing_back() -> None:
 
 @pytest.mark.parametrize("probe", [LINEAR, DROPPING], ids=["linear", "dropout"])
 @pytest.mark.parametrize("kind", ["singles", "sums"])
-def test_a_member_alone_is_the_member_in_its_group(kind: str, probe: ProbeSpec) -> None:
+def test_a_member_alone_is_the_member_in_its_group(kind: str, probe: TrainedProbe) -> None:
     some = members(kind)
     together, alone = group_of(some, probe), group_of(some[1:], probe)
     with torch.inference_mode():

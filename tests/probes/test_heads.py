@@ -16,7 +16,7 @@ from marble_eval.probes.heads import (
     outputs_of,
     track_means,
 )
-from marble_eval.spec import ProbeSpec
+from marble_eval.spec import TrainedProbe
 
 MEMBERS, LAYERS, ROWS, WIDTH, UNITS, CLASSES = 3, 4, 7, 6, 5, 3
 
@@ -24,7 +24,7 @@ MEMBERS, LAYERS, ROWS, WIDTH, UNITS, CLASSES = 3, 4, 7, 6, 5, 3
 def parameters(hidden: int, layers: int = 1, seed: int = 0) -> Parameters:
     """Draw parameters in which no two members are alike."""
     drawn = initial_parameters(
-        ProbeSpec("mlp" if hidden else "linear", hidden, 0.0, ()),
+        TrainedProbe("mlp" if hidden else "linear", hidden),
         width=WIDTH,
         outputs=CLASSES,
         layers=layers,
@@ -42,7 +42,7 @@ def numbers(*shape: int, seed: int) -> torch.Tensor:
 def test_initial_values_lie_where_torch_s_linear_layer_puts_them() -> None:
     torch.manual_seed(0)
     drawn = initial_parameters(
-        ProbeSpec("mlp", 512, 0.2, ()),
+        TrainedProbe("mlp", 512, 0.2),
         width=300,
         outputs=200,
         layers=12,
@@ -64,7 +64,7 @@ def test_initial_values_lie_where_torch_s_linear_layer_puts_them() -> None:
 
 def test_a_linear_probe_has_no_hidden_layer_and_a_single_layer_no_weights() -> None:
     drawn = initial_parameters(
-        ProbeSpec("linear", 0, 0.0, ()),
+        TrainedProbe("linear", 0, 0.0),
         width=WIDTH,
         outputs=CLASSES,
         layers=1,

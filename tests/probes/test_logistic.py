@@ -7,68 +7,44 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from marble_eval.probes import ProbeData
-from marble_eval.probes.logistic import _all_classes, logistic_outputs, standardise
+from marble_eval.probes.logistic import LogisticProbe, _all_classes, standardise
 
 WIDTH = 8
 
 
-def split(classes: np.ndarray, seed: int) -> ProbeData:
-    """Draw two layers of noisy clusters, 1 to 4 clips a track."""
-    rng = np.random.default_rng(seed)
-    counts = rng.integers(1, 5, len(classes))
+def clusters(classes: np.ndarray, seed: int) -> np.ndarray:
+    """Draw noisy embeddings, exact in half precision as a cache has them."""
     centres = np.random.default_rng(99).normal(size=(4, WIDTH))
-    features = centres[np.repeat(classes, counts)] + 2 * rng.normal(size=(2, counts.sum(), WIDTH))
-    return ProbeData(
-        torch.from_numpy(features).half(), torch.from_numpy(counts), torch.from_numpy(classes)
-    )
+    noise = np.random.default_rng(seed).normal(size=(len(classes), WIDTH))
+    return np.asarray(centres[classes] + 2 * noise, np.float16).astype(np.float32)
 
 
-def classes(tracks: int, seed: int, among: int = 4) -> np.ndarray:
-    return np.random.default_rng(seed).integers(among, size=tracks)
+def classes(clips: int, seed: int, among: int = 4) -> np.ndarray:
+    return np.random.default_rng(seed).integers(among, size=clips)
 
 
 @pytest.mark.parametrize("among", [2, 4])
-@pytest.mark.parametrize("aggregation", ["mean-logits", "mean-probabilities"])
-def test_outputs_are_those_of_a_scikit_learn_pipeline(aggregation: str, among: int) -> None:
-    train, test = split(classes(40, 0, among), 0), split(classes(25, 1, among), 1)
-    penalties = (0.01, 1.0)
-    found = logistic_outputs(
-        train,
-        [test],
-        1,
-        penalties,
-        outputs=among,
-        aggregation=aggregation,  # type: ignore[arg-type]
-    )
-    for (penalty, converged, (outputs,)), asked in zip(found, penalties, strict=True):
+def test_outputs_are_those_of_a_scikit_learn_pipeline(among: int) -> None:
+    known, unknown = classes(80, 0, among), classes(50, 1, among)
+    train, test, penalties = clusters(known, 0), clusters(unknown, 1), (0.01, 1.0)
+    found = LogisticProbe(penalties).fit(train, known, among)
+    for (penalty, outputs, remark), asked in zip(found, penalties, strict=True):
         pipeline = make_pipeline(
             StandardScaler(),
             FunctionTransformer(lambda values: values.clip(-5, 5)),
             LogisticRegression(C=asked, max_iter=2000),
         )
-        targets = np.repeat(train.targets.numpy(), train.clips.numpy())
-        pipeline.fit(train.features[1].double().numpy(), targets)
-        of_clips = pipeline.predict_log_proba(test.features[1].double().numpy())
-        if aggregation == "mean-probabilities":
-            of_clips = np.exp(of_clips)
-        parts = np.split(of_clips, np.cumsum(test.clips.numpy())[:-1])
-        assert (penalty, converged) == (asked, True)
-        np.testing.assert_allclose(outputs, [each.mean(0) for each in parts], atol=1e-3)
+        pipeline.fit(train.astype(float), known)
+        assert (penalty, remark) == (asked, "")
+        expected = pipeline.predict_log_proba(test.astype(float))
+        np.testing.assert_allclose(outputs(test), expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("aggregation", ["mean-logits", "mean-probabilities"])
-def test_a_class_without_training_tracks_is_never_chosen(aggregation: str) -> None:
-    some = classes(60, 0)
-    train, test = split(some[some != 1], 0), split(classes(40, 1), 1)
-    ((_, _, (outputs,)),) = logistic_outputs(
-        train,
-        [test],
-        0,
-        [1.0],
-        outputs=4,
-        aggregation=aggregation,  # type: ignore[arg-type]
-    )
+def test_a_class_without_training_clips_is_never_chosen() -> None:
+    some, unknown = classes(60, 0), classes(40, 1)
+    known = some[some != 1]
+    (fit,) = LogisticProbe((1.0,)).fit(clusters(known, 0), known, 4)
+    outputs = fit.outputs(clusters(unknown, 1))
     assert outputs.shape == (40, 4)
     assert np.isfinite(outputs).all()
     assert set(outputs.argmax(1)) == {0, 2, 3}
@@ -76,11 +52,9 @@ def test_a_class_without_training_tracks_is_never_chosen(aggregation: str) -> No
 
 def test_a_fit_that_runs_out_of_iterations_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("marble_eval.probes.logistic._ITERATIONS", 3)
-    train = split(classes(40, 0), 0)
-    ((_, converged, _),) = logistic_outputs(
-        train, [train], 0, [100.0], outputs=4, aggregation="mean-logits"
-    )
-    assert not converged
+    known = classes(40, 0)
+    (fit,) = LogisticProbe((100.0,)).fit(clusters(known, 0), known, 4)
+    assert fit.remark == "the fit did not converge"
 
 
 def test_very_sure_clips_do_not_lose_the_order_of_the_classes() -> None:

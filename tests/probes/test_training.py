@@ -20,12 +20,12 @@ import torch
 from marble_eval.probes import LEARNED_SUM, Member, ProbeData, TrainedMember, training
 from marble_eval.probes.schedule import Patience
 from marble_eval.probes.training import TrainingRules, predict, train_group
-from marble_eval.spec import ProbeSpec
+from marble_eval.spec import TrainedProbe
 
 CPU = torch.device("cpu")
 LAYERS, WIDTH, CLASSES = 4, 12, 3
 SUMMED = tuple(range(1, LAYERS))
-MLP, LINEAR = ProbeSpec("mlp", 16, 0.2, ()), ProbeSpec("linear", 0, 0.0, ())
+MLP, LINEAR = TrainedProbe("mlp", 16, 0.2), TrainedProbe("linear", 0, 0.0)
 RULES = TrainingRules(
     probe=MLP,
     outputs=CLASSES,
@@ -69,7 +69,7 @@ def accuracy(data: ProbeData) -> Callable[[np.ndarray], float]:
 class PlainProbe(torch.nn.Module):
     """The protocol's probe, one clip's layers in, logits out."""
 
-    def __init__(self, probe: ProbeSpec, layers: int, generator: torch.Generator) -> None:
+    def __init__(self, probe: TrainedProbe, layers: int, generator: torch.Generator) -> None:
         super().__init__()
         self.dropout = probe.dropout
         self.weights = torch.nn.Parameter(torch.zeros(layers)) if layers > 1 else None
@@ -178,7 +178,7 @@ def outputs(each: TrainedMember, data: ProbeData, rules: TrainingRules) -> np.nd
 @pytest.mark.parametrize("probe", [MLP, LINEAR], ids=["mlp", "linear"])
 @pytest.mark.parametrize("kind", ["singles", "sums"])
 def test_a_group_gives_what_each_probe_gives_alone_in_a_plain_loop(
-    kind: str, probe: ProbeSpec
+    kind: str, probe: TrainedProbe
 ) -> None:
     rules = replace(RULES, probe=probe)
     train, valid, test = split(60, 0), split(40, 1), split(30, 2)

@@ -16,7 +16,7 @@ import yaml
 
 import marble_eval
 from marble_eval.cli import main
-from marble_eval.configuration import load_engine, settings_of
+from marble_eval.configuration import load_engine
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError, MissingError
 from marble_eval.features.stores.frame_store import FrameStore
@@ -25,6 +25,7 @@ from marble_eval.files.home import home_folder
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
 from marble_eval.runs.budget import check_budget, feature_bytes, savings, turns
+from marble_eval.runs.run import settings_of
 from marble_eval.runs.run_plan import Preparation, prepare
 from tests.conftest import write_click_task, write_small_task
 

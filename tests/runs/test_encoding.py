@@ -14,14 +14,14 @@ import pytest
 import soundfile
 import torch
 
-from marble_eval.configuration import load_engine, load_probe, load_protocol, run_defaults
+from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.encoders.mel import load_mel
 from marble_eval.errors import MarbleError, MissingError
 from marble_eval.features.stores.frame_store import FrameStore
 from marble_eval.features.stores.store import FeatureStore
 from marble_eval.files.fingerprint import file_digest, weights_digest
 from marble_eval.progress import Silence
-from marble_eval.registry import load_task
+from marble_eval.registry import load_probe, load_task
 from marble_eval.runs.encoding import Encoded, encode_tracks
 from marble_eval.runs.run_plan import Preparation, prepare
 from marble_eval.spec import Settings, from_mapping

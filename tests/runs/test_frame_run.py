@@ -235,7 +235,7 @@ def test_other_rules_of_frames_are_run_and_recorded(
         ("frames.tempo=[55,100000]", "'tempo' must rise"),
         ("frames.widening=[2]", "'widening' must lie between 0 and 1"),
         ("frames.taste=[2]", "taste"),
-        ("probe=logreg", "probe=logreg solves tasks with one class a track"),
+        ("probe=logreg", "probe=logreg serves kinds with the loss cross-entropy and one estimate"),
     ],
 )
 def test_rules_that_make_no_sense_are_usage_errors(

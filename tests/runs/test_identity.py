@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from marble_eval.configuration import load_engine, load_probe, load_protocol, run_defaults
+from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.encoders import Encoder
 from marble_eval.errors import SpecError
 from marble_eval.features.audio_check import Survey, Unusable
 from marble_eval.files.fingerprint import digest_of
-from marble_eval.registry import Task, load_task
+from marble_eval.registry import Task, load_probe, load_task
 from marble_eval.runs.identity import data_digests, deviations_of, track_of, unit_of, variant_of
 from marble_eval.spec import Settings, Track, from_mapping
 
@@ -130,8 +130,8 @@ def test_a_protocol_of_an_unknown_name_has_nothing_to_be_held_against(gtzan: Tas
         (load_probe("mlp"), "constrained"),
         (load_probe("linear"), "semi-constrained"),
         (load_probe("logreg"), "semi-constrained"),
-        (dataclasses.replace(load_probe("mlp"), hidden=256), "semi-constrained"),
-        (dataclasses.replace(load_probe("mlp"), dropout=0.5), "semi-constrained"),
+        (load_probe("mlp", hidden=256), "semi-constrained"),
+        (load_probe("mlp", dropout=0.5), "semi-constrained"),
     ],
 )
 def test_only_the_protocol_s_own_head_is_constrained(probe: Any, track: str) -> None:
@@ -176,9 +176,7 @@ def test_a_result_is_called_by_the_choices_that_differ(changes: dict[str, Any], 
 
 
 def test_a_changed_probe_is_told_from_the_shipped_one() -> None:
-    names = {
-        variant(probe=dataclasses.replace(load_probe("mlp"), hidden=hidden)) for hidden in (256, 64)
-    }
+    names = {variant(probe=load_probe("mlp", hidden=hidden)) for hidden in (256, 64)}
     assert len(names) == 2
     for name in names:
         stem, _, digest = name.rpartition("-")

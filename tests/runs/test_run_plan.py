@@ -12,7 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from marble_eval.configuration import load_engine, load_probe, load_protocol, run_defaults
+from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.features.audio_check import Unusable
@@ -20,7 +20,7 @@ from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.stores.store import ClipName, FeatureStore
 from marble_eval.files.fingerprint import weights_digest
 from marble_eval.progress import Silence
-from marble_eval.registry import Task, load_task
+from marble_eval.registry import Task, load_probe, load_task
 from marble_eval.runs.run_plan import Preparation, prepare
 from marble_eval.runs.task_data import default_root
 from marble_eval.spec import Excused, Settings, from_mapping

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from marble_eval.configuration import load_probe, load_protocol
+from marble_eval.configuration import load_protocol
 from marble_eval.features.audio_check import Unusable
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.probes.grid import GridOutcome, LayerOutcome, Trial
-from marble_eval.registry import Task, load_task
+from marble_eval.registry import Task, load_probe, load_task
 from marble_eval.results import (
     Choices,
     Chosen,
@@ -226,7 +226,7 @@ def _record(
             deviations=deviations,
             frames=rules.frames,
         ),
-        probe=ProbeRecord(probe.name, probe.hidden, probe.dropout),
+        probe=ProbeRecord("mlp", 512, 0.2),
         choices=Choices(layers, SEEDS),
         counts=Counts(
             sizes["test"], sizes["test"] - len(gone), tuple(Missing(e.id, "missing") for e in gone)

@@ -13,18 +13,30 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from marble_eval.errors import MarbleError
+from marble_eval.errors import MarbleError, SpecError
+from marble_eval.probes.grid.fitted import fit_grid
 from marble_eval.probes.grid.layers import layer_choices
 from marble_eval.probes.grid.outcome import GridOutcome, GridPlan, LayerOutcome, Trial
 from marble_eval.probes.grid.trained import train_grid
+from marble_eval.spec import FittedProbe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from marble_eval.probes import ProbeData
     from marble_eval.progress import Progress
+    from marble_eval.registry import Task
+    from marble_eval.spec import Probe
 
-__all__ = ["GridOutcome", "GridPlan", "LayerOutcome", "Trial", "layer_choices", "run_grid"]
+__all__ = [
+    "GridOutcome",
+    "GridPlan",
+    "LayerOutcome",
+    "Trial",
+    "check_serves",
+    "layer_choices",
+    "run_grid",
+]
 
 
 def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) -> GridOutcome:
@@ -53,13 +65,24 @@ def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) 
     """
     for split, each in data.items():
         _check_finite(split, each, plan)
-    if plan.probe.name == "logreg":
-        from marble_eval.probes.grid.fitted import fit_grid as run  # noqa: PLC0415 - scikit-learn: 1 s
-    else:
-        run = train_grid
+    check_serves(plan.probe, plan.task)
+    run = fit_grid if isinstance(plan.probe, FittedProbe) else train_grid
     trials, outcomes, remarks = run(plan, data, progress)
     chosen = max(outcomes, key=lambda each: each.valid)  # of equals the first: the lower layer
     return GridOutcome(trials, outcomes, chosen, remarks)
+
+
+def check_serves(probe: Probe, task: Task) -> None:
+    """Refuse a probe that does not serve the task's kind, before anything is encoded."""
+    of_frames = bool(task.kind.FRAMES)
+    if task.kind.LOSS in probe.losses and (probe.serves_frames or not of_frames):
+        return
+    each = "" if probe.serves_frames else " and one estimate per track"
+    got = f"{task.kind.LOSS}{', an estimate per frame' if of_frames else ''}"
+    raise SpecError(
+        f"probe={probe.name} serves kinds with the loss {' or '.join(probe.losses)}{each}. Got the "
+        f"kind {task.spec.kind} ({got}). Take probe=linear or probe=mlp."
+    )
 
 
 def _check_finite(split: str, data: ProbeData, plan: GridPlan) -> None:

@@ -1,4 +1,4 @@
-"""The grid of scikit-learn's logistic regression: single layers × C, without seeds."""
+"""The grid of fitted probes: single layers × values of their setting, without seeds."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from marble_eval.errors import MarbleError, SpecError
-from marble_eval.probes import ProbeData
+from marble_eval.probes import FittedProbe, ProbeData
 from marble_eval.probes.grid.outcome import GridPlan, LayerOutcome, Trial
 from marble_eval.probes.grid.validation import validation_score
-from marble_eval.probes.logistic import logistic_outputs
+from marble_eval.probes.heads import track_means
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
 
     from marble_eval.progress import Progress
 
@@ -21,58 +23,27 @@ if TYPE_CHECKING:
 def fit_grid(
     plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
 ) -> tuple[list[Trial], list[LayerOutcome], list[str]]:
-    """Fit every single layer with every penalty, once.
-
-    Parameters
-    ----------
-    plan : GridPlan
-        What is to be fitted.
-    data : mapping of str to ProbeData
-        The three splits.
-    progress : Progress
-        Who is told.
-
-    Returns
-    -------
-    trials : list of Trial
-        Every fit.
-    outcomes : list of LayerOutcome
-        Every layer with the C that is best on validation.
-    remarks : list of str
-        What was left out, and fits that did not converge.
-
-    Raises
-    ------
-    SpecError
-        If only the learned sum was asked for.
-    MarbleError
-        If all training tracks are of one class.
-    """
+    """Fit every single layer with every value, once; of equals the first value wins."""
+    probe = plan.probe
+    if not isinstance(probe, FittedProbe):
+        raise TypeError(f"probe={probe.name} is not fitted.")
     singles = {layer: reads[0] for layer, reads in plan.layers.items() if len(reads) == 1}
-    if plan.task.kind.LOSS != "cross-entropy":
-        raise SpecError(
-            f"probe=logreg solves tasks with one class a track. Got the kind "
-            f"{plan.task.spec.kind}. Take probe=linear or probe=mlp."
-        )
     if not singles:
-        raise SpecError("probe=logreg reads single layers. Got only the learned sum in 'layers'.")
-    splits = {name: _on_cpu(each) for name, each in data.items()}
-    if len(torch.unique(splits["train"].targets)) < 2:
-        raise MarbleError(
-            f"probe=logreg must have two or more classes in training. Got one in "
-            f"{len(splits['train'].targets)} tracks. Give more data, or probe=mlp."
+        raise SpecError(
+            f"probe={probe.name} reads single layers. Got only the learned sum in 'layers'."
         )
+    splits = {name: _on_cpu(each) for name, each in data.items()}
     remarks = []
     if len(singles) < len(plan.layers):
-        remarks.append("logistic regression has no learned sum of layers")
+        remarks.append(f"{probe.description} has no learned sum of layers")
     trials, outcomes = [], []
     progress.begin("fit", len(singles))
     try:
         for layer, position in singles.items():
-            fitted, outcome, unconverged = _fit_layer(plan, splits, layer, position)
+            fitted, outcome, said = _fit_layer(plan, probe, splits, layer, position)
             trials += fitted
             outcomes.append(outcome)
-            remarks += unconverged
+            remarks += said
             progress.advance()
     finally:
         progress.end()
@@ -80,28 +51,49 @@ def fit_grid(
 
 
 def _fit_layer(
-    plan: GridPlan, splits: Mapping[str, ProbeData], layer: str, position: int
+    plan: GridPlan, probe: FittedProbe, splits: Mapping[str, ProbeData], layer: str, position: int
 ) -> tuple[list[Trial], LayerOutcome, list[str]]:
-    seed, monitor = plan.seeds[0], validation_score(plan.task, splits["valid"].targets.numpy())
+    seed, train = plan.seeds[0], splits["train"]
+    monitor = validation_score(plan.task, splits["valid"].targets.numpy())
     trials, fits, remarks = [], [], []
-    for penalty, converged, predictions in logistic_outputs(
-        splits["train"],
-        [splits["valid"], splits["test"]],
-        position,
-        plan.probe.inverse_penalties,
-        outputs=plan.task.kind.outputs(plan.task.spec),
-        aggregation=plan.rules.aggregation,
-    ):
+    fitted = probe.fit(
+        train.features[position].float().numpy(),
+        torch.repeat_interleave(train.targets, train.clips, dim=0).numpy(),
+        plan.task.kind.outputs(plan.task.spec),
+    )
+    for setting, outputs_of, remark in fitted:
+        predictions = [
+            _of_tracks(outputs_of, splits[name], position, plan) for name in ("valid", "test")
+        ]
         valid = monitor(predictions[0])
-        trials.append(Trial(layer, penalty, seed, 0, 0, valid))
-        fits.append((valid, penalty, predictions))
-        if not converged:
-            remarks.append(f"layer {layer}, C={penalty:g}: the fit did not converge")
-    valid, penalty, (of_valid, of_test) = max(fits, key=lambda each: each[0])
+        trials.append(Trial(layer, setting, seed, 0, 0, valid))
+        fits.append((valid, setting, predictions))
+        if remark:
+            remarks.append(f"layer {layer}, {probe.setting}={setting:g}: {remark}")
+    tried = tuple(each.setting for each in trials)
+    if tried != probe.settings:
+        raise MarbleError(
+            f"probe={probe.name} must fit each of its settings {probe.settings}. Got {tried}."
+        )
+    valid, setting, (of_valid, of_test) = max(fits, key=lambda each: each[0])
     outcome = LayerOutcome(
-        layer, penalty, (seed,), valid, of_valid[None], of_test[None], sum_weights=None
+        layer, setting, (seed,), valid, of_valid[None], of_test[None], sum_weights=None
     )
     return trials, outcome, remarks
+
+
+def _of_tracks(
+    outputs_of: Callable[[np.ndarray], np.ndarray], data: ProbeData, layer: int, plan: GridPlan
+) -> np.ndarray:
+    """Average the outputs of each track's clips: (track, output)."""
+    of_clips = torch.from_numpy(outputs_of(data.features[layer].float().numpy()))
+    found = track_means(of_clips[None], data.clips, plan.rules.aggregation)[0].numpy()
+    if not (found.ndim == 2 and torch.isfinite(of_clips).all()):
+        raise MarbleError(
+            f"probe={plan.probe.name} must give finite outputs (clip, output). "
+            f"Got {tuple(of_clips.shape)}. Look at the size of the features."
+        )
+    return found
 
 
 def _on_cpu(data: ProbeData) -> ProbeData:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from marble_eval.errors import MarbleError, SpecError
+from marble_eval.errors import MarbleError
 from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
 from marble_eval.probes.grid.frame_training import frame_outputs, side_by_side, train_on_frames
@@ -92,7 +92,6 @@ def train_frame_grid(
     MarbleError
         If every probe diverged before it had a score.
     """
-    check_trained(plan)
     rates = plan.rules.learning_rates or plan.protocol.learning_rates
     rules = training_rules(plan)
 
@@ -146,26 +145,6 @@ def train_frame_grid(
         layers,
         [*divergences(trained), *left_out(plan.layers, whole)],
     )
-
-
-def check_trained(plan: GridPlan) -> None:
-    """Refuse a probe that is not trained by gradient descent, before anything is encoded.
-
-    Parameters
-    ----------
-    plan : GridPlan
-        What is to be trained.
-
-    Raises
-    ------
-    SpecError
-        If it is solved instead.
-    """
-    if plan.probe.name == "logreg":
-        raise SpecError(
-            f"probe=logreg solves tasks with one class a track. Got the kind "
-            f"{plan.task.spec.kind}. Take probe=linear or probe=mlp."
-        )
 
 
 def estimates(

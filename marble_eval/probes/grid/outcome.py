@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
     from marble_eval.registry import Task
-    from marble_eval.spec import EngineSpec, ProbeSpec, ProtocolSpec, TaskRules
+    from marble_eval.spec import EngineSpec, Probe, ProtocolSpec, TaskRules
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class GridPlan:
         What each probe reads, by name of its layer; see `layer_choices`.
     layer_names : tuple of str
         Layers of the encoder.
-    probe : ProbeSpec
+    probe : Probe
         Shape of the probes.
     protocol, rules
         Learning rates, batch, schedule, aggregation.
@@ -42,7 +42,7 @@ class GridPlan:
     task: Task
     layers: Mapping[str, tuple[int, ...]]
     layer_names: tuple[str, ...]
-    probe: ProbeSpec
+    probe: Probe
     protocol: ProtocolSpec
     rules: TaskRules
     seeds: tuple[int, ...]

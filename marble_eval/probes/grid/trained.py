@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from marble_eval.errors import MarbleError
-from marble_eval.probes import Member, ProbeData, TrainedMember
+from marble_eval.probes import Member, ProbeData, TrainedMember, TrainedProbe
 from marble_eval.probes.grid.outcome import GridPlan, LayerOutcome, Trial
 from marble_eval.probes.grid.trials import best_of, divergences, left_out, mean_shares, trial_of
 from marble_eval.probes.grid.validation import validation_score
@@ -112,6 +112,8 @@ def training_rules(plan: GridPlan) -> TrainingRules:
         The same for every member.
     """
     rules = plan.rules
+    if not isinstance(plan.probe, TrainedProbe):
+        raise TypeError(f"probe={plan.probe.name} is not trained by gradient descent.")
     return TrainingRules(
         probe=plan.probe,
         outputs=plan.task.kind.outputs(plan.task.spec),

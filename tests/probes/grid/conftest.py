@@ -18,11 +18,11 @@ from marble_eval.features.stores.index import ClipName
 from marble_eval.probes.grid import GridPlan, layer_choices
 from marble_eval.probes.grid.frame_split import FrameSource, FrameSplit
 from marble_eval.registry import Task, load_task
-from marble_eval.spec import FrameRules, ProbeSpec, TaskRules, Track
+from marble_eval.spec import FrameRules, TaskRules, Track, TrainedProbe
 
 RATE, WIDTH, LAYERS = 20.0, 6, 3
 NAMES = tuple(str(layer) for layer in range(LAYERS))
-LINEAR, MLP = ProbeSpec("linear", 0, 0.0, ()), ProbeSpec("mlp", 8, 0.0, ())
+LINEAR, MLP = TrainedProbe("linear", 0, 0.0), TrainedProbe("mlp", 8, 0.0)
 #: Windows of 20 frames, four to a batch.
 RULES = FrameRules(window_seconds=1.0, batch_windows=4, rate=40.0, decoder="peaks")
 BEAT_METRICS = ("beat_f1", "downbeat_f1", "beat_f1_pooled")

@@ -12,9 +12,9 @@ from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.probes import ProbeData
 from marble_eval.probes.grid import GridPlan, layer_choices, run_grid
+from marble_eval.probes.logistic import LogisticProbe
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
-from marble_eval.spec import ProbeSpec
 
 NAMES = ("0", "1", "2")
 PENALTIES = (1e-4, 1e-2, 1.0)
@@ -42,7 +42,7 @@ def plan() -> GridPlan:
         task=task,
         layers=layer_choices(NAMES, "all", protocol),
         layer_names=NAMES,
-        probe=ProbeSpec("logreg", 0, 0.0, PENALTIES),
+        probe=LogisticProbe(PENALTIES),
         protocol=protocol,
         rules=task.spec.protocols["marble-v1"],
         seeds=(0,),
@@ -100,5 +100,5 @@ def test_the_learned_sum_alone_cannot_be_fitted() -> None:
 def test_training_tracks_of_one_class_are_refused() -> None:
     data = splits()
     data["train"].targets[:] = 3
-    with pytest.raises(MarbleError, match=r"two or more classes in training\. Got one in 90"):
+    with pytest.raises(MarbleError, match=r"two or more classes in training\. Got one in 90 clips"):
         run_grid(plan(), data, Silence())

@@ -26,7 +26,7 @@ from marble_eval.probes.grid.frame_training import frame_outputs, side_by_side, 
 from marble_eval.probes.schedule import Patience
 from marble_eval.probes.training import TrainingRules
 from marble_eval.progress import Silence
-from marble_eval.spec import ProbeSpec
+from marble_eval.spec import TrainedProbe
 from tests.probes.grid.conftest import (
     LAYERS,
     LINEAR,
@@ -40,7 +40,7 @@ from tests.probes.grid.conftest import (
 )
 
 CPU = torch.device("cpu")
-DROPPING = ProbeSpec("mlp", 8, 0.3, ())
+DROPPING = TrainedProbe("mlp", 8, 0.3)
 PATIENCE = Patience(max_epochs=9, plateau=1, factor=0.5, stop=4)
 RATES = (1e-2, 5e-2)
 SUM = (1, 2)
@@ -59,7 +59,9 @@ def splits(root: Path, kind: str, **options: Any) -> Splits:
     )
 
 
-def rules_for(split: FrameSplit, probe: ProbeSpec, patience: Patience = PATIENCE) -> TrainingRules:
+def rules_for(
+    split: FrameSplit, probe: TrainedProbe, patience: Patience = PATIENCE
+) -> TrainingRules:
     kind = split.source.task.kind
     return TrainingRules(
         probe=probe,
@@ -77,7 +79,7 @@ def members(seed: int = 7) -> list[Member]:
 
 
 def trained(
-    some: Sequence[Member], data: Splits, probe: ProbeSpec, patience: Patience = PATIENCE
+    some: Sequence[Member], data: Splits, probe: TrainedProbe, patience: Patience = PATIENCE
 ) -> list[TrainedMember]:
     rules = rules_for(data.train, probe, patience)
     return train_on_frames(some, rules, data.train, data.valid, device=CPU, progress=Silence())
@@ -86,7 +88,9 @@ def trained(
 class PlainProbe(torch.nn.Module):
     """A probe as PyTorch's own modules."""
 
-    def __init__(self, probe: ProbeSpec, layers: int, outputs: int, draws: torch.Generator) -> None:
+    def __init__(
+        self, probe: TrainedProbe, layers: int, outputs: int, draws: torch.Generator
+    ) -> None:
         super().__init__()
         self.weights = torch.nn.Parameter(torch.zeros(layers)) if layers > 1 else None
         self.hidden = torch.nn.Linear(WIDTH, probe.hidden) if probe.hidden else None
@@ -220,7 +224,7 @@ def assert_same(found: TrainedMember, other: TrainedMember, *, atol: float = 1e-
 @pytest.mark.parametrize("probe", [LINEAR, MLP], ids=["linear", "mlp"])
 @pytest.mark.parametrize("kind", ["beat", "chord"])
 def test_the_grid_gives_what_each_probe_gives_in_a_plain_loop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, probe: ProbeSpec
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, probe: TrainedProbe
 ) -> None:
     small_parts(monkeypatch, 25)  # a window or a rest each, of batches of four
     data = splits(tmp_path, kind)
@@ -248,7 +252,7 @@ def test_the_grid_gives_what_each_probe_gives_in_a_plain_loop(
 @pytest.mark.parametrize("probe", [LINEAR, DROPPING], ids=["linear", "dropout"])
 @pytest.mark.parametrize("kind", ["beat", "chord"])
 def test_a_probe_trained_alone_is_the_probe_in_the_grid(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, probe: ProbeSpec
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, probe: TrainedProbe
 ) -> None:
     small_parts(monkeypatch, 45)
     data = splits(tmp_path, kind)
@@ -368,7 +372,7 @@ def test_a_probe_that_diverges_stops_and_leaves_the_others_alone(tmp_path: Path)
 
 @pytest.mark.parametrize("probe", [LINEAR, MLP], ids=["linear", "mlp"])
 def test_features_that_are_not_finite_spoil_their_layer_alone(
-    tmp_path: Path, probe: ProbeSpec
+    tmp_path: Path, probe: TrainedProbe
 ) -> None:
     spoilt = splits(tmp_path / "spoilt", "beat", spoilt=2)
     sound = splits(tmp_path / "sound", "beat")
@@ -452,7 +456,7 @@ def test_every_epoch_is_told_and_once_how_long_it_may_take(tmp_path: Path) -> No
 @pytest.mark.parametrize("reads", [(2,), (0, 2)], ids=["single", "sum"])
 @pytest.mark.parametrize("probe", [LINEAR, MLP], ids=["linear", "mlp"])
 def test_outputs_of_a_track_are_the_modules_whole_or_in_pieces(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probe: ProbeSpec, reads: tuple[int, ...]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, probe: TrainedProbe, reads: tuple[int, ...]
 ) -> None:
     data = splits(tmp_path, "beat")
     modules = [

@@ -17,13 +17,14 @@ from marble_eval.data.annotations.beats import Beats
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
-from marble_eval.probes.grid import GridPlan
+from marble_eval.probes.grid import GridPlan, check_serves
 from marble_eval.probes.grid.frame_split import FrameSplit
 from marble_eval.probes.grid.frame_training import frame_outputs, train_on_frames
 from marble_eval.probes.grid.frames import FrameLayer, counts_of, estimates, train_frame_grid
 from marble_eval.probes.grid.trained import training_rules
+from marble_eval.probes.logistic import LogisticProbe
 from marble_eval.progress import Silence
-from marble_eval.spec import ProbeSpec
+from marble_eval.spec import TrainedProbe
 from tests.probes.grid.conftest import (
     MLP,
     NAMES,
@@ -269,8 +270,8 @@ def test_the_card_s_rates_go_before_the_protocol_s(tmp_path: Path) -> None:
     assert [each.setting for each in trials] == [each.setting for each in layers] == [2e-2]
 
 
-@pytest.mark.parametrize("probe", [MLP, ProbeSpec("linear", 0, 0.0, ())], ids=["mlp", "linear"])
-def test_a_rate_far_too_large_is_no_reason_to_fail(tmp_path: Path, probe: ProbeSpec) -> None:
+@pytest.mark.parametrize("probe", [MLP, TrainedProbe("linear", 0, 0.0)], ids=["mlp", "linear"])
+def test_a_rate_far_too_large_is_no_reason_to_fail(tmp_path: Path, probe: TrainedProbe) -> None:
     task = frame_task("beat")
     layers_wanted = {"0": (0,), "2": (2,), "sum": (1, 2)}
     plan = frames_plan(task, rates=(1e6, 1e-2), probe=probe, seeds=(0,), layers=layers_wanted)
@@ -322,12 +323,9 @@ def test_a_grid_of_which_nothing_is_left_is_an_error(tmp_path: Path) -> None:
         train_frame_grid(plan, frames_splits(tmp_path, task), Silence())
 
 
-def test_a_probe_that_is_solved_is_refused(tmp_path: Path) -> None:
-    task = frame_task("beat")
-    plan = frames_plan(task, probe=ProbeSpec("logreg", 0, 0.0, (1.0,)))
-    data = frames_splits(tmp_path, task, lengths=(30, 30))
-    with pytest.raises(SpecError, match=r"probe=logreg .* kind beat\. Take probe=linear"):
-        train_frame_grid(plan, data, Silence())
+def test_a_probe_that_is_solved_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"probe=logreg .* kind beat .* Take probe=linear"):
+        check_serves(LogisticProbe((1.0,)), frame_task("beat"))
 
 
 @pytest.mark.parametrize("fails", ["draft_counts", "decode", "score"])

@@ -18,11 +18,12 @@ from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import MarbleError
 from marble_eval.probes import Member, ProbeData
 from marble_eval.probes.grid import GridOutcome, GridPlan, layer_choices, run_grid
+from marble_eval.probes.logistic import LogisticProbe
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.probes.training import predict, train_group
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
-from marble_eval.spec import ProbeSpec, TaskSpec
+from marble_eval.spec import TaskSpec, TrainedProbe
 
 NAMES = ("0", "1", "2", "3")
 CLASSES, WIDTH = 10, 16
@@ -53,7 +54,7 @@ def plan(*, rates: tuple[float, ...] = RATES, seeds: int = 2, **changes: Any) ->
         task=task,
         layers=layer_choices(NAMES, "all", protocol),
         layer_names=NAMES,
-        probe=ProbeSpec("mlp", 12, 0.2, ()),
+        probe=TrainedProbe("mlp", 12, 0.2),
         protocol=replace(protocol, batch_tracks=16, learning_rates=rates),
         rules=replace(
             task.spec.protocols["marble-v1"], max_epochs=12, plateau_patience=1, stop_patience=4
@@ -155,7 +156,7 @@ def test_the_grid_gives_what_one_probe_trained_by_itself_gives(outcome: GridOutc
 
 @pytest.mark.parametrize("probe", ["mlp", "logreg"])
 def test_nothing_that_is_chosen_depends_on_the_test_split(probe: str) -> None:
-    spec = plan().probe if probe == "mlp" else ProbeSpec("logreg", 0, 0.0, (0.01, 1.0))
+    spec = plan().probe if probe == "mlp" else LogisticProbe((0.01, 1.0))
     data = splits()
     first = run_grid(plan(probe=spec), data, Silence())
     other = ProbeData(
@@ -253,7 +254,7 @@ def test_threads_and_precision_are_given_back(fails: bool) -> None:
 def test_features_that_are_not_finite_are_refused(where: str, value: float, probe: str) -> None:
     data = splits()
     data[where].features[2, 3, 5] = value
-    spec = plan().probe if probe == "mlp" else ProbeSpec("logreg", 0, 0.0, (1.0,))
+    spec = plan().probe if probe == "mlp" else LogisticProbe((1.0,))
     clips = data[where].features.shape[1]
     message = rf"features of layer 2 must be finite\. Got .* in 1 of {clips} {where} clips"
     with pytest.raises(MarbleError, match=message):

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from marble_eval.configuration import load_engine, load_probe, load_protocol
+from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.probes import Member
 from marble_eval.probes.grid import GridPlan, layer_choices
 from marble_eval.probes.grid.trained import groups_of, training_rules
-from marble_eval.registry import load_task
+from marble_eval.registry import load_probe, load_task
 
 
 def plan(protocol: str = "marble-v1") -> GridPlan:
