@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from marble_eval.scores.comparison import Difference, Entry, Pairs
+    from marble_eval.scores.comparison import Difference, Pairs, SettingChange
 
 HELP = """\
 marble-eval compare: do two results differ, by how much, and on which items?
@@ -171,7 +171,7 @@ def _told(
     return "\n\n".join(parts)
 
 
-def _configurations(found: Pairs, changes: Sequence[list[Entry]], *, as_json: bool) -> str:
+def _configurations(found: Pairs, changes: Sequence[list[SettingChange]], *, as_json: bool) -> str:
     from marble_eval.report import configuration_text
 
     if not as_json:

@@ -64,12 +64,12 @@ def _extract(task: Task, encoder: Encoder, settings: Settings, *, dry: bool) -> 
     from marble_eval.runs.budget import check_budget, in_words
     from marble_eval.runs.encoding import encode_tracks
     from marble_eval.runs.forecast import announcements, outlook
-    from marble_eval.runs.preserved_state import undisturbed
-    from marble_eval.runs.run_plan import prepare
+    from marble_eval.runs.preserved_state import preserved_state
+    from marble_eval.runs.run_plan import plan_run
 
     progress = shown()
-    with undisturbed(encoder):
-        prepared = prepare(task, encoder, settings, progress)
+    with preserved_state(encoder):
+        prepared = plan_run(task, encoder, settings, progress)
         if dry:
             sys.stdout.write("\n".join(outlook(prepared)) + "\n")
             return

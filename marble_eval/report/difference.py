@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from marble_eval.results import Result
-    from marble_eval.scores.comparison import Difference, Entry, Side
+    from marble_eval.scores.comparison import Difference, SettingChange, Side
 
 _SHOWN = 5  # items of each direction, where not every one is asked for
 _WIDEST = 40  # characters of a reference, an estimate or a setting
@@ -96,7 +96,7 @@ def difference_overview(differences: Sequence[Difference]) -> str:
     return "\n".join(lines)
 
 
-def configuration_text(first: Result, second: Result, changes: Sequence[Entry]) -> str:
+def configuration_text(first: Result, second: Result, changes: Sequence[SettingChange]) -> str:
     """List the settings in which two results differ."""
     tasks = [f"{each.task.name}@{each.task.version}" for each in (first, second)]
     lines = [tasks[0] if tasks[0] == tasks[1] else f"{tasks[0]} and {tasks[1]}"]

@@ -16,7 +16,7 @@ from marble_eval.probes import LEARNED_SUM
 
 if TYPE_CHECKING:
     from marble_eval.audio.pieces import FrameGrid
-    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.runs.run_plan import RunPlan
 
 _USUAL = 3  # 25 frames a second of 75
 _STEPS = (2, 3, 4, 5, 6, 8, 10, 15)  # of how many frames one is made
@@ -24,18 +24,18 @@ _BORDER = 2  # frames by which a track may come out longer: rounding, and an enc
 _MARGIN = 1.01  # for a size that is written with three digits
 
 
-def feature_bytes(prepared: Preparation) -> int:
+def feature_bytes(prepared: RunPlan) -> int:
     """Say what the features of a run take, those that are cached included."""
     found = prepared.survey
     return (found.cached_rows + found.new_rows) * prepared.plan.store.row_bytes
 
 
-def savings(prepared: Preparation) -> list[str]:
+def savings(prepared: RunPlan) -> list[str]:
     """Say what each choice would make of the size, so that it fits, or is a third if it does.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         A run.
 
     Returns
@@ -57,11 +57,11 @@ def savings(prepared: Preparation) -> list[str]:
     return lines
 
 
-def _is_over(prepared: Preparation) -> bool:
+def _is_over(prepared: RunPlan) -> bool:
     return feature_bytes(prepared) > prepared.settings.features.max_bytes
 
 
-def _lower_rate(prepared: Preparation, grid: FrameGrid, goal: float) -> list[str]:
+def _lower_rate(prepared: RunPlan, grid: FrameGrid, goal: float) -> list[str]:
     """Name the highest rate that reaches the goal; none if one was chosen and all fits."""
     total = feature_bytes(prepared)
     if not _is_over(prepared) and grid.step > 1:
@@ -74,7 +74,7 @@ def _lower_rate(prepared: Preparation, grid: FrameGrid, goal: float) -> list[str
     return []
 
 
-def _fewer_layers(prepared: Preparation, kept: tuple[int, ...], goal: float) -> list[str]:
+def _fewer_layers(prepared: RunPlan, kept: tuple[int, ...], goal: float) -> list[str]:
     """Name some layers that fit, and all of them a few at a time, which the sum cannot be."""
     each = feature_bytes(prepared) / len(kept)
     fitting = max(int(goal / each), 0 if _is_over(prepared) else 1)
@@ -97,12 +97,12 @@ def _listed(layers: list[int]) -> str:
     return "[" + ",".join(str(at) for at in layers) + "]"
 
 
-def check_budget(prepared: Preparation) -> None:
+def check_budget(prepared: RunPlan) -> None:
     """Refuse a run whose features would take more than they may.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         The run.
 
     Raises
@@ -127,12 +127,12 @@ def check_budget(prepared: Preparation) -> None:
     )
 
 
-def turns(prepared: Preparation) -> list[tuple[str, ...]]:
+def turns(prepared: RunPlan) -> list[tuple[str, ...]]:
     """Say which layers are encoded together.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         The run; its budget has been checked.
 
     Returns

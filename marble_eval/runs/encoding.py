@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from marble_eval.progress import Progress
-    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.runs.run_plan import RunPlan
 
 
 class StoredFeatures(Mapping[str, "np.ndarray"]):
@@ -63,7 +63,7 @@ class Encoded(NamedTuple):
 
     Attributes
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         Without the tracks that could not be decoded.
     clips_encoded : int
         Clips that went through the encoder now.
@@ -71,7 +71,7 @@ class Encoded(NamedTuple):
         Time that took.
     """
 
-    prepared: Preparation
+    prepared: RunPlan
     clips_encoded: int
     seconds: float
 
@@ -84,12 +84,12 @@ class Encoded(NamedTuple):
         return StoredFeatures(store, _audio(self.prepared))
 
 
-def encode_tracks(prepared: Preparation, progress: Progress) -> Encoded:
+def encode_tracks(prepared: RunPlan, progress: Progress) -> Encoded:
     """Fill the cache where needed, and read all of it once to know that it is whole.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         What is to be run.
     progress : Progress
         Who is told.
@@ -124,7 +124,7 @@ def encode_tracks(prepared: Preparation, progress: Progress) -> Encoded:
     return Encoded(prepared, encoded, seconds)
 
 
-def _fill(prepared: Preparation, expected_clips: int, progress: Progress) -> Extraction:
+def _fill(prepared: RunPlan, expected_clips: int, progress: Progress) -> Extraction:
     digests = prepared.survey.digests
     jobs = {
         digests[each.id]: Job(digests[each.id], each.path)
@@ -145,7 +145,7 @@ def _fill(prepared: Preparation, expected_clips: int, progress: Progress) -> Ext
     )
 
 
-def _without_lost(prepared: Preparation, extraction: Extraction) -> Preparation:
+def _without_lost(prepared: RunPlan, extraction: Extraction) -> RunPlan:
     if not extraction.unusable:
         return prepared
     digests = prepared.survey.digests
@@ -165,12 +165,12 @@ def _without_lost(prepared: Preparation, extraction: Extraction) -> Preparation:
     )
 
 
-def _audio(prepared: Preparation) -> dict[str, None]:
+def _audio(prepared: RunPlan) -> dict[str, None]:
     """Name the audio of all tracks, each once, in order."""
     return dict.fromkeys(prepared.survey.digests[each.id] for each in prepared.survey.usable)
 
 
-def _damaged(prepared: Preparation) -> dict[str, int]:
+def _damaged(prepared: RunPlan) -> dict[str, int]:
     """Count the lost clips of the audio whose features are not as they were written."""
     store, lost = prepared.plan.store, {}
     for each in _audio(prepared):

@@ -26,18 +26,18 @@ from marble_eval.runs.pooled_run import grid_plan
 from marble_eval.spec import SPLITS
 
 if TYPE_CHECKING:
-    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.runs.run_plan import RunPlan
 
 
 _TRIALS = 4  # steps of training, of which the fastest counts: things load on first use
 
 
-def announcements(prepared: Preparation) -> list[str]:
+def announcements(prepared: RunPlan) -> list[str]:
     """Say what is about to be encoded, and what is odd about the data.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         A run that could start.
 
     Returns
@@ -57,12 +57,12 @@ def announcements(prepared: Preparation) -> list[str]:
     ]
 
 
-def outlook(prepared: Preparation) -> list[str]:
+def outlook(prepared: RunPlan) -> list[str]:
     """Say what a run would do, and for frames what it would take.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         A run that could start.
 
     Returns
@@ -90,13 +90,13 @@ def outlook(prepared: Preparation) -> list[str]:
     return lines
 
 
-def _probes(prepared: Preparation) -> int:
+def _probes(prepared: RunPlan) -> int:
     rates = prepared.rules.learning_rates or prepared.settings.protocol.learning_rates
     each = prepared.settings.probe.settings or rates
     return len(prepared.layers) * (len(each) + len(prepared.seeds) - 1)
 
 
-def _cost(prepared: Preparation) -> list[str]:
+def _cost(prepared: RunPlan) -> list[str]:
     """Say what every frame of a task takes, and what the choices would save."""
     total, limit = feature_bytes(prepared), prepared.settings.features.max_bytes
     verdict = "" if total <= limit else ", which is too much"
@@ -111,7 +111,7 @@ def _cost(prepared: Preparation) -> list[str]:
     ]
 
 
-def _encoding_seconds(prepared: Preparation) -> float:
+def _encoding_seconds(prepared: RunPlan) -> float:
     """Encode one clip of the data, and say how long all that are not cached would take."""
     if not prepared.survey.new_clips:
         return 0.0
@@ -133,7 +133,7 @@ def _encoding_seconds(prepared: Preparation) -> float:
     return 0.0
 
 
-def _training_seconds(prepared: Preparation) -> float:
+def _training_seconds(prepared: RunPlan) -> float:
     """Do one step of training, and say how long all epochs of all probes would take."""
     cuts, found = prepared.plan.cuts, prepared.survey
     if not isinstance(cuts, FrameCuts) or not found.usable:
@@ -156,11 +156,11 @@ def _training_seconds(prepared: Preparation) -> float:
     return seconds
 
 
-def _rates(prepared: Preparation) -> tuple[float, ...]:
+def _rates(prepared: RunPlan) -> tuple[float, ...]:
     return prepared.rules.learning_rates or prepared.settings.protocol.learning_rates
 
 
-def _seconds_a_row(reads: tuple[int, ...], prepared: Preparation, loss: str, outputs: int) -> float:
+def _seconds_a_row(reads: tuple[int, ...], prepared: RunPlan, loss: str, outputs: int) -> float:
     device, width = prepared.device, prepared.plan.store.shape[1]
     member = Member("trial", reads, 1e-3, prepared.seeds[0])
     probe = prepared.settings.probe

@@ -22,7 +22,7 @@ from marble_eval.results import Cost
 from marble_eval.runs.budget import turns
 from marble_eval.runs.encoding import encode_tracks
 from marble_eval.runs.pooled_run import Worked, grid_plan
-from marble_eval.runs.run_plan import prepare
+from marble_eval.runs.run_plan import plan_run
 from marble_eval.runs.task_data import check_scorable
 from marble_eval.scores.frame_scoring import ChosenEvents, score_frames
 from marble_eval.spec import SPLITS, FrameRules
@@ -32,19 +32,19 @@ if TYPE_CHECKING:
 
     from marble_eval.probes.grid import Trial
     from marble_eval.progress import Progress
-    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.runs.run_plan import RunPlan
 
 
 _MARK = "in-turn"  # a file in a store that is deleted after its turn
 _NAMED = 10  # tracks named in a remark; the others are counted
 
 
-def run_frames(prepared: Preparation, progress: Progress) -> Worked:
+def run_frames(prepared: RunPlan, progress: Progress) -> Worked:
     """Run a task with an estimate for every frame.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         A run that could start, within its budget.
     progress : Progress
         Who is told.
@@ -78,7 +78,7 @@ def run_frames(prepared: Preparation, progress: Progress) -> Worked:
         if len(of_turns) > 1:
             progress.say(f"turn {number} of {len(of_turns)}: layers {', '.join(names)}")
             some = replace(whole.settings, layers=names)
-            prepared = prepare(whole.task, whole.encoder, some, progress)
+            prepared = plan_run(whole.task, whole.encoder, some, progress)
         is_ours = len(of_turns) > 1 and _claimed(prepared.plan.store.folder)
         encoded = encode_tracks(prepared, progress)
         prepared = encoded.prepared
@@ -105,12 +105,12 @@ def run_frames(prepared: Preparation, progress: Progress) -> Worked:
     )
 
 
-def frame_data(prepared: Preparation) -> dict[str, FrameSplit]:
+def frame_data(prepared: RunPlan) -> dict[str, FrameSplit]:
     """Find the frames of each split.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         A run whose features are stored.
 
     Returns
@@ -162,7 +162,7 @@ def _ended_early(data: dict[str, FrameSplit]) -> list[str]:
     return [f"audio that ends before its annotation: {', '.join(early[:_NAMED])}{more}"]
 
 
-def _clips(prepared: Preparation) -> int:
+def _clips(prepared: RunPlan) -> int:
     """Count the clips of all tracks."""
     digests, store = prepared.survey.digests, prepared.plan.store
     audio = {digests[each.id] for each in prepared.survey.usable}
@@ -170,7 +170,7 @@ def _clips(prepared: Preparation) -> int:
 
 
 def _added(
-    cost: Cost, prepared: Preparation, encoded: int, extract_seconds: float, started: float
+    cost: Cost, prepared: RunPlan, encoded: int, extract_seconds: float, started: float
 ) -> Cost:
     """Add what a turn took."""
     store, digests = prepared.plan.store, prepared.survey.digests

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from marble_eval.progress import Progress
-    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.runs.run_plan import RunPlan
     from marble_eval.spec import Track
 
 
@@ -35,7 +35,7 @@ class Worked:
 
     Attributes
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         Without the tracks that could not be decoded.
     scores : Scores
         What it scored.
@@ -47,19 +47,19 @@ class Worked:
         What a reader should know.
     """
 
-    prepared: Preparation
+    prepared: RunPlan
     scores: Scores
     cost: Cost
     clips: int
     remarks: list[str]
 
 
-def grid_plan(prepared: Preparation) -> GridPlan:
+def grid_plan(prepared: RunPlan) -> GridPlan:
     """Say what is to be trained.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         The run.
 
     Returns
@@ -80,12 +80,12 @@ def grid_plan(prepared: Preparation) -> GridPlan:
     )
 
 
-def run_pooled(prepared: Preparation, progress: Progress) -> Worked:
+def run_pooled(prepared: RunPlan, progress: Progress) -> Worked:
     """Run a task with one estimate a track.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         A run that could start.
     progress : Progress
         Who is told.
@@ -123,7 +123,7 @@ def run_pooled(prepared: Preparation, progress: Progress) -> Worked:
 
 
 def _probe_data(
-    prepared: Preparation, stored: StoredFeatures
+    prepared: RunPlan, stored: StoredFeatures
 ) -> tuple[dict[str, ProbeData], dict[str, Sequence[Track]], tuple[np.ndarray, np.ndarray]]:
     """Arrange the examples of each split, on the device; targets standardised if need be."""
     task, digests, rules = prepared.task, prepared.survey.digests, prepared.rules

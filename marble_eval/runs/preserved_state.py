@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def undisturbed(*objects: object) -> Iterator[None]:
+def preserved_state(*objects: object) -> Iterator[None]:
     """Put modules into evaluation mode for a block, and give everything back.
 
     Parameters
@@ -29,7 +29,7 @@ def undisturbed(*objects: object) -> Iterator[None]:
     Examples
     --------
     >>> model = torch.nn.Dropout()
-    >>> with undisturbed(model):
+    >>> with preserved_state(model):
     ...     model.training
     False
     >>> model.training

@@ -31,7 +31,7 @@ from marble_eval.spec import TrainedProbe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.runs.run_plan import RunPlan
     from marble_eval.scores.scoring import Scores
     from marble_eval.spec import Probe
 
@@ -40,13 +40,13 @@ _PACKAGES = ("librosa", "numpy", "scikit-learn", "soundfile", "soxr", "torch", "
 
 
 def make_result(
-    prepared: Preparation, scores: Scores, cost: Cost, clips: int, remarks: Sequence[str]
+    prepared: RunPlan, scores: Scores, cost: Cost, clips: int, remarks: Sequence[str]
 ) -> Result:
     """Join everything that a result file holds.
 
     Parameters
     ----------
-    prepared : Preparation
+    prepared : RunPlan
         What was run.
     scores : Scores
         What it scored.
@@ -110,7 +110,7 @@ def make_result(
     )
 
 
-def _task(prepared: Preparation) -> TaskRecord:
+def _task(prepared: RunPlan) -> TaskRecord:
     spec = prepared.task.spec
     data, split = prepared.digests
     used = prepared.survey.usable
@@ -131,7 +131,7 @@ def _task(prepared: Preparation) -> TaskRecord:
     )
 
 
-def _encoder(prepared: Preparation) -> EncoderRecord:
+def _encoder(prepared: RunPlan) -> EncoderRecord:
     encoder, card, spec = prepared.encoder, card_of(prepared.encoder), prepared.task.spec
     return EncoderRecord(
         name=encoder.name,
@@ -158,7 +158,7 @@ def _probe(probe: Probe) -> ProbeRecord:
     return ProbeRecord(probe.name, 0, 0.0)
 
 
-def _counts(prepared: Preparation) -> Counts:
+def _counts(prepared: RunPlan) -> Counts:
     """Count the test tracks; name every track of any split that was left out."""
     test = [each for each in prepared.tracks if each.split == "test"]
     scored = [each for each in prepared.survey.usable if each.split == "test"]

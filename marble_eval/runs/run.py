@@ -28,9 +28,9 @@ from marble_eval.runs.budget import check_budget
 from marble_eval.runs.forecast import announcements, outlook
 from marble_eval.runs.frame_run import run_frames
 from marble_eval.runs.pooled_run import run_pooled
-from marble_eval.runs.preserved_state import undisturbed
+from marble_eval.runs.preserved_state import preserved_state
 from marble_eval.runs.record import make_result
-from marble_eval.runs.run_plan import Preparation, prepare
+from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.spec import Settings, from_mapping
 
 if TYPE_CHECKING:
@@ -169,9 +169,9 @@ def run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) ->
     Finished
         The result, new or from an earlier run that would give the same.
     """
-    with undisturbed(encoder):
+    with preserved_state(encoder):
         try:
-            prepared = prepare(task, encoder, settings, progress)
+            prepared = plan_run(task, encoder, settings, progress)
             there = _finished(prepared)
             return there or _run(prepared, progress)
         except MarbleError as error:
@@ -192,8 +192,8 @@ def forecast(task: Task, encoder: Encoder, settings: Settings, progress: Progres
     str
         Tracks, clips, bytes, hours, probes, licence, conformity and where the result goes.
     """
-    with undisturbed(encoder):
-        prepared = prepare(task, encoder, settings, progress)
+    with preserved_state(encoder):
+        prepared = plan_run(task, encoder, settings, progress)
     lines = outlook(prepared)
     if prepared.folder is not None:
         there = "is there already" if _finished(prepared) else "is to be made"
@@ -201,7 +201,7 @@ def forecast(task: Task, encoder: Encoder, settings: Settings, progress: Progres
     return "\n".join(lines)
 
 
-def _finished(prepared: Preparation) -> Finished | None:
+def _finished(prepared: RunPlan) -> Finished | None:
     """Find the result of an earlier run that would give the same scores."""
     if prepared.folder is None or prepared.settings.force:
         return None
@@ -213,7 +213,7 @@ def _finished(prepared: Preparation) -> Finished | None:
     return Finished(result, path, was_there=True) if result.unit == prepared.unit else None
 
 
-def _run(prepared: Preparation, progress: Progress) -> Finished:
+def _run(prepared: RunPlan, progress: Progress) -> Finished:
     check_budget(prepared)
     for sentence in announcements(prepared):
         progress.say(sentence)

@@ -38,7 +38,7 @@ _LISTED = 20  # files named in a message; the others are counted
 
 
 @dataclass(frozen=True)
-class Preparation:
+class RunPlan:
     """A run that could start.
 
     Attributes
@@ -141,14 +141,14 @@ class Preparation:
             ),
         )
 
-    def without(self, unusable: list[Unusable]) -> Preparation:
+    def without(self, unusable: list[Unusable]) -> RunPlan:
         """Return the preparation after decoding found more unusable files."""
         surveyed = self.survey.without(unusable)
         _settle(surveyed, self.task, self.settings)
         return replace(self, survey=surveyed)
 
 
-def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> Preparation:
+def plan_run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> RunPlan:
     """Settle a run.
 
     Parameters
@@ -164,7 +164,7 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
 
     Returns
     -------
-    Preparation
+    RunPlan
         Ready to start.
 
     Raises
@@ -187,7 +187,7 @@ def prepare(task: Task, encoder: Encoder, settings: Settings, progress: Progress
     _settle(surveyed, task, settings)
     check_splits_differ(surveyed.usable, surveyed.digests, task)
     check_scorable(surveyed.usable, task, rules)
-    return Preparation(
+    return RunPlan(
         task=task,
         encoder=encoder,
         settings=settings,

@@ -30,7 +30,7 @@ from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_probe, load_task
-from marble_eval.runs.run_plan import Preparation, prepare
+from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.spec import SPLITS, Settings, SplitList, Track, from_mapping
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def read(genres: Genres, root: Path) -> list[Track]:
     return tracks
 
 
-def prepared(genres: Genres, root: Path, **changes: Any) -> Preparation:
+def prepared(genres: Genres, root: Path, **changes: Any) -> RunPlan:
     defaults = run_defaults()
     del defaults["dry_run"]
     values = {
@@ -205,7 +205,7 @@ def prepared(genres: Genres, root: Path, **changes: Any) -> Preparation:
         "engine": load_engine("local"),
     }
     settings = from_mapping(Settings, defaults | values | changes, "test")
-    return prepare(genres.task, Ears(), settings, Silence())
+    return plan_run(genres.task, Ears(), settings, Silence())
 
 
 def as_folders(audio: Path, root: Path, genres: Genres, below: str) -> Path:

@@ -37,13 +37,13 @@ from marble_eval.runs.encoding import encode_tracks
 from marble_eval.runs.frame_run import frame_data
 from marble_eval.runs.pooled_run import grid_plan
 from marble_eval.runs.run import settings_of
-from marble_eval.runs.run_plan import prepare
+from marble_eval.runs.run_plan import plan_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from marble_eval.encoders import Encoder
-    from marble_eval.runs.run_plan import Preparation
+    from marble_eval.runs.run_plan import RunPlan
 
 _TRACKS = {"train": 12, "valid": 4, "test": 4}
 _BATCH = {"train": 22, "valid": 4, "test": 4}  # one of 64 windows: what memory is measured with
@@ -212,7 +212,7 @@ def _prepared(
     probe: str = "linear",
     epochs: int = _EPOCHS,
     decoder: str = "peaks",
-) -> Preparation:
+) -> RunPlan:
     root = folder / "data"
     settings = settings_of(
         root=root,
@@ -222,10 +222,10 @@ def _prepared(
         seeds=1,
         frames={"decoder": decoder},
     )
-    return prepare(load_task(str(root)), encoder, settings, Silence())
+    return plan_run(load_task(str(root)), encoder, settings, Silence())
 
 
-def _hours(prepared: Preparation, *splits: str) -> float:
+def _hours(prepared: RunPlan, *splits: str) -> float:
     return sum(each.split in splits for each in prepared.survey.usable) * _SECONDS / 3600
 
 

@@ -18,7 +18,7 @@ from marble_eval.features.stores.store import FeatureStore
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
 from marble_eval.runs.run import settings_of
-from marble_eval.runs.run_plan import prepare
+from marble_eval.runs.run_plan import plan_run
 from marble_eval.spec import FeatureSpec, FrameRules, TaskRules
 from tests.conftest import write_click_task
 
@@ -163,7 +163,7 @@ def test_workers_and_batches_are_not_in_the_fingerprint(tmp_path: Path) -> None:
     def fingerprint(**engine: Any) -> str:
         chosen = dataclasses.replace(load_engine("local"), **engine)
         settings = settings_of(engine=chosen)
-        return prepare(task, Idle(), settings, Silence()).plan.fingerprint
+        return plan_run(task, Idle(), settings, Silence()).plan.fingerprint
 
     engines: list[dict[str, Any]] = [{"workers": 3}, {"batch_clips": 4}, {"readers": 1}]
     assert {fingerprint(**each) for each in engines} == {fingerprint()}

@@ -8,7 +8,7 @@ import pandas as pd
 
 from marble_eval.report import configuration_text, difference_overview, difference_text
 from marble_eval.results import read_result
-from marble_eval.scores.comparison import Difference, Entry, Side
+from marble_eval.scores.comparison import Difference, SettingChange, Side
 from tests.stored_results import EXAMPLE
 
 SIDE = Side("MERT", "0123", "marble-v1", "mlp", "7", 0.748, 0.004, 3)
@@ -82,7 +82,7 @@ def test_several_tests_have_a_line_each() -> None:
 
 def test_settings_that_differ_stand_beside_each_other() -> None:
     result = read_result(EXAMPLE)
-    text = configuration_text(result, result, [Entry("encoder.step", None, "400000")])
+    text = configuration_text(result, result, [SettingChange("encoder.step", None, "400000")])
     assert text.splitlines() == ["GTZAN@1", "  encoder.step   -   ->   400000"]
     assert "run alike" in configuration_text(result, result, [])
 

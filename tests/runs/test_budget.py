@@ -26,7 +26,7 @@ from marble_eval.progress import Silence
 from marble_eval.registry import load_task
 from marble_eval.runs.budget import check_budget, feature_bytes, savings, turns
 from marble_eval.runs.run import settings_of
-from marble_eval.runs.run_plan import Preparation, prepare
+from marble_eval.runs.run_plan import RunPlan, plan_run
 from tests.conftest import write_click_task, write_small_task
 
 CPU = dataclasses.replace(load_engine("local"), device="cpu")
@@ -63,12 +63,12 @@ def clicks(_original: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(_original, tmp_path / "clicks"))
 
 
-def _prepared(folder: Path, encoder: Any, **choices: Any) -> Preparation:
+def _prepared(folder: Path, encoder: Any, **choices: Any) -> RunPlan:
     settings = settings_of(engine=CPU, **choices)
-    return prepare(load_task(f"{folder}/"), encoder, settings, Silence())
+    return plan_run(load_task(f"{folder}/"), encoder, settings, Silence())
 
 
-def _is_refused(prepared: Preparation) -> bool:
+def _is_refused(prepared: RunPlan) -> bool:
     try:
         check_budget(prepared)
     except MissingError:

@@ -23,7 +23,7 @@ from marble_eval.files.fingerprint import file_digest, weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import load_probe, load_task
 from marble_eval.runs.encoding import Encoded, encode_tracks
-from marble_eval.runs.run_plan import Preparation, prepare
+from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.spec import Settings, from_mapping
 from tests.conftest import write_click_task, write_small_task
 
@@ -66,7 +66,7 @@ def small_task(_original: Path, tmp_path: Path) -> Path:
 
 def _prepared(
     folder: Path, encoder: Any, progress: Silence | None = None, **changes: Any
-) -> Preparation:
+) -> RunPlan:
     defaults = run_defaults()
     names = ("layers", "seeds", "seed", "missing", "features", "frames", "force")
     values = {name: defaults[name] for name in names} | {
@@ -78,7 +78,7 @@ def _prepared(
         "engine": dataclasses.replace(load_engine("local"), device="cpu"),
     }
     settings = from_mapping(Settings, values | changes, "test")
-    return prepare(load_task(f"{folder}/"), encoder, settings, progress or Silence())
+    return plan_run(load_task(f"{folder}/"), encoder, settings, progress or Silence())
 
 
 def _encode(folder: Path, encoder: Any, progress: Silence | None = None, **changes: Any) -> Encoded:

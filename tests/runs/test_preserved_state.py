@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from marble_eval.runs.preserved_state import undisturbed
+from marble_eval.runs.preserved_state import preserved_state
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def test_every_submodule_gets_its_own_mode_back(wrapped: bool, fails: bool) -> N
     before = modes(encoder)
     assert set(before.values()) == {True, False}
     try:
-        with undisturbed(Wrapper(encoder) if wrapped else encoder):
+        with preserved_state(Wrapper(encoder) if wrapped else encoder):
             assert not any(modes(encoder).values())
             if fails:
                 raise RuntimeError("out of memory")
@@ -63,7 +63,7 @@ def test_every_submodule_gets_its_own_mode_back(wrapped: bool, fails: bool) -> N
 
 def test_several_encoders_and_those_without_modules_are_taken() -> None:
     first, second = model(), model()
-    with undisturbed(first, Wrapper(second), Slotted(), None, 3):
+    with preserved_state(first, Wrapper(second), Slotted(), None, 3):
         assert not any([*modes(first).values(), *modes(second).values()])
     assert modes(first) == modes(second) == modes(model())
 
@@ -74,7 +74,7 @@ def test_a_training_loop_draws_the_numbers_it_would_have_drawn() -> None:
     undisturbed_draws = [torch.rand(2) for _ in range(2)]
     torch.manual_seed(3)
     drawn = [torch.rand(2)]
-    with undisturbed(encoder):
+    with preserved_state(encoder):
         torch.manual_seed(99)
         torch.rand(1000)
     drawn.append(torch.rand(2))
@@ -86,7 +86,7 @@ def test_a_training_loop_draws_the_numbers_it_would_have_drawn() -> None:
 def test_the_number_of_threads_is_given_back(fails: bool) -> None:
     torch.set_num_threads(3)
     try:
-        with undisturbed():
+        with preserved_state():
             torch.set_num_threads(1)
             if fails:
                 raise RuntimeError("out of memory")
@@ -100,7 +100,7 @@ def test_gradients_and_weights_are_untouched() -> None:
     torch.autograd.backward(encoder(torch.ones(2, 4)).sum())
     before = {name: each.clone() for name, each in encoder.state_dict().items()}
     gradient = encoder[0].weight.grad
-    with undisturbed(encoder), torch.no_grad():
+    with preserved_state(encoder), torch.no_grad():
         encoder(torch.ones(2, 4) * 100)  # in training mode, batch norm would take this in
     assert encoder[0].weight.grad is gradient
     for name, each in encoder.state_dict().items():

@@ -21,7 +21,7 @@ from marble_eval.features.stores.store import ClipName, FeatureStore
 from marble_eval.files.fingerprint import weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_probe, load_task
-from marble_eval.runs.run_plan import Preparation, prepare
+from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.runs.task_data import default_root
 from marble_eval.spec import Excused, Settings, from_mapping
 from tests.conftest import write_small_task
@@ -80,8 +80,8 @@ def _settings(**changes: Any) -> Settings:
 
 def _prepared(
     folder: Path, encoder: Any = None, *, task: Task | None = None, **changes: Any
-) -> Preparation:
-    return prepare(
+) -> RunPlan:
+    return plan_run(
         task or load_task(f"{folder}/"), encoder or Idle(), _settings(**changes), Silence()
     )
 

@@ -3,7 +3,6 @@
 Made from result files and stored predictions alone.
 """
 
-from marble_eval.scores.comparison.configuration import Entry, cautions, configuration_changes
 from marble_eval.scores.comparison.difference import (
     PERMUTATIONS,
     Difference,
@@ -13,12 +12,17 @@ from marble_eval.scores.comparison.difference import (
 )
 from marble_eval.scores.comparison.items import item_changes
 from marble_eval.scores.comparison.pairing import Pairs, find_pairs, on_common_items
+from marble_eval.scores.comparison.setting_changes import (
+    SettingChange,
+    cautions,
+    configuration_changes,
+)
 
 __all__ = [
     "PERMUTATIONS",
     "Difference",
-    "Entry",
     "Pairs",
+    "SettingChange",
     "Side",
     "adjusted",
     "cautions",

@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from marble_eval.results import read_result
-from marble_eval.scores.comparison import Entry, cautions, configuration_changes
+from marble_eval.scores.comparison import SettingChange, cautions, configuration_changes
 from tests.stored_results import EXAMPLE
 
 
@@ -30,7 +30,9 @@ def test_every_setting_that_differs_is_named_with_both_values() -> None:
         environment=dataclasses.replace(result.environment, packages={"torch": "9.9"}),
     )
     changes = {each.setting: each for each in configuration_changes(result, other)}
-    assert changes["encoder.revision"] == Entry("encoder.revision", result.encoder.revision, "v2")
+    assert changes["encoder.revision"] == SettingChange(
+        "encoder.revision", result.encoder.revision, "v2"
+    )
     assert changes["choices.seeds"].second == "1, 2"
     assert changes["environment.packages.torch"].second == "9.9"
     gone = [name for name in result.environment.packages if name != "torch"]

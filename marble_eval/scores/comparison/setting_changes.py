@@ -24,7 +24,7 @@ _PARTS = (
 )
 
 
-class Entry(NamedTuple):
+class SettingChange(NamedTuple):
     """A setting that differs; None where one of the two has no such setting."""
 
     setting: str
@@ -32,7 +32,7 @@ class Entry(NamedTuple):
     second: str | None
 
 
-def configuration_changes(first: Result, second: Result) -> list[Entry]:
+def configuration_changes(first: Result, second: Result) -> list[SettingChange]:
     """List every setting in which two results differ.
 
     Parameters
@@ -42,14 +42,14 @@ def configuration_changes(first: Result, second: Result) -> list[Entry]:
 
     Returns
     -------
-    list of Entry
+    list of SettingChange
         In the order of the record, such as ``encoder.revision``; empty if they were run
         alike. Times and scores are no settings.
     """
     sides = [dict(_settings(each)) for each in (first, second)]
     names = dict.fromkeys([*sides[0], *sides[1]])
     return [
-        Entry(name, sides[0].get(name), sides[1].get(name))
+        SettingChange(name, sides[0].get(name), sides[1].get(name))
         for name in names
         if sides[0].get(name) != sides[1].get(name)
     ]
