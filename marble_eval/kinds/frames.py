@@ -49,7 +49,7 @@ SCALED = False
 AGGREGATIONS = ("mean-logits",)
 LABELS = tuple(note_name(pitch) for pitch in range(LOWEST, HIGHEST + 1))
 DRAFT = "F-measure of frames at the encoder's rate"
-_READER = "notes of a piano 1"  # the number is raised when a MIDI file gives other notes
+_READER = "notes of a piano 2"  # the number is raised when a MIDI file gives other notes
 
 annotation_of = notes_of
 text_of = notes_text
@@ -120,9 +120,7 @@ def label_of(row: Mapping[str, Any], field: str, spec: TaskSpec, *, root: Path) 
 def _text_of_file(path: Path) -> Annotation:
     if path.suffix.lower() not in (".mid", ".midi"):
         return _read_text(path)
-    return Annotation(
-        remembered(path, _read_text, reader=_READER, packages=("pretty_midi", "mido"))
-    )
+    return Annotation(remembered(path, _read_text, reader=_READER))
 
 
 def _read_text(path: Path) -> Annotation:

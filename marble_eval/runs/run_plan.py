@@ -24,6 +24,7 @@ from marble_eval.runs.identity import data_digests, deviations_of, unit_of, vari
 from marble_eval.runs.task_data import (
     check_scorable,
     check_splits_differ,
+    misfits,
     reader_remarks,
     task_tracks,
 )
@@ -184,6 +185,7 @@ def plan_run(task: Task, encoder: Encoder, settings: Settings, progress: Progres
     surveyed = survey(
         tracks, plan.store, plan.cuts, readers=settings.engine.readers, progress=progress
     )
+    surveyed = surveyed.without(misfits(surveyed.usable, task))
     _settle(surveyed, task, settings)
     check_splits_differ(surveyed.usable, surveyed.digests, task)
     check_scorable(surveyed.usable, task, rules)

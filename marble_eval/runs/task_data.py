@@ -7,9 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marble_eval.audio import UnusableAudio, inspect
+from marble_eval.data.annotations import misfit
 from marble_eval.data.splits import published_list
 from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import ValidationError
+from marble_eval.features.audio_check import Unusable
 from marble_eval.files.home import home_folder
 from marble_eval.probes.examples import target_scale
 from marble_eval.spec import SPLITS
@@ -197,6 +200,19 @@ def shared_audio(tracks: Sequence[Track], digests: Mapping[str, str]) -> list[st
         if other.split != each.split:
             shared.append(f"{other.id} ({other.split}) and {each.id} ({each.split})")
     return shared
+
+
+def misfits(tracks: Sequence[Track], task: Task) -> list[Unusable]:
+    """Find tracks whose annotation lies outside their audio, as in another unit."""
+    found = []
+    for each in tracks if task.kind.FRAMES else ():
+        try:
+            seconds = inspect(each.path).seconds
+        except UnusableAudio:  # which decoding tells, with its reason
+            continue
+        if reason := misfit(task.kind.annotation_of(str(each.label)), seconds):
+            found.append(Unusable(each, reason))
+    return found
 
 
 def check_scorable(tracks: Sequence[Track], task: Task, rules: TaskRules) -> None:

@@ -2,12 +2,12 @@
 
 Text (``.beats``, ``.txt``, ``.csv``, ``.tsv``) has one beat a line: its time in seconds
 and, if it was annotated, its position in the bar: 1 is the downbeat. So madmom, Ballroom
-(Krebs et al., ISMIR 2013) and Harmonix have it; what stands behind the position, such as
+(Krebs et al., ISMIR 2013) and Harmonix have it; what follows the position, such as
 Harmonix's number of the bar, is not read. Ballroom first had bar and beat in one number,
-9.3 for the third beat of the ninth bar, which is read too. JAMS as in GTZAN-Rhythm has
-an annotation for beats and one for downbeats, or a position for each beat. Where no
-positions are given, or all are alike, downbeats are not annotated: GTZAN-Rhythm has the
-value 1 at every beat.
+9.3 for the third beat of the ninth bar, which is read too; so are label tracks (Audacity:
+the time twice, then a label). JAMS as in GTZAN-Rhythm has an annotation for beats and one
+for downbeats, or a position for each beat. Where no positions are given, or all are alike,
+downbeats are not annotated: GTZAN-Rhythm has the value 1 at every beat.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from marble_eval.data.annotations.beats import Beats
-from marble_eval.data.annotations.jams import Observation, only, read_annotations
-from marble_eval.data.annotations.lines import Row, parsed, refuse, rows_of, seconds_of
+from marble_eval.data.annotations.jams import Annotation, only, read_annotations
+from marble_eval.data.annotations.lines import Line, lines_of, parsed, refuse, seconds_of
+from marble_eval.data.text_files import number_of
 
 #: What a file of beats may be called.
 SUFFIXES = (".beats", ".txt", ".csv", ".tsv", ".jams")
@@ -36,7 +37,7 @@ _SCIENTIFIC = re.compile(r"\d\.\d+e[+]\d\d", re.ASCII)
 _LONGEST = 128  # beats of a bar; a larger position is the rest of a time with a decimal comma
 
 
-class _Line(NamedTuple):
+class _Beat(NamedTuple):
     time: float
     bar: int | None  # where bar and beat are one number
     position: int | None
@@ -45,29 +46,8 @@ class _Line(NamedTuple):
 def checked_beats(
     beats: Sequence[float] | np.ndarray, downbeats: Sequence[float] | np.ndarray
 ) -> Beats:
-    """Check the times of beats.
+    """Check the times of beats and downbeats: finite, not negative, rising.
 
-    Parameters
-    ----------
-    beats : array_like [shape=(beat,)]
-        Times in seconds, downbeats included.
-    downbeats : array_like [shape=(downbeat,)]
-        Times in seconds; empty where they are not annotated.
-
-    Returns
-    -------
-    Beats
-        As float64.
-
-    Raises
-    ------
-    ValueError
-        If a time is no finite number, is negative, or does not come after the one before it.
-
-    Examples
-    --------
-    >>> checked_beats([0.5, 1], [0.5])
-    Beats(beats=array([0.5, 1. ]), downbeats=array([0.5]))
     >>> checked_beats([0.5, 0.5], [])
     Traceback (most recent call last):
     ...
@@ -77,76 +57,92 @@ def checked_beats(
 
 
 def read_beats(path: Path) -> Beats:
-    """Read a file of beats.
-
-    Parameters
-    ----------
-    path : Path
-        ``.beats``, ``.txt``, ``.csv``, ``.tsv`` or ``.jams``.
-
-    Returns
-    -------
-    Beats
-        Times in seconds.
-
-    Raises
-    ------
-    ValueError
-        If the file is not there, is not what its name says, has no beat, or a line
-        breaks a rule; with the file and all such lines.
-    """
+    """Read a file of beats; a ValueError names the file and all lines that break a rule."""
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(
             f"{path}: a file of beats must be one of {', '.join(SUFFIXES)}. Got {path.suffix!r}."
         )
     if path.suffix.lower() == ".jams":
         return _from_jams(path)
-    rows = rows_of(path, _TITLES)
-    if not rows:
-        raise ValueError(f"{path}: must have one beat or more. Got none.")
-    lines = parsed(rows, _line, path)
-    times = np.array([each.time for each in lines])
+    lines = lines_of(path, _TITLES, "beat")
+    if _is_label_track(lines):
+        lines = [line._replace(cells=(line.cells[0], *line.cells[2:3])) for line in lines]
+        # Names such as "b" say nothing of the bar.
+        if not all(_is_whole("".join(line.cells[1:])) for line in lines):
+            lines = [line._replace(cells=line.cells[:1]) for line in lines]
+    _refuse_regions(lines, path)
+    beats = parsed(lines, _beat, path)
+    times = np.array([each.time for each in beats])
     point = " Decimals need a point." if path.suffix.lower() == ".csv" else ""
-    faults = [(rows[index].line, told + point) for index, told in _not_rising(times)]
-    refuse(sorted([*faults, *_position_faults(lines, rows)]), path)
-    return checked_beats(times, _downbeats(times, [each.position for each in lines]))
+    faults = [(lines[index].number, fault + point) for index, fault in _not_rising(times)]
+    refuse(sorted([*faults, *_position_faults(beats, lines)]), path)
+    return checked_beats(times, _downbeats(times, [each.position for each in beats]))
 
 
-def _line(cells: tuple[str, ...]) -> _Line:
+def _is_label_track(lines: Sequence[Line]) -> bool:
+    """Say whether every line has its time twice, with a point; "1 1" may be time and position."""
+    return all(
+        len(each.cells) > 1
+        and all("." in cell for cell in each.cells[:2])
+        and number_of(each.cells[0]) == number_of(each.cells[1])
+        for each in lines
+    )
+
+
+def _is_whole(cell: str) -> bool:
+    return cell.isascii() and cell.isdecimal() and 1 <= int(cell[:9]) <= _LONGEST
+
+
+def _refuse_regions(lines: Sequence[Line], path: Path) -> None:
+    """Refuse a second column of times: ends of regions, taken for bar and beat, or times alone."""
+    if len(lines) < 3:
+        return
+    starts = [number_of(each.cells[0]) for each in lines]
+    seconds = ["".join(each.cells[1:2]) for each in lines]
+    ends = [number_of(each) for each in seconds]
+    between = all(a <= end <= b for a, end, b in zip(starts, ends, starts[1:], strict=False))
+    if between and ends[-1] >= starts[-1] and any("." in each.rstrip("0.") for each in seconds):
+        raise ValueError(
+            f"{path}, line {lines[0].number}: the second column must be positions in the bar. Got "
+            f"times, each between that of its line and the next. Take the column out."
+        )
+
+
+def _beat(cells: tuple[str, ...]) -> _Beat:
     time, cell = seconds_of(cells[0]), "".join(cells[1:2])
     if not cell:
-        return _Line(time, None, None)
+        return _Beat(time, None, None)
     # numpy.savetxt writes 1 as 1.000000000000000000e+00, and 9.3 with the digits behind it.
     match = _POSITION.fullmatch(f"{float(cell):.6f}" if _SCIENTIFIC.fullmatch(cell) else cell)
     # 1.000 is the number 1; there is no beat 0.
     bar, beat = (int(match[1]), (match[2] or "").rstrip("0")) if match else (0, "")
     if len(beat) == 1:
-        return _Line(time, bar, int(beat))
+        return _Beat(time, bar, int(beat))
     if beat or not 1 <= bar <= _LONGEST:
         raise ValueError(
             f"a position in the bar must be a whole number, 1 for the downbeat, or bar and beat "
             f"as in 9.3, after a time with a decimal point. Got {cell!r}."
         )
-    return _Line(time, None, bar)
+    return _Beat(time, None, bar)
 
 
-def _position_faults(lines: Sequence[_Line], rows: Sequence[Row]) -> Iterator[tuple[int, str]]:
-    """Say where positions are missing, mixed, or go back to an earlier bar."""
-    first = lines[0]
-    for before, this, row in zip(lines, lines[1:], rows[1:], strict=False):
+def _position_faults(beats: Sequence[_Beat], lines: Sequence[Line]) -> Iterator[tuple[int, str]]:
+    """Yield where positions are missing, mixed, or go back to an earlier bar."""
+    first = beats[0]
+    for before, this, line in zip(beats, beats[1:], lines[1:], strict=False):
         if (this.position is None) != (first.position is None):
-            yield row.line, "a position in the bar must be given for every beat or for none."
+            yield line.number, "a position in the bar must be given for every beat or for none."
         elif (this.bar is None) != (first.bar is None):
-            yield row.line, "positions must all be whole numbers, or all bar and beat as in 9.3."
+            yield line.number, "positions must all be whole numbers, or all bar and beat as in 9.3."
         elif this.bar is not None and before.bar is not None and this[1:] <= before[1:]:
             yield (
-                row.line,
+                line.number,
                 f"bar and beat must rise. Got {this.bar}.{this.position} after "
                 f"{before.bar}.{before.position}.",
             )
 
 
-def _downbeats(times: np.ndarray, positions: Sequence[Any]) -> np.ndarray:
+def _downbeats(times: np.ndarray, positions: Sequence[int | None]) -> np.ndarray:
     if len({each for each in positions if each is not None}) < 2:
         return np.empty(0)
     return times[[each == 1 for each in positions]]
@@ -163,32 +159,51 @@ def _from_jams(path: Path) -> Beats:
             raise ValueError(
                 f"{path}: 'annotation_type' of an annotation must be 'beat'. Got {purposes}."
             )
-        times = _times(only(beats, path).observations)
-        firsts = _times(only(downbeats, path).observations) if downbeats else np.empty(0)
+        times = _times(only(beats, path))
+        firsts = _times(only(downbeats, path)) if downbeats else np.empty(0)
     else:
-        observations = only(found, path).observations
-        times = _times(observations)
-        firsts = _downbeats(times, [_position(each) for each in observations])
+        annotation = only(found, path)
+        times = _times(annotation)
+        firsts = _downbeats(times, _positions(annotation, path))
     try:
         return checked_beats(times, firsts)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
-def _times(observations: Sequence[Observation]) -> np.ndarray:
-    return np.array([each.time for each in observations], dtype=np.float64)
+def _times(annotation: Annotation) -> np.ndarray:
+    return np.array([each.time for each in annotation.observations], dtype=np.float64)
 
 
-def _position(observation: Observation) -> float | None:
-    value = observation.value
-    value = value.get("position") if isinstance(value, Mapping) else value
-    return float(value) if isinstance(value, int | float) else None
+def _positions(annotation: Annotation, path: Path) -> list[int | None]:
+    """Read the position of each observation, a number or one written as text."""
+    values = [
+        each.value.get("position") if isinstance(each.value, Mapping) else each.value
+        for each in annotation.observations
+    ]
+    if len({str(each) for each in values}) < 2:
+        return [None] * len(values)  # one word for all says nothing of the bar
+    positions = [None if each in (None, "") else _position(each) for each in values]
+    wrong = next((each for each, at in zip(values, positions, strict=True) if at == 0), None)
+    if wrong is not None:
+        raise ValueError(
+            f"{path}: a value of {annotation.namespace} must be a position in the bar, a whole "
+            f"number, 1 for the downbeat. Got {str(wrong)[:80]!r}."
+        )
+    return positions
+
+
+def _position(value: Any) -> int:
+    """Return a position in the bar; 0 for what is none."""
+    number = number_of(value) if isinstance(value, str) else value
+    good = type(number) in (int, float) and 1 <= number <= _LONGEST and number == int(number)
+    return int(number) if good else 0
 
 
 def _checked(values: Sequence[float] | np.ndarray, name: str) -> np.ndarray:
     try:
         times = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         times = np.array(np.nan)
     if times.ndim != 1:
         raise ValueError(f"{name}s must be a list of times in seconds. Got {str(values)[:80]!r}.")

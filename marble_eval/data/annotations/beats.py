@@ -11,14 +11,9 @@ from marble_eval.spec import Annotation
 
 
 class Beats(NamedTuple):
-    """The beats of a track.
+    """The beats of a track: times in seconds, rising, downbeats included; and the downbeats.
 
-    Attributes
-    ----------
-    beats : np.ndarray [shape=(beat,)]
-        Times in seconds, rising; downbeats included.
-    downbeats : np.ndarray [shape=(downbeat,)]
-        Times of the first beats of bars; empty where they are not annotated.
+    Downbeats, the first beats of bars, are empty where they are not annotated.
     """
 
     beats: np.ndarray
@@ -26,39 +21,12 @@ class Beats(NamedTuple):
 
 
 def beats_text(beats: Beats) -> Annotation:
-    """Write beats as one line of JSON.
-
-    Parameters
-    ----------
-    beats : Beats
-        Times in seconds.
-
-    Returns
-    -------
-    Annotation
-        The same for the same times, which `beats_of` reads back exactly.
-
-    Examples
-    --------
-    >>> beats_text(Beats(np.array([0.5, 1.0]), np.array([0.5])))
-    '{"beats":[0.5,1.0],"downbeats":[0.5]}'
-    """
+    """Write beats as one line of JSON, which `beats_of` reads back exactly."""
     values = {name: times.tolist() for name, times in beats._asdict().items()}
     return Annotation(json.dumps(values, separators=(",", ":")))
 
 
 def beats_of(text: str) -> Beats:
-    """Read what `beats_text` wrote.
-
-    Parameters
-    ----------
-    text : str
-        JSON.
-
-    Returns
-    -------
-    Beats
-        Times in seconds.
-    """
+    """Read what `beats_text` wrote."""
     values = json.loads(text)
     return Beats(*(np.array(values[name], dtype=np.float64) for name in Beats._fields))

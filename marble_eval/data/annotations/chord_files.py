@@ -12,13 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from marble_eval.data.annotations.chords import Chords
 from marble_eval.data.annotations.jams import only, read_annotations
-from marble_eval.data.annotations.lines import parsed, refuse, rows_of, seconds_of
+from marble_eval.data.annotations.lines import lines_of, parsed, refuse, seconds_of
 
 #: What a file of chords may be called.
 SUFFIXES = (".lab", ".txt", ".csv", ".tsv", ".jams")
@@ -32,40 +31,13 @@ _NAMESPACES = ("chord", "chord_harte")
 _ROUNDING = 1e-3  # seconds
 
 
-class _Line(NamedTuple):
-    start: float
-    end: float
-    name: str
-
-
 def checked_chords(
     intervals: Sequence[Sequence[float]] | np.ndarray, names: Sequence[str]
 ) -> Chords:
-    """Check the chords of a track.
+    """Check the intervals (chord, 2) in seconds and the names of a track's chords.
 
-    Parameters
-    ----------
-    intervals : array_like [shape=(chord, 2)]
-        Start and end in seconds, in order of time.
-    names : sequence of str
-        In Harte's notation.
+    They must be in order of time; where two overlap by less than a millisecond, the first is cut.
 
-    Returns
-    -------
-    Chords
-        Intervals as float64, without overlaps.
-
-    Raises
-    ------
-    ValueError
-        If a time is no finite number or is negative, a chord does not end after it
-        starts or does not start after the one before it, two overlap by a millisecond
-        or more, or a name cannot be read.
-
-    Examples
-    --------
-    >>> checked_chords([[0, 1.5], [1.5, 2]], ["A:min7/b3", "N"]).names
-    ('A:min7/b3', 'N')
     >>> checked_chords([[0, 1.5]], ["Am7"])
     Traceback (most recent call last):
     ...
@@ -73,7 +45,7 @@ def checked_chords(
     """
     try:
         times = np.array(intervals, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         times = np.array(np.nan)
     if times.size == 0:
         times = times.reshape(0, 2)
@@ -101,47 +73,28 @@ def checked_chords(
 
 
 def read_chords(path: Path) -> Chords:
-    """Read a file of chords.
-
-    Parameters
-    ----------
-    path : Path
-        ``.lab``, ``.txt``, ``.csv``, ``.tsv`` or ``.jams``.
-
-    Returns
-    -------
-    Chords
-        Times in seconds.
-
-    Raises
-    ------
-    ValueError
-        If the file is not there, is not what its name says, has no chord, or a line
-        breaks a rule; with the file and all such lines.
-    """
+    """Read a file of chords; a ValueError names the file and all lines that break a rule."""
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(
             f"{path}: a file of chords must be one of {', '.join(SUFFIXES)}. Got {path.suffix!r}."
         )
     if path.suffix.lower() == ".jams":
         return _from_jams(path)
-    rows = rows_of(path, _TITLES)
-    if not rows:
-        raise ValueError(f"{path}: must have one chord or more. Got none.")
-    lines = parsed(rows, _line, path)
-    times = np.array([each[:2] for each in lines])
-    names = [each.name for each in lines]
-    refuse([(rows[index].line, told) for index, told in _faults(times, names)], path)
+    lines = lines_of(path, _TITLES, "chord")
+    found = parsed(lines, _chord, path)
+    times = np.array([each[:2] for each in found])
+    names = [each[2] for each in found]
+    refuse([(lines[index].number, fault) for index, fault in _faults(times, names)], path)
     return checked_chords(times, names)
 
 
-def _line(cells: tuple[str, ...]) -> _Line:
+def _chord(cells: tuple[str, ...]) -> tuple[float, float, str]:
     if len(cells) != 3:
         raise ValueError(
             f"a line must have start, end and name of a chord. Got {len(cells)} cells: "
             f"{' '.join(cells)[:80]!r}. Quote a name that holds a comma."
         )
-    return _Line(seconds_of(cells[0]), seconds_of(cells[1]), cells[2])
+    return seconds_of(cells[0]), seconds_of(cells[1]), cells[2]
 
 
 def _from_jams(path: Path) -> Chords:
@@ -154,7 +107,7 @@ def _from_jams(path: Path) -> Chords:
 
 
 def _faults(times: np.ndarray, names: Sequence[str]) -> list[tuple[int, str]]:
-    """Say by index what is wrong with the order of chords, and with their names."""
+    """List by index what is wrong with the order of chords, and with their names."""
     unreadable = {name for name in set(names) if not _is_readable(name)}
     faults = []
     for index, ((start, end), name) in enumerate(zip(times.tolist(), names, strict=True)):
@@ -181,6 +134,6 @@ def _is_readable(name: str) -> bool:
 
     try:
         chord.encode(name)
-    except chord.InvalidChordException:
+    except Exception:  # of any class: some names lead past mir_eval's own checks
         return False
     return True

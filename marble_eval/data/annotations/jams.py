@@ -15,19 +15,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from marble_eval.data.annotations.lines import text_of
+from marble_eval.data.text_files import text_of
 
 
 class Observation(NamedTuple):
-    """What was observed at a time.
-
-    Attributes
-    ----------
-    time, duration : float
-        In seconds; a duration that is not given is nan.
-    value : object
-        As the namespace has it.
-    """
+    """Time and duration in seconds (nan if none is given), and a value as the namespace has it."""
 
     time: float
     duration: float
@@ -35,17 +27,7 @@ class Observation(NamedTuple):
 
 
 class Annotation(NamedTuple):
-    """One annotation of a recording.
-
-    Attributes
-    ----------
-    namespace : str
-        What it is of: "beat", "chord", …
-    purpose : str
-        ``annotation_type`` of its sandbox; empty if there is none.
-    observations : tuple of Observation
-        In order of time.
-    """
+    """One annotation: its namespace, ``annotation_type`` of its sandbox, and what was observed."""
 
     namespace: str
     purpose: str
@@ -53,30 +35,14 @@ class Annotation(NamedTuple):
 
 
 def read_annotations(path: Path, namespaces: Collection[str]) -> list[Annotation]:
-    """Read the annotations of some namespaces.
-
-    Parameters
-    ----------
-    path : Path
-        A JAMS file.
-    namespaces : collection of str
-        Those that are wanted; others are not looked into.
-
-    Returns
-    -------
-    list of Annotation
-        In the order of the file, without those that have no observation.
-
-    Raises
-    ------
-    ValueError
-        If it is no JAMS file, has no observation in these namespaces, or one is
-        without its time.
-    """
+    """Read the annotations of some namespaces, without those that have no observation."""
+    text = text_of(path)
     try:
-        whole = json.loads(text_of(path))
+        whole = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path}, line {error.lineno}: must be JSON. Got {error.msg}.") from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting without end
+        raise ValueError(f"{path}: must be JSON. Got {error}.") from None
     listed = whole.get("annotations") if isinstance(whole, Mapping) else None
     if not isinstance(listed, list) or not all(isinstance(each, Mapping) for each in listed):
         raise ValueError(
@@ -99,25 +65,7 @@ def read_annotations(path: Path, namespaces: Collection[str]) -> list[Annotation
 
 
 def only(annotations: list[Annotation], path: Path) -> Annotation:
-    """Return the one annotation that there is.
-
-    Parameters
-    ----------
-    annotations : list of Annotation
-        What was found.
-    path : Path
-        For the message.
-
-    Returns
-    -------
-    Annotation
-        The first and last.
-
-    Raises
-    ------
-    ValueError
-        If there is more than one: nothing here can say which of them is meant.
-    """
+    """Return the one annotation; of more, nothing here can say which is meant."""
     if len(annotations) > 1:
         raise ValueError(
             f"{path}: must have one annotation of {annotations[0].namespace}. Got "
@@ -147,7 +95,7 @@ def _observations(annotation: Mapping[str, Any], path: Path) -> tuple[Observatio
         if not (math.isfinite(time) and time >= 0):
             raise ValueError(
                 f"{path}: 'time' of observation {number} of {annotation['namespace']} must be a "
-                f"number of seconds, 0 or more. Got {each.get('time')!r}."
+                f"number of seconds, 0 or more. Got {str(each.get('time'))[:80]}."
             )
         found.append(Observation(time, duration, each.get("value")))
     return tuple(sorted(found, key=lambda each: each.time))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from marble_eval.data.text_files import content_of
 from marble_eval.files.atomic_file import write_atomically
 from marble_eval.files.home import home_folder
 
@@ -23,30 +24,12 @@ _DIGEST_BYTES = 16
 def remembered(
     path: Path, read: Callable[[Path], str], *, reader: str, packages: Sequence[str] = ()
 ) -> str:
-    """Read an annotation file, or recall what was read from the same bytes before.
+    """Return ``read(path)``, or what it returned for the same bytes before.
 
-    Parameters
-    ----------
-    path : Path
-        The file.
-    read : callable
-        Returns the annotation of the file as text. What it raises goes on to the caller,
-        and nothing is remembered.
-    reader : str
-        Name and number of ``read``; the number is raised when the same bytes give another
-        text.
-    packages : sequence of str
-        The distributions that ``read`` leans on; another version of one is another reader.
-
-    Returns
-    -------
-    str
-        The text.
-
-    Notes
-    -----
-    An entry lies in ``annotations`` below `marble_eval.files.home.home_folder`, about 50 kB for
-    6,000 notes. Several processes may read and write at once.
+    ``reader`` is the name and number of ``read``; the number is raised when the same bytes give
+    another text. Another version of one of the ``packages`` it uses is another reader too. What
+    it raises goes on to the caller. An entry takes about 50 kB for 6,000 notes. Several
+    processes may read and write at once.
     """
     entry = _entry(path, reader, packages)
     if entry is None:
@@ -62,13 +45,17 @@ def remembered(
 
 
 def _entry(path: Path, reader: str, packages: Sequence[str]) -> Path | None:
-    """Say where the text of a file's bytes is kept; None if there is no such place."""
+    """Return where the text of a file's bytes is kept; None if there is no such place."""
     names = [reader, *(f"{each} {version(each)}" for each in packages)]
     digest = hashlib.blake2b("\n".join([*names, ""]).encode(), digest_size=_DIGEST_BYTES)
     try:
-        digest.update(path.read_bytes())
+        digest.update(content_of(path))
         folder = home_folder() / "annotations"
-    except (OSError, RuntimeError):  # whoever reads the file says why; a user without a home
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ):  # whoever reads the file says why; a user without a home
         return None
     name = digest.hexdigest()
     return folder / name[:2] / name[2:]

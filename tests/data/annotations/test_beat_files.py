@@ -130,6 +130,21 @@ def test_the_suffix_may_be_in_capitals(tmp_path: Path) -> None:
     assert read_beats(written(tmp_path, "A.CSV", "0.5,1\n1,2\n")).beats.size == 2
 
 
+@pytest.mark.parametrize(
+    ("label", "downbeats"), [("b", []), ("9.3", []), ("{}", [9.3, 11.1]), ("", [])]
+)
+def test_a_label_track_has_its_time_twice(
+    tmp_path: Path, label: str, downbeats: list[float]
+) -> None:
+    times = [9.3, 9.8, 10.3, 10.8, 11.1, 11.6]
+    for form in ("{0}\t{0}\t{1}\n", "{0:.6f}\t{0:.6f}\t{1}\n"):
+        lines = [
+            form.format(each, label.format(number % 4 + 1)) for number, each in enumerate(times)
+        ]
+        found = read_beats(written(tmp_path, "a.txt", "".join(lines)))
+        assert (found.beats.tolist(), found.downbeats.tolist()) == (times, downbeats)
+
+
 # --- text that breaks a rule ---
 
 
@@ -156,6 +171,8 @@ def test_the_suffix_may_be_in_capitals(tmp_path: Path) -> None:
         ("a.csv", "begin,0.5\n", ", line 1: a time must be a number of seconds"),
         ("a.beats", "", ": must have one beat or more. Got none."),
         ("a.csv", "time,position\n\n# none\n", ": must have one beat or more. Got none."),
+        ("a.txt", "9.3 9.7\n9.8 10.2\n10.3 10.7\n", ", line 1: the second column must be pos"),
+        ("a.txt", "0.5\0\n", ", line 1: must be UTF-8 text. Got a NUL byte."),
         ("a.lab", "0.5\n", ": a file of beats must be one of .beats, .txt, .csv"),
     ],
 )  # fmt: skip
@@ -187,7 +204,7 @@ def test_beats_that_do_not_rise_are_told_with_both_times_and_lines(tmp_path: Pat
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     assert refusal(tmp_path / "gone.beats") == ": there is no such file."
     (tmp_path / "folder.beats").mkdir()
-    assert refusal(tmp_path / "folder.beats").startswith(": cannot be read: ")
+    assert refusal(tmp_path / "folder.beats").startswith(": must be a file. Got a folder.")
     latin = written(tmp_path, "a.beats", "0.5 1\n# Größe\n", "latin-1")
     assert refusal(latin).startswith(", line 2: must be UTF-8 text. Got invalid")
     blob = written(tmp_path, "a.csv", "0.5\n" + "0" * 200_000)
@@ -264,6 +281,31 @@ def test_values_of_beats_are_positions_unless_they_are_all_alike(tmp_path: Path)
     ):
         whole = beat_annotation([0.5, 1.0, 1.5], values)
         assert read_beats(jams_file(tmp_path, whole)).downbeats.tolist() == downbeats
+
+
+def test_positions_may_be_text_and_what_is_none_is_refused(tmp_path: Path) -> None:
+    given: list[list[Any]] = [["4", "1", "2"], ["4.0", " 1 ", 2], [4, 1.0, "2"]]
+    for values in given:
+        found = read_beats(jams_file(tmp_path, beat_annotation([0.5, 1.0, 1.5], values)))
+        assert found.downbeats.tolist() == [1.0]
+    wrong: list[tuple[list[Any], str]] = [
+        (["down", "1", "2"], "down"),
+        ([9.3, 9.4, 10.1], "9.3"),
+        ([True, 2, 3], "True"),
+        ([0, 1, 2], "0"),
+        ([{"position": "x"}, {"position": 1}, {"position": 2}], "x"),
+    ]
+    for values, got in wrong:
+        told = refusal(jams_file(tmp_path, beat_annotation([0.5, 1.0, 1.5], values)))
+        assert "must be a position in the bar" in told
+        assert f"Got {got!r}." in told
+    found = read_beats(jams_file(tmp_path, beat_annotation([0.5, 1.0], ["b", "b"])))
+    assert found.downbeats.size == 0
+
+
+def test_json_without_end_is_refused(tmp_path: Path) -> None:
+    assert ": must be JSON." in refusal(written(tmp_path, "a.jams", "[" * 100_000))
+    assert ": must be JSON." in refusal(written(tmp_path, "a.jams", "1" * 5000))
 
 
 def test_beat_positions_as_guitarset_has_them(tmp_path: Path) -> None:

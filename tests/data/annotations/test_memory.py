@@ -16,8 +16,9 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from marble_eval.data.annotations import memory
+from marble_eval.data.annotations import memory, note_files
 from marble_eval.data.annotations.memory import remembered
+from marble_eval.data.annotations.midi import channels_of
 from marble_eval.data.annotations.note_files import read_notes
 from marble_eval.data.annotations.notes import notes_text
 from marble_eval.files.home import home_folder
@@ -52,15 +53,15 @@ def entries() -> list[Path]:
 
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Count in a list how often pretty_midi reads a file."""
+    """Count in a list how often a file is parsed."""
     calls: list[int] = []
-    read = pretty_midi.PrettyMIDI
+    read = channels_of
 
     def counting(*arguments: Any, **options: Any) -> Any:
         calls.append(len(calls))
         return read(*arguments, **options)
 
-    monkeypatch.setattr(pretty_midi, "PrettyMIDI", counting)
+    monkeypatch.setattr(note_files, "channels_of", counting)
     return calls
 
 

@@ -168,6 +168,108 @@ def test_a_broken_midi_file_is_told(tmp_path: Path) -> None:
     assert refusal(tmp_path / "gone.mid") == ": there is no such file."
 
 
+def mido_file(path: Path, *tracks: Sequence[Any], form: int = 1) -> Path:
+    """Write tracks of messages at 1000 ticks a second."""
+    file = mido.MidiFile(ticks_per_beat=TICKS // 2, type=form)
+    file.tracks.extend(mido.MidiTrack(each) for each in tracks)
+    file.save(path)
+    return path
+
+
+def note(pitch: int, onset: int, length: int, channel: int = 0) -> list[Any]:
+    return [
+        mido.Message("note_on", note=pitch, velocity=80, channel=channel, time=onset),
+        mido.Message("note_off", note=pitch, channel=channel, time=length),
+    ]
+
+
+def pedal(value: int, time: int, channel: int = 0) -> Any:
+    return mido.Message("control_change", control=64, value=value, channel=channel, time=time)
+
+
+def test_a_pedal_in_another_track_holds_the_notes_of_its_channel(tmp_path: Path) -> None:
+    path = mido_file(
+        tmp_path / "a.mid",
+        note(60, 0, 500),
+        [pedal(127, 0), pedal(0, 2000)],
+        note(72, 0, 500, channel=1),
+    )
+    assert rows(read_notes(path)) == [(0.0, 2.0, 60), (0.0, 0.5, 72)]
+    assert rows(read_notes(path, sustained=False)) == [(0.0, 0.5, 60), (0.0, 0.5, 72)]
+
+
+def test_a_tempo_counts_in_whichever_track_it_is(tmp_path: Path) -> None:
+    slow = mido.MetaMessage("set_tempo", tempo=1_000_000, time=0)
+    path = mido_file(tmp_path / "a.mid", [], note(60, 0, 500), [slow])
+    assert rows(read_notes(path)) == [(0.0, 1.0, 60)]
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        b"\xff\x59\x02\xfe\xff",  # no such key
+        b"\xff\x59\x02\x63\x63",
+        b"\xff\x59\x00",
+        b"\xff\x58\x01\x04",  # half a time signature
+        b"\xff\x51\x03\x00\x00\x00",  # no time at all for a beat
+        b"\xff\x54\x01\x00",
+        b"\xff\x03\x02\xff\xfe",  # a title in no charset
+        b"\xff\x7e\x01\x00",
+        b"\xf0\x02\x41\xf7",
+    ],
+)
+def test_what_is_no_note_does_not_hinder_notes(tmp_path: Path, meta: bytes) -> None:
+    whole = mido_file(tmp_path / "a.mid", note(60, 0, 500)).read_bytes()
+    start = whole.index(b"MTrk")
+    length = int.from_bytes(whole[start + 4 : start + 8], "big") + len(meta) + 1
+    content = whole[: start + 4] + length.to_bytes(4, "big") + b"\0" + meta + whole[start + 8 :]
+    (tmp_path / "a.mid").write_bytes(content)
+    assert rows(read_notes(tmp_path / "a.mid")) == [(0.0, 0.5, 60)]
+
+
+def test_time_that_is_no_musical_time_is_refused_with_the_reason(tmp_path: Path) -> None:
+    path = mido_file(tmp_path / "a.mid", note(60, 0, 500))
+    content = path.read_bytes()
+    path.write_bytes(content[:12] + b"\xe7\x28" + content[14:])  # 25 frames of 40 ticks
+    assert "Got SMPTE time, 25 frames a second" in refusal(path)
+    path.write_bytes(content[:12] + b"\0\0" + content[14:])
+    assert "must have ticks in a quarter note. Got 0" in refusal(path)
+    path.write_bytes(content[:8] + b"\0\2" + content[10:])
+    assert "must be of format 0 or 1. Got 2" in refusal(path)
+
+
+def test_notes_are_those_of_pretty_midi_to_the_last_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    for case in range(20):
+        tempi = [
+            mido.MetaMessage("set_tempo", tempo=int(each), time=int(rng.integers(0, 900)))
+            for each in rng.integers(200_000, 900_000, 4)
+        ]
+        events = [
+            mido.Message(
+                "note_on" if on else "note_off",
+                note=int(pitch),
+                velocity=int(velocity),
+                time=int(time),
+            )
+            for on, pitch, velocity, time in zip(
+                rng.integers(0, 2, 200),
+                rng.integers(58, 64, 200),
+                rng.choice([0, 80], 200),
+                rng.choice([0, 0, 17, 233], 200),
+                strict=True,
+            )
+        ]
+        path = mido_file(tmp_path / f"{case}.mid", tempi, events)
+        (piano,) = pretty_midi.PrettyMIDI(str(path)).instruments
+        wanted = checked_notes(
+            [[each.start, each.end] for each in piano.notes], [each.pitch for each in piano.notes]
+        )
+        found = read_notes(path)
+        assert found.intervals.tobytes() == wanted.intervals.tobytes()
+        assert found.pitches.tolist() == wanted.pitches.tolist()
+
+
 # --- text ---
 
 
@@ -189,7 +291,8 @@ def test_text_has_onset_end_and_pitch(tmp_path: Path, end: str) -> None:
         ("a.txt", "0 1 60\n0 1 440.\n", "line 2: a pitch must be a MIDI number, 0 to 127. Got"),
         ("a.txt", "0 1 82.41\n", "Got 82.41."),
         ("a.txt", "0 1 -1\n", "Got -1."),
-        ("a.txt", "0 1 nan\n", "Got nan."),
+        ("a.txt", "0 1 nan\n", "Got 'nan'."),
+        ("a.txt", "0 1 6_0\n", "Got '6_0'."),
         ("a.txt", "0 1 C4\n", "Got 'C4'."),
         ("a.txt", "0,5 1 60\n", "with a decimal point. Got '0,5'."),
         ("a.txt", "0 1 60\n1 1 60\n", ", line 2: a note must start at 0 s or later, and then end."),
