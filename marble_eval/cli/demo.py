@@ -106,5 +106,9 @@ def _metric(outcomes: Sequence[Outcome]) -> str:
 def _cell(outcome: Outcome) -> str:
     if outcome.finished is None:
         return "failed"
-    score = next(iter(outcome.finished.result.metrics.values()))
-    return f"{100 * score.value:5.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+    from marble_eval.leaderboard import metric_unit
+    from marble_eval.leaderboard.score_text import stored_interval, stored_text
+
+    metric, score = next(iter(outcome.finished.result.metrics.items()))
+    unit = metric_unit(metric)
+    return f"{stored_text(score.value, unit):>5} {stored_interval(score.low, score.high, unit)}"

@@ -130,7 +130,7 @@ def _run_suite(
 
 def _show_curves(finished: list[Finished], settings: Settings) -> None:
     """Draw score against step, where a series of checkpoints was run."""
-    from marble_eval.report.checkpoint_curve import curve_text, write_curve
+    from marble_eval.report import curve_text, write_curve
 
     by_task: dict[str, list[Result]] = {}
     for each in finished:

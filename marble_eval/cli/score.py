@@ -132,20 +132,20 @@ def _folder(path: Path, result: Result, root: Path) -> Path:
 
 
 def _rows(stored: StoredScores, scores: dict[str, MetricScore]) -> list[tuple[str, ...]]:
-    from marble_eval.leaderboard import in_unit, metric_unit
+    from marble_eval.leaderboard import metric_unit
+    from marble_eval.leaderboard.score_text import stored_interval, stored_text
 
     result = stored.result
     rows: list[tuple[str, ...]] = []
     for name, each in scores.items():
         unit = metric_unit(name)
-        low, high = in_unit(each.low, unit), in_unit(each.high, unit)
         rows.append(
             (
                 result.encoder.name,
                 f"{result.task.name}@{result.task.version}",
                 name,
-                f"{in_unit(each.value, unit):.1f}",
-                f"[{low:.1f}, {high:.1f}]",
+                stored_text(each.value, unit),
+                stored_interval(each.low, each.high, unit),
                 str(each.n),
                 _beside(result.metrics.get(name), each, unit),
             )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from marble_eval.leaderboard.models import Model
+from marble_eval.leaderboard.score_text import score_text
 from marble_eval.leaderboard.sections import FLAT, MARBLE, ModelScores, Section
 
 _DISTINGUISHING = (
@@ -17,8 +18,6 @@ _DISTINGUISHING = (
     *("deviations", "choices"),
 )
 _NAMES = {MARBLE: "MARBLE average", FLAT: "Flat average"}
-_DECIMALS = {"percent": 1, "dB": 1}
-_OTHER_DECIMALS = 3
 
 
 class PrintedCell(NamedTuple):
@@ -120,11 +119,10 @@ def _cell(section: Section, scores: ModelScores, name: str, best: float | None) 
     if value is None:
         return PrintedCell()
     units = {column.header: column.unit for column in section.columns}
-    decimals = _DECIMALS.get(units.get(name, "percent"), _OTHER_DECIMALS)
     run, ranks = scores.model.source == "run", scores.ranks.get(name)
     is_best = run and best is not None and value == best
     return PrintedCell(
-        text=f"{value:.{decimals}f}",
+        text=score_text(value, units.get(name, "percent")),
         best=is_best,
         tied=ranks is not None and ranks.tied and not is_best,
         reproduced=not run and name in scores.scores and scores.scores[name].reproduced == "true",

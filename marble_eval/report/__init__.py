@@ -9,12 +9,14 @@ from marble_eval.report.difference import (
     difference_overview,
     difference_text,
 )
-from marble_eval.report.summary import layer_curve, summary
+from marble_eval.report.summary import curve_text, layer_curve, summary, write_curve
 
 __all__ = [
     "configuration_text",
+    "curve_text",
     "difference_overview",
     "difference_text",
     "layer_curve",
     "summary",
+    "write_curve",
 ]

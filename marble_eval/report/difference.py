@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.leaderboard import in_unit, metric_unit
+from marble_eval.leaderboard.score_text import score_text
 from marble_eval.scores.rescoring import BY_RECORDING
 
 if TYPE_CHECKING:
@@ -29,12 +30,12 @@ def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = Fa
         lines.append(f"  {each.left_out} test items left out that one of the two lacks")
     for name, side in (("A", each.first), ("B", each.second)):
         lines.append(
-            f"  {name:<6}{in_unit(side.value, unit):>8.2f}   {side.encoder} ({side.revision}), "
+            f"  {name:<6}{_two(side.value, unit):>8}   {side.encoder} ({side.revision}), "
             f"{side.protocol}, probe {side.probe}, layer {side.layer}, {_seeds(side, unit)}"
         )
     lines.append(
-        f"  B - A {in_unit(each.difference, unit):>+8.2f}   95 % interval "
-        f"[{in_unit(each.low, unit):+.2f}, {in_unit(each.high, unit):+.2f}]"
+        f"  B - A {_two(each.difference, unit, signed=True):>8}   95 % interval "
+        f"{_signed_interval(each, unit)}"
     )
     if each.undefined:
         lines.append(f"  {each.undefined} resamples have no value and are not in the interval")
@@ -46,10 +47,19 @@ def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = Fa
     return "\n".join(lines + _item_lines(each, changed, every=every))
 
 
+def _two(value: float, unit: str, *, signed: bool = False) -> str:
+    """Write a score with two decimals, one more than tables have: differences are small."""
+    return score_text(in_unit(value, unit), unit, decimals=2, signed=signed)
+
+
+def _signed_interval(each: Difference, unit: str) -> str:
+    return f"[{_two(each.low, unit, signed=True)}, {_two(each.high, unit, signed=True)}]"
+
+
 def _seeds(side: Side, unit: str) -> str:
     if side.seeds == 1:  # which has no spread, not one of 0
         return "1 seed"
-    return f"{side.seeds} seeds ± {in_unit(side.seed_spread, unit):.2f}"
+    return f"{side.seeds} seeds ± {_two(side.seed_spread, unit)}"
 
 
 def _verdict(each: Difference) -> str:
@@ -89,9 +99,9 @@ def difference_overview(differences: Sequence[Difference]) -> str:
         unit = metric_unit(each.metric)
         lines.append(
             f"  {each.task:<{width}}  {each.metric:<{widest}}  "
-            f"{in_unit(each.first.value, unit):>7.2f}  {in_unit(each.second.value, unit):>7.2f}  "
-            f"{in_unit(each.difference, unit):>+7.2f} [{in_unit(each.low, unit):+.2f}, "
-            f"{in_unit(each.high, unit):+.2f}]  p {each.p_holm:.3g}  {_verdict(each)}"
+            f"{_two(each.first.value, unit):>7}  {_two(each.second.value, unit):>7}  "
+            f"{_two(each.difference, unit, signed=True):>7} {_signed_interval(each, unit)}  "
+            f"p {each.p_holm:.3g}  {_verdict(each)}"
         )
     return "\n".join(lines)
 

@@ -1,22 +1,24 @@
-"""A result as text: the table at the end of a run, and the layer curve.
-
-Shares are shown in percent, as the papers print them.
-"""
+"""Results as text: the table at the end of a run, the curves over layers and checkpoints."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard import in_unit, metric_unit, published_value
+from marble_eval.files.atomic_file import write_atomically
+from marble_eval.leaderboard import metric_unit, published_value
+from marble_eval.leaderboard.score_text import score_text, stored_interval, stored_text
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from marble_eval.results import MetricScore, Result
+    from marble_eval.results import MetricScore, Result, ScoreRange
 
 _ALL = 0.9995  # a ceiling that is printed as 100.0
-_BAR = 40  # characters from 0 to 100 %
+_BAR = 40  # characters for a score of 1
+_CURVE = ("encoder", "task", "protocol", "step", "metric", "value", "low", "high", "layer")
 _NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
 
 
@@ -42,14 +44,13 @@ def summary(result: Result, path: Path | None = None) -> str:
 
 def _metric_cells(result: Result, name: str, score: MetricScore) -> str:
     published = published_value(result.encoder.name, result.task.column, name)
-    said = f"{published.value:.1f}  {published.source}" if published else "-"
+    said = "-"
+    if published:
+        said = f"{score_text(published.value, published.unit)}  {published.source}"
     unit, seeds = metric_unit(name), len(score.seed_values)
-    value, low, high, sd = (
-        in_unit(each, unit) for each in (score.value, score.low, score.high, score.seed_spread)
-    )
-    spread = f"{seeds} ± {sd:.2f}" if seeds > 1 else "1"
-    interval = f"[{low:.1f}, {high:.1f}]"
-    return f"{value:>8.1f}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
+    spread = f"{seeds} ± {stored_text(score.seed_spread, unit, decimals=2)}" if seeds > 1 else "1"
+    value, interval = stored_text(score.value, unit), stored_interval(score.low, score.high, unit)
+    return f"{value:>8}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
 
 
 def _choice_lines(result: Result) -> list[str]:
@@ -83,7 +84,7 @@ def _ceilings(result: Result) -> list[str]:
     """Say what references rounded to frames score, where that is less than everything."""
     rate = result.features.frame_rate
     below = [
-        f"{name} {100 * each.ceiling:.1f}"
+        f"{name} {stored_text(each.ceiling, metric_unit(name))}"
         for name, each in result.metrics.items()
         if each.ceiling is not None and each.ceiling < _ALL
     ]
@@ -102,6 +103,52 @@ def layer_curve(result: Result) -> str:
         mark = "*" if each.layer == result.chosen.layer else "=" if each.tied else " "
         score = each.test
         bar = "█" * max(0, round(_BAR * score.value))
-        interval = f"[{100 * score.low:5.1f}, {100 * score.high:5.1f}]"
-        lines.append(f"  {each.layer:<{width}} {mark} {100 * score.value:5.1f} {interval} {bar}")
+        lines.append(f"  {each.layer:<{width}} {mark} {score_columns(score, metric)} {bar}")
     return "\n".join(lines)
+
+
+def score_columns(score: ScoreRange | MetricScore, metric: str) -> str:
+    """Write a score and its interval in columns, for a curve of bars."""
+    unit = metric_unit(metric)
+    value, low, high = (stored_text(each, unit) for each in (score.value, score.low, score.high))
+    return f"{value:>5} [{low:>5}, {high:>5}]"
+
+
+def curve_text(results: Sequence[Result]) -> str:
+    """Draw the main metric of every checkpoint as bars."""
+    ordered = sorted(results, key=_step)
+    metric = next(iter(ordered[0].metrics))
+    width = max(len("step"), *(len(str(_step(each))) for each in ordered))
+    lines = [f"  {'step':>{width}}   {metric} of the chosen layer, on test"]
+    for each in ordered:
+        score = each.metrics[metric]
+        bar = "█" * max(0, round(_BAR * score.value))
+        lines.append(
+            f"  {_step(each):>{width}}   {score_columns(score, metric)} "
+            f"layer {each.chosen.layer:<4} {bar}"
+        )
+    return "\n".join(lines)
+
+
+def write_curve(folder: Path, results: Sequence[Result]) -> Path:
+    """Write the curve of every metric as CSV."""
+    first = results[0]
+    name = ".".join((first.encoder.name, first.task.name, first.protocol.name))
+    path = folder / "curves" / f"{name.replace('/', '-')}.csv"
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_CURVE)
+    for each in sorted(results, key=_step):
+        what = (each.encoder.name, each.task.name, each.protocol.name, _step(each))
+        for metric, score in each.metrics.items():
+            values = (score.value, score.low, score.high)
+            writer.writerow([*what, metric, *map(repr, map(float, values)), each.chosen.layer])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, text.getvalue().encode())
+    return path
+
+
+def _step(result: Result) -> int:
+    if result.encoder.step is None:
+        raise ValueError(f"a curve needs steps: {result.encoder.revision} has none.")
+    return result.encoder.step

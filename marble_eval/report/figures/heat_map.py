@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marble_eval.leaderboard import metric_unit
+from marble_eval.leaderboard.score_text import score_text
 from marble_eval.report.figures import style
 from marble_eval.report.figures.series import (
     column_of,
@@ -54,7 +56,8 @@ def heat_map(results: Sequence[Result]) -> Figure | None:
             np.ma.masked_invalid(relative(scores, higher)),
             cmap=style.masked(style.MAP), vmin=0, vmax=1, aspect="auto",
         )  # fmt: skip
-        _write_cells(axes, image, scores, higher)
+        units = [metric_unit(main_metric(column[0])) for column in columns]
+        _write_cells(axes, image, scores, higher, units)
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks(range(len(heads)), heads, rotation=90, ma="left")
         axes.tick_params(top=True, labeltop=True, bottom=False, labelbottom=False, length=2)
@@ -116,7 +119,11 @@ def _heading(result: Result, columns: Sequence[Sequence[Result]]) -> str:
 
 
 def _write_cells(
-    axes: Axes, image: Any, scores: np.ndarray, higher_is_better: Sequence[bool]
+    axes: Axes,
+    image: Any,
+    scores: np.ndarray,
+    higher_is_better: Sequence[bool],
+    units: Sequence[str],
 ) -> None:
     for (row, column), score in np.ndenumerate(scores):
         if np.isnan(score):
@@ -125,7 +132,7 @@ def _write_cells(
         of_column = scores[:, column]
         best = np.nanmax(of_column) if higher_is_better[column] else np.nanmin(of_column)
         axes.text(
-            column, row, f"{score:.1f}", ha="center", va="center",
+            column, row, score_text(score, units[column]), ha="center", va="center",
             color=style.text_colour(image, float(image.get_array()[row, column])),
             weight="bold" if score == best else "normal",
         )  # fmt: skip

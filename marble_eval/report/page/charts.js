@@ -40,12 +40,6 @@
 .mc-details summary { cursor: pointer; padding: .25rem 0; color: var(--mc-muted); }
 .mc-details .region { overflow: auto; max-height: min(70vh, 30rem); }`;
 
-  // A share is shown in percent; other units as they are.
-  const UNITS = {
-    percent: { factor: 100, decimals: 1, mark: " (%)" },
-    dB: { factor: 1, decimals: 2, mark: " (dB)" },
-    1: { factor: 1, decimals: 3, mark: "" },
-  };
   const NO_VALUE = "no value";
   const EAGER_CELLS = 3000; // a longer table is built when it is opened
 
@@ -71,13 +65,11 @@
 
   // How scores of a metric are scaled and said.
   function scoresOf(metric, unit) {
-    const { factor, decimals, mark } = UNITS[unit] ?? {
-      ...UNITS[1],
-      mark: unit ? ` (${unit})` : "",
-    };
+    const factor = unit === "percent" ? 100 : 1; // a share is shown in percent
+    const mark = unit ? unitSuffix(unit) : "";
     const scaled = (value) => (known(value) ? value * factor : NaN);
     const shown = (value) =>
-      known(value) ? (value * factor).toFixed(decimals).replace("-", "−") : NO_VALUE;
+      known(value) ? scoreText(value * factor, unit) : NO_VALUE;
     const interval = ({ low, high }) =>
       known(low) && known(high) ? ` [${shown(low)}, ${shown(high)}]` : "";
     const tick = (value) => d3.format(".6~g")(value);

@@ -1,13 +1,14 @@
 // What the page knows: its results with their rows, and the details of one when asked.
 
 const SCALE = 10000; // scores are packed as whole numbers of 1/10,000
+const FINE = 1000000; // what is written elsewhere too
 
 function asNumber(value) {
   return Number.isNaN(value) ? null : value;
 }
 
-function score(value) {
-  return Number.isNaN(value) ? null : value / SCALE;
+function score(value, scale = SCALE) {
+  return Number.isNaN(value) ? null : value / scale;
 }
 
 async function openIndex() {
@@ -135,9 +136,9 @@ function detailOf(header, columns, at) {
 function layersOf(names, settings, share) {
   return names.map((name, i) => ({
     name,
-    value: score(share.value[i]),
-    low: score(share.value[i] - share.below[i]),
-    high: score(share.value[i] + share.above[i]),
+    value: score(share.value[i], FINE),
+    low: score(share.value[i] - share.below[i], FINE),
+    high: score(share.value[i] + share.above[i], FINE),
     valid: score(share.valid[i]),
     tied: share.tied[i] === 1,
     setting: settings[share.setting[i]],
@@ -156,9 +157,9 @@ function gridOf([layers, settings, seeds], share) {
 function scoresOf(share) {
   let first = 0;
   return share.seed_count.map((count, i) => {
-    const seeds = share.seed_values.slice(first, first + count).map(score);
+    const seeds = share.seed_values.slice(first, first + count).map((each) => score(each, FINE));
     first += count;
-    return { seeds, spread: score(share.spread[i]), ceiling: score(share.ceiling[i]) };
+    return { seeds, spread: score(share.spread[i], FINE), ceiling: score(share.ceiling[i], FINE) };
   });
 }
 

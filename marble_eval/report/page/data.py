@@ -18,7 +18,7 @@ import numpy as np
 from marble_eval.leaderboard import PublishedScore, metric_unit
 from marble_eval.leaderboard.comparable import conditions_of
 from marble_eval.report.page.listing import ListedResult, PublishedRow, versioned
-from marble_eval.report.page.packing import Coded, PackedColumn, pack, scaled, whole
+from marble_eval.report.page.packing import FINE, Coded, PackedColumn, pack, scaled, whole
 from marble_eval.results import GridPoint, Result
 
 LARGEST_BLOCK = 100  # results; more make opening one slower, fewer pack less well
@@ -181,9 +181,12 @@ def _parts(
     tested = [each.test for each in result.layers]
     yield code("curve", [each.layer for each in result.layers])
     yield "valid", scaled(each.valid for each in result.layers)
-    yield "value", scaled(each.value for each in tested)
-    yield "below", scaled(each.value for each in tested) - scaled(each.low for each in tested)
-    yield "above", scaled(each.high for each in tested) - scaled(each.value for each in tested)
+    value, low, high = (
+        scaled((getattr(each, end) for each in tested), FINE) for end in ("value", "low", "high")
+    )
+    yield "value", value
+    yield "below", value - low
+    yield "above", high - value
     yield "tied", whole(int(each.tied) for each in result.layers)
     settings = tables.setdefault("settings", Coded())
     yield "setting", whole(settings.code(each.setting) for each in result.layers)
@@ -233,9 +236,9 @@ def _points(result: Result, *, every_seed: bool) -> list[Point]:
 def _scores(result: Result) -> Iterator[tuple[str, PackedColumn]]:
     scores = list(result.metrics.values())
     yield "seed_count", whole(len(each.seed_values) for each in scores)
-    yield "seed_values", scaled(value for each in scores for value in each.seed_values)
-    yield "spread", scaled(each.seed_spread for each in scores)
-    yield "ceiling", scaled(each.ceiling for each in scores)
+    yield "seed_values", scaled((value for each in scores for value in each.seed_values), FINE)
+    yield "spread", scaled((each.seed_spread for each in scores), FINE)
+    yield "ceiling", scaled((each.ceiling for each in scores), FINE)
 
 
 def _labels(result: Result, code: Any) -> Iterator[tuple[str, PackedColumn]]:

@@ -145,8 +145,8 @@ def _line(row: ScoreRow, reference: str, reproduced: bool | None) -> TableLine:
         encoder=row.encoder,
         task=versioned(row.task, row.task_version),
         metric=row.metric + unit_suffix(row.unit),
-        score=score_text(row.value, row.unit),
-        interval=interval_text(row.low, row.high, row.unit),
+        score=shown_score(row.value, row.unit),
+        interval=_interval(row),
         source=row.source,
         verdict={True: "reproduced", False: "not reproduced", None: ""}[reproduced],
         n="–" if row.n is None else f"{row.n:,}",
@@ -157,6 +157,17 @@ def _line(row: ScoreRow, reference: str, reproduced: bool | None) -> TableLine:
         licence=row.licence or "–",
         reference=reference,
     )
+
+
+def shown_score(value: float, unit: str) -> str:
+    """Write a score for the page, with a minus sign for a hyphen."""
+    return score_text(value, unit).replace("-", "−")
+
+
+def _interval(row: ScoreRow) -> str:
+    if row.low is None or row.high is None:
+        return "–"
+    return interval_text(row.low, row.high, row.unit).replace("-", "−")
 
 
 def versioned(name: str, version: int | None) -> str:

@@ -2,7 +2,8 @@
 
 A block is a JSON header and columns of whole numbers. Numbers are made non-negative (0 for no
 value, then 1 for 0, 2 for -1, 3 for 1, ...) and laid out byte by byte, all lowest bytes first, so
-that gzip compresses them well; base64 makes text of it. Scores are kept as whole 1/10,000.
+that gzip compresses them well; base64 makes text of it. Scores are kept as whole numbers of
+1/10,000, and those that are printed elsewhere too of 1/1,000,000.
 """
 
 from __future__ import annotations
@@ -17,17 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCALE = 10_000  # four decimals
+FINE = 1_000_000  # of a share: four decimals in percent
 NO_VALUE = np.iinfo(np.int64).min
 _WIDEST = 2**52  # JavaScript's numbers are exact up to 2**53
 
 PackedColumn = NDArray[np.int64]
 
 
-def scaled(values: Iterable[float | None]) -> PackedColumn:
-    """Round scores to whole 1/10,000; `NO_VALUE` for None and nan."""
+def scaled(values: Iterable[float | None], scale: int = SCALE) -> PackedColumn:
+    """Round scores to whole numbers of 1 / scale; `NO_VALUE` for None and nan."""
     reals = np.array([np.nan if each is None else each for each in values], dtype=np.float64)
     absent = np.isnan(reals)
-    whole = np.rint(np.where(absent, 0.0, reals) * SCALE).astype(np.int64)
+    whole = np.rint(np.where(absent, 0.0, reals) * scale).astype(np.int64)
     return np.where(absent, NO_VALUE, whole)
 
 

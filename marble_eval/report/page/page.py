@@ -32,12 +32,13 @@ from marble_eval.leaderboard import (
     read_found,
     without_copies,
 )
-from marble_eval.leaderboard.score_text import score_text, unit_suffix
+from marble_eval.leaderboard.score_text import unit_suffix
 from marble_eval.report.page.data import detail_blocks, index_block
 from marble_eval.report.page.encoders_by_task import heat_maps
 from marble_eval.report.page.listing import (
     listed_results,
     published_listing,
+    shown_score,
     table_lines,
     versioned,
 )
@@ -45,8 +46,8 @@ from marble_eval.results import Result
 
 FIRST_ROWS = 200  # rows of the table that are drawn at once; the rest on demand
 _SCRIPTS = (  # in the order in which they stand in the page
-    "elements", "packing", "data", "state", "score_rows", "table", "filters", "encoders_by_task",
-    "drawing", "provenance", "scores", "detail", "overview", "start",
+    "elements", "packing", "data", "state", "score_text", "score_rows", "table", "filters",
+    "encoders_by_task", "drawing", "provenance", "scores", "detail", "overview", "start",
 )  # fmt: skip
 
 
@@ -115,7 +116,7 @@ def render(
             listed, published, rows, chunks=blocks.starts, every_seed=blocks.every_seed
         ),
         blocks=blocks.texts,
-        score_text=score_text,
+        shown_score=shown_score,
         unit_suffix=unit_suffix,
         versioned=versioned,
     )
@@ -148,7 +149,7 @@ def _charts(folder: Traversable) -> str:
     """Read the drawing of charts and the library below it, which the page runs when needed."""
     vendor = [each for each in (folder / "vendor").iterdir() if each.name.endswith(".js")]
     parts = [each for each in folder.iterdir() if re.fullmatch(r"charts_\w+\.js", each.name)]
-    files = [*_by_name(vendor), folder / "charts.js", *_by_name(parts)]
+    files = [*_by_name(vendor), folder / "score_text.js", folder / "charts.js", *_by_name(parts)]
     return "\n".join(map(_read, files))
 
 

@@ -2,8 +2,6 @@
 // of listing.py, which wrote the rows that stand in the file.
 
 const NONE = "–";
-const DECIMALS = { percent: 1, dB: 2 };
-const UNITS = { percent: " (%)", 1: "" };
 
 function inOrder(rows) {
   return rows
@@ -16,19 +14,15 @@ function inOrder(rows) {
     .map(([row]) => row);
 }
 
-function shownScore(value, unit) {
-  return value.toFixed(DECIMALS[unit] ?? 3).replace("-", "−");
-}
-
 function shownInterval(row) {
   if (row.low === null) {
     return NONE;
   }
-  return `[${shownScore(row.low, row.unit)}, ${shownScore(row.high, row.unit)}]`;
+  return `[${scoreText(row.low, row.unit)}, ${scoreText(row.high, row.unit)}]`;
 }
 
 function shownMetric(row) {
-  return row.metric + (UNITS[row.unit] ?? ` (${row.unit})`);
+  return row.metric + unitSuffix(row.unit);
 }
 
 function versioned(name, version) {
@@ -53,7 +47,7 @@ function tableRow(row) {
     element("th", { scope: "row" }, row.result ? detailLink(row) : named(row.encoder)),
     cell("", named(versioned(row.task, row.taskVersion))),
     cell("", shownMetric(row)),
-    cell("num", shownScore(row.value, row.unit)),
+    cell("num", scoreText(row.value, row.unit)),
     cell("num low", shownInterval(row)),
     cell("", row.source, ...reproducedTag(row)),
     cell("num", row.n === null ? NONE : row.n.toLocaleString("en")),

@@ -49,13 +49,13 @@ function intervalNote(result) {
 }
 
 function scoreLine(row, { seeds, spread, ceiling }) {
-  const inUnit = (value) => shownScore(row.unit === "percent" ? 100 * value : value, row.unit);
+  const inUnit = (value) => scoreText(row.unit === "percent" ? 100 * value : value, row.unit);
   const cells = [
-    shownScore(row.value, row.unit),
+    scoreText(row.value, row.unit),
     shownInterval(row),
     row.n.toLocaleString("en"),
     seeds.map(inUnit).join(", "),
-    fine(row.unit === "percent" ? 100 * spread : spread),
+    scoreText(row.unit === "percent" ? 100 * spread : spread, row.unit, 2),
     ceiling === null ? NONE : inUnit(ceiling),
   ];
   return element("tr", null,
@@ -64,14 +64,10 @@ function scoreLine(row, { seeds, spread, ceiling }) {
     element("td", null, ...reportedWords(row)));
 }
 
-function fine(value) {
-  return value.toFixed(2);
-}
-
 function reportedWords(row) {
   if (row.reported.length === 0) {
     return [NONE];
   }
-  const words = row.reported.map((each) => `${shownScore(each.value, each.unit)} (${each.source})`);
+  const words = row.reported.map((each) => `${scoreText(each.value, each.unit)} (${each.source})`);
   return [words.join("; "), ...reproducedTag(row)];
 }

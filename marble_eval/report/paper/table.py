@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.leaderboard import board, latex_text, ranked_section
 from marble_eval.leaderboard.printed import legend, printed_table
+from marble_eval.leaderboard.score_text import interval_text
 from marble_eval.leaderboard.sections import MARBLE
 from marble_eval.report.metric_names import written
 from marble_eval.report.paper.facets import listed
@@ -171,9 +172,8 @@ def _cell(cell: PrintedCell) -> str:
 def _interval(row: ScoreRow | None) -> str:
     if row is None or row.low is None or row.high is None:
         return ""
-    decimals = 3 if row.unit == "1" else 1
-    ends = ", ".join(f"{end:.{decimals}f}" for end in (row.low, row.high)).replace("-", "$-$")
-    return f"{{\\tiny [{ends}]}}"
+    text = interval_text(row.low, row.high, row.unit).replace("-", "$-$")
+    return f"{{\\tiny {text}}}"
 
 
 def _caption(section: Section, shown: PrintedTable, level: str) -> str:

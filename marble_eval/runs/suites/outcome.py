@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.errors import MarbleError, MissingError
-from marble_eval.leaderboard import published_value
+from marble_eval.leaderboard import metric_unit, published_value
+from marble_eval.leaderboard.score_text import score_text, stored_interval, stored_text
 
 if TYPE_CHECKING:
     from marble_eval.runs.run import Finished
@@ -116,10 +117,10 @@ def _rows(outcome: Outcome) -> list[tuple[str, ...]]:
             (
                 "" if number else result.task.name,
                 name,
-                f"{100 * score.value:.1f}",
-                f"[{100 * score.low:.1f}, {100 * score.high:.1f}]",
+                stored_text(score.value, metric_unit(name)),
+                stored_interval(score.low, score.high, metric_unit(name)),
                 "" if number else result.chosen.layer,
-                f"{published.value:.1f}" if published else "-",
+                score_text(published.value, published.unit) if published else "-",
             )
         )
     return rows

@@ -31,7 +31,8 @@ _DRAW = """([name, spec]) => {
 def _page() -> str:
     found = (each.name for each in FOLDER.iterdir())
     parts = sorted(each for each in found if re.fullmatch(r"charts(_\w+)?\.js", each))
-    files = [*(FOLDER / "vendor" / each for each in VENDOR), *(FOLDER / each for each in parts)]
+    files = [*(FOLDER / "vendor" / each for each in VENDOR), FOLDER / "score_text.js"]
+    files += [FOLDER / each for each in parts]
     scripts = "\n".join(each.read_text(encoding="utf-8") for each in files)
     style = (FOLDER / "page.css").read_text(encoding="utf-8")
     return (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from marble_eval.report.page.listing import shown_score
 from tests.report.page.chart_harness import (
     FOLDER,
     VENDOR,
@@ -103,7 +104,7 @@ def test_a_layer_without_a_score_is_no_zero(draw: Draw) -> None:
 
 def test_decibels_and_plain_numbers_are_shown_as_they_are(draw: Draw) -> None:
     layers = [layer("0", -3.25), layer("1", 6.5)]
-    assert "from −3.25 (layer 0) to 6.50" in label_of(
+    assert "from −3.3 (layer 0) to 6.5" in label_of(
         draw("layerCurve", curve(layers=layers, unit="dB"))
     )
     assert "from −3.250 (layer 0) to 6.500" in label_of(
@@ -242,3 +243,16 @@ def test_costs_are_logarithmic_only_where_they_span_more_than_twentyfold(draw: D
     said = narrow.locator("figcaption").text_content() or ""
     assert "logarithmic" not in said and "1 point without a value is not drawn" in said
     assert narrow.locator("g.mc-dots > *").count() == 2
+
+
+def test_scripts_round_as_the_tables_do(tab: Watched) -> None:
+    """Halves and their neighbours, of both signs, by the page's function and by Python's."""
+    script = (FOLDER / "score_text.js").read_text(encoding="utf-8")
+    tab.page.add_script_tag(content=script)
+    values = [sign * each / 10_000 for each in range(0, 30_000, 7) for sign in (1, -1)]
+    values += [31.25, 74.85, -0.05, -0.04, 0.0005, 1.00005, 99.95, 100.0]
+    for unit in ("percent", "dB", "1"):
+        found = tab.page.evaluate(
+            "([values, unit]) => values.map((each) => scoreText(each, unit))", [values, unit]
+        )
+        assert found == [shown_score(each, unit) for each in values]

@@ -7,8 +7,12 @@ from dataclasses import replace
 import pytest
 
 from marble_eval.leaderboard import PublishedScore
-from marble_eval.leaderboard.score_text import score_text
-from marble_eval.report.page.listing import listed_results, published_listing, table_lines
+from marble_eval.report.page.listing import (
+    listed_results,
+    published_listing,
+    shown_score,
+    table_lines,
+)
 from marble_eval.results import Result
 from tests.report.page.many_results import deviating, example, many_results
 
@@ -106,12 +110,12 @@ def test_a_published_score_of_a_side_metric_is_no_main_row() -> None:
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (12.25, "percent", "12.3"),  # a tie of the binary number goes up, as toFixed has it
-        (74.85, "percent", "74.8"),  # 74.85 is 74.8499999... as a binary number
+        (12.25, "percent", "12.3"),
+        (74.85, "percent", "74.9"),  # although it is 74.8499999... as a binary number
         (-5.2, "percent", "−5.2"),
-        (5.625, "dB", "5.63"),
+        (5.65, "dB", "5.7"),
         (0.0405, "1", "0.041"),
     ],
 )
 def test_numbers_are_rounded_as_the_page_rounds_them(value: float, unit: str, text: str) -> None:
-    assert score_text(value, unit) == text
+    assert shown_score(value, unit) == text

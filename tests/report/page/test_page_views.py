@@ -142,7 +142,7 @@ def test_what_the_browser_unpacks_is_what_was_packed(browser: Browser) -> None:
     tab.set_content(
         "".join(f'<script type="text/plain" id="{name}">{text}</script>' for name, text in packed)
     )
-    for name in ("elements", "packing", "score_rows", "data"):
+    for name in ("elements", "packing", "score_text", "score_rows", "data"):
         tab.add_script_tag(content=(folder / f"{name}.js").read_text(encoding="utf-8"))
     found = tab.evaluate(
         """async () => {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from marble_eval.report.checkpoint_curve import curve_text, write_curve
+from marble_eval.report import curve_text, write_curve
 from marble_eval.results import Result
 from marble_eval.results.schema import from_json
 
