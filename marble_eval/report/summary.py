@@ -75,9 +75,14 @@ def _caveats(result: Result) -> list[str]:
     if result.encoder.overlap:
         lines.append(f"  the weights may have seen this data: {result.encoder.overlap}")
     for what, licence in (("weights", result.encoder.licence), ("data", result.task.licence)):
-        if _NON_COMMERCIAL.search(licence):
+        if excludes_commerce(licence):
             lines.append(f"  licence of the {what}: {licence}; the scores inherit its terms")
     return lines
+
+
+def excludes_commerce(licence: str) -> bool:
+    """Check whether a licence forbids commercial use, so that scores inherit that."""
+    return _NON_COMMERCIAL.search(licence) is not None
 
 
 def _ceilings(result: Result) -> list[str]:

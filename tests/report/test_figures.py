@@ -18,15 +18,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from marble_eval.report.figures import style, write_figures
-from marble_eval.report.figures.checkpoint_curve import checkpoint_curve
-from marble_eval.report.figures.confusion_map import confusion_map
-from marble_eval.report.figures.cost_scatter import cost_scatter
-from marble_eval.report.figures.file_names import file_names
-from marble_eval.report.figures.grid_map import grid_map
-from marble_eval.report.figures.heat_map import heat_map
+from marble_eval.report.figures.curves import checkpoint_curve, cost_scatter, layer_curves
 from marble_eval.report.figures.label_scores import label_scores
-from marble_eval.report.figures.layer_curves import layer_curves
+from marble_eval.report.figures.maps import confusion_map, grid_map, heat_map
 from marble_eval.report.figures.series import comparable, labels
+from marble_eval.report.figures.writing import file_names
 from marble_eval.results import GridPoint, LabelScore, Result
 from tests.report.result_files import embedded, example, write
 

@@ -13,7 +13,7 @@ from marble_eval.leaderboard import board, board_latex, board_markdown
 from marble_eval.leaderboard.score_text import score_text
 from marble_eval.leaderboard.terminal import board_text
 from marble_eval.report import curve_text, layer_curve, summary
-from marble_eval.report.figures.heat_map import heat_map
+from marble_eval.report.figures.maps import heat_map
 from marble_eval.report.page import render
 from marble_eval.report.paper import paper_table
 from marble_eval.results import Result, ScoreRange

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from marble_eval.leaderboard import metric_unit
 from marble_eval.leaderboard.comparable import conditions_of, edition_of
+from marble_eval.leaderboard.score_text import unit_suffix
 from marble_eval.report.metric_names import written
 from marble_eval.results import Result, ScoreRange
 
@@ -59,8 +60,7 @@ def arms(scores: Sequence[Score]) -> list[list[float]]:
 
 def metric_label(metric: str) -> str:
     """Name a metric with its unit."""
-    unit = {"percent": " (%)", "dB": " (dB)"}.get(metric_unit(metric), "")
-    return written(metric) + unit
+    return written(metric) + unit_suffix(metric_unit(metric))
 
 
 def title(result: Result, *, encoder: bool = False) -> str:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.files.atomic_file import write_atomically
 from marble_eval.leaderboard.comparable import conditions_of
-from marble_eval.report.figures.checkpoint_curve import checkpoint_curve
-from marble_eval.report.figures.confusion_map import confusion_map
-from marble_eval.report.figures.cost_scatter import cost_scatter
-from marble_eval.report.figures.file_names import file_names
-from marble_eval.report.figures.grid_map import grid_map
-from marble_eval.report.figures.heat_map import heat_map
+from marble_eval.report.figures.curves import SERIES, checkpoint_curve, cost_scatter, layer_curves
 from marble_eval.report.figures.label_scores import label_scores
-from marble_eval.report.figures.layer_curves import SERIES, layer_curves
+from marble_eval.report.figures.maps import confusion_map, grid_map, heat_map
 from marble_eval.report.figures.series import comparable, divided
 from marble_eval.report.figures.style import rendered
 from marble_eval.results import read_result
@@ -35,6 +33,7 @@ _OF_RESULT: dict[str, Callable[[Result], Figure | None]] = {
     "confusion": confusion_map,
     "labels": label_scores,
 }
+_LONGEST = 120  # characters; file systems take 255 bytes
 
 
 class _Drawn(NamedTuple):
@@ -113,3 +112,23 @@ def _rest(result: Result) -> tuple[str, ...]:
         encoder.revision,
         result.unit,
     )
+
+
+def file_names(keys: Sequence[tuple[str, ...]]) -> list[str]:
+    """Name the files of figures."""
+    plain = [".".join(map(_safe, key[:3]))[:_LONGEST] for key in keys]
+    often = Counter(name.casefold() for name in plain)
+    names: list[str] = []
+    for name, key in zip(plain, keys, strict=True):
+        chosen = name
+        if often[name.casefold()] > 1:
+            chosen = f"{name}.{hashlib.sha256(repr(key).encode()).hexdigest()[:8]}"
+        number, wanted = 2, chosen
+        while chosen.casefold() in {each.casefold() for each in names}:
+            chosen, number = f"{wanted}.{number}", number + 1
+        names.append(chosen)
+    return names
+
+
+def _safe(part: str) -> str:
+    return re.sub(r"[^A-Za-z0-9@_=+-]+", "-", part).strip("-") or "none"

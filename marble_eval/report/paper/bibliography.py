@@ -16,8 +16,7 @@ from typing import NamedTuple
 
 from marble_eval.leaderboard import published_scores
 from marble_eval.registry import TaskFolder, task_folders
-from marble_eval.report.paper.bibtex import BibEntry, parse_entries
-from marble_eval.report.paper.latex_text import latex_text, spelt_out
+from marble_eval.report.paper.bibtex import BibEntry, bibtex_text, parse_entries, spelt_out
 from marble_eval.results import Result, read_result
 
 _ARXIV = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
@@ -92,7 +91,7 @@ def _with_versions(entry: BibEntry, results: Sequence[Result]) -> BibEntry:
     versions = sorted({each.tool_version for each in results})
     if not versions:
         return entry
-    note = f"Version{'s' * (len(versions) > 1)} {latex_text(', '.join(versions))}"
+    note = f"Version{'s' * (len(versions) > 1)} {bibtex_text(', '.join(versions))}"
     return entry._replace(fields=(*entry.fields, ("note", f"{{{note}}}")))
 
 
@@ -112,8 +111,8 @@ def _encoder_entries(name: str, citation: str) -> tuple[list[BibEntry], list[str
         return entries, []
     key = "encoder-" + (re.sub(r"[^A-Za-z0-9.-]+", "-", spelt_out(name)).strip("-") or "unnamed")
     fields = (
-        ("title", f"{{{{{latex_text(name)}}}}}"),
-        ("note", f"{{{latex_text(' '.join(citation.split()))}}}"),
+        ("title", f"{{{{{bibtex_text(name)}}}}}"),
+        ("note", f"{{{bibtex_text(' '.join(citation.split()))}}}"),
     )
     remark = f"encoder {name}: its citation is given as it states it; complete the entry {key}."
     return [*entries, BibEntry("misc", key, fields)], [remark]

@@ -1,17 +1,43 @@
-"""Entries of BibTeX: read strictly, told apart, renamed, written.
+"""BibTeX: entries read strictly and written, and free text made safe for it.
 
-Read is what BibTeX itself accepts: `@type{key, field = value, …}`, a value in braces or
-quotes with balanced braces, a number, or a macro, joined by `#`. Text between entries is
-a comment, in which BibTeX allows every sign but `@`.
+Read is what BibTeX itself accepts: `@type{key, field = value, …}`, a value in braces or quotes with
+balanced braces, a number or a macro, joined by `#`; text between entries is a comment. In free text
+braces become commands, because BibTeX counts them even behind a backslash.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 _NAME = re.compile(r"[^\s\"#%'(),={}@]+")
 _SPACE = re.compile(r"\s*")
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    **{sign: f"\\{sign}" for sign in "$&#_%"},
+}
+# Combining accents of Unicode, and LaTeX's command for each.
+_ACCENTS = {
+    "\u0300": "`", "\u0301": "'", "\u0302": "^", "\u0303": "~", "\u0304": "=", "\u0306": "u ",
+    "\u0307": ".", "\u0308": '"', "\u030a": "r ", "\u030b": "H ", "\u030c": "v ", "\u0327": "c ",
+    "\u0328": "k ",
+}  # fmt: skip
+_LETTERS = {
+    "ß": r"{\ss}", "ø": r"{\o}", "Ø": r"{\O}", "ł": r"{\l}", "Ł": r"{\L}", "æ": r"{\ae}",
+    "Æ": r"{\AE}", "œ": r"{\oe}", "Œ": r"{\OE}", "ı": r"{\i}", "–": "--", "—": "---", "‘": "`",
+    "’": "'", "“": "``", "”": "''", "…": r"{\ldots}", "×": r"{$\times$}", "±": r"{$\pm$}",
+    "−": r"{$-$}", "²": r"{$^2$}", "µ": r"{$\mu$}", "°": r"{$^\circ$}", "§": r"{\S}",
+    "©": r"{\copyright}", "\u00a0": "~",
+}  # fmt: skip
 
 
 class BibEntry(NamedTuple):
@@ -128,3 +154,28 @@ def _value(reader: _Reader) -> str:
             parts.append(reader.name("a value"))
         if not reader.take_if("#"):
             return " # ".join(parts)
+
+
+def bibtex_text(text: str) -> str:
+    r"""Escape free text."""
+    return spelt_out("".join(_SPECIAL.get(sign, sign) for sign in text))
+
+
+def spelt_out(text: str) -> str:
+    r"""Spell letters beyond ASCII with LaTeX's commands, and leave the rest alone."""
+    composed = unicodedata.normalize("NFC", text)
+    return "".join(sign if sign.isascii() else _spelt(sign) for sign in composed)
+
+
+def _spelt(sign: str) -> str:
+    if sign in _LETTERS:
+        return _LETTERS[sign]
+    decomposed = unicodedata.normalize("NFD", sign)
+    letter, accents = decomposed[0], decomposed[1:]
+    if len(accents) != 1 or accents not in _ACCENTS or not letter.isascii():
+        return sign
+    dotless = f"\\{letter}" if letter in "ij" else letter  # an accent stands in the dot's place
+    accent = _ACCENTS[accents]
+    if dotless != letter:
+        return f"{{\\{accent.strip()}{{{dotless}}}}}"
+    return f"{{\\{accent}{letter}}}"

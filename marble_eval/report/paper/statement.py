@@ -1,25 +1,78 @@
 """The protocol as it was run, as a paragraph for a paper.
 
-Every sentence comes from the records of the results: what they share is said once, and
-where they differ each part gets a sentence that names it.
+What results share is said once; where they differ, each part gets a sentence that names it by as
+little as distinguishes it: tasks, encoders, protocols, or those together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.errors import MissingError
-from marble_eval.report.paper import caveat_sentences, method_sentences
-from marble_eval.report.paper.facets import listed, named, sentences
-from marble_eval.report.paper.latex_text import latex_text
-from marble_eval.results import read_predictions, read_result
+from marble_eval.report.paper import run_sentences
+from marble_eval.report.paper.bibtex import bibtex_text
+from marble_eval.report.paper.run_sentences import listed
+from marble_eval.results import Result, read_predictions, read_result
 from marble_eval.scores.split_scores import RESAMPLES
 
 if TYPE_CHECKING:
     from marble_eval.results import Result
+
+_TRAITS: tuple[Callable[[Result], str], ...] = (
+    lambda result: result.task.name,
+    lambda result: result.encoder.name,
+    lambda result: result.protocol.name,
+    lambda result: f"revision {result.encoder.revision}",
+    lambda result: f"probe {result.probe.name}",
+    lambda result: f"version {result.task.version} of the task",
+    lambda result: f"run {result.unit}",
+)
+# Which traits name a part, in the order they are tried; the last names each run.
+_NAMINGS = (
+    (0,),
+    (1,),
+    (2,),
+    (0, 1),
+    (0, 2),
+    (1, 2),
+    (1, 3),
+    (4,),
+    (0, 1, 2),
+    (0, 1, 2, 3, 4, 5, 6),
+)
+
+
+def sentences(results: Sequence[Result], say: Callable[[Result], str]) -> list[str]:
+    """Say something of results, in as many sentences as there are things to say."""
+    parts: dict[str, list[Result]] = {}
+    for result in results:
+        parts.setdefault(say(result), []).append(result)
+    told = []
+    for said, part in parts.items():
+        if said and len(part) == len(results):
+            told.append(f"{said[0].upper()}{said[1:]}.")
+        elif said:
+            told.append(f"For {named(part, results)}, {said}.")
+    return told
+
+
+def named(part: Sequence[Result], whole: Sequence[Result]) -> str:
+    """Name some of the results by what tells them from the others."""
+    members = {id(each) for each in part}
+    others = [each for each in whole if id(each) not in members]
+    for naming in _NAMINGS:
+        names = {_name(each, naming) for each in part}
+        if names.isdisjoint(_name(each, naming) for each in others):
+            break
+    return listed(sorted(names, key=str.casefold))
+
+
+def _name(result: Result, naming: Sequence[int]) -> str:
+    first, *others = (_TRAITS[trait](result) for trait in naming)
+    return f"{first} ({', '.join(others)})" if others else first
 
 
 def statement(paths: Iterable[Path], *, latex: bool = False) -> str:
@@ -30,27 +83,27 @@ def statement(paths: Iterable[Path], *, latex: bool = False) -> str:
         return ""
     drawn = {id(each): _drawn(path) for each, path in zip(results, files, strict=True)}
     told = [
-        *sentences(results, method_sentences.rules),
+        *sentences(results, run_sentences.rules),
         _encoders(results),
         *_data(results),
-        *sentences(results, method_sentences.audio),
-        *sentences(results, method_sentences.features),
-        *sentences(results, method_sentences.probe),
-        *sentences(results, method_sentences.frames),
-        *sentences(results, method_sentences.grid),
-        *sentences(results, method_sentences.choice),
+        *sentences(results, run_sentences.audio),
+        *sentences(results, run_sentences.features),
+        *sentences(results, run_sentences.probe),
+        *sentences(results, run_sentences.frames),
+        *sentences(results, run_sentences.grid),
+        *sentences(results, run_sentences.choice),
         *sentences(results, lambda result: _intervals(result, drawn[id(result)])),
         *sentences(results, lambda result: _groups(drawn[id(result)])),
         *_deviations(results),
-        *sentences(results, caveat_sentences.missing),
-        *sentences(results, caveat_sentences.remarks),
-        *sentences(results, caveat_sentences.overlap),
-        *sentences(results, caveat_sentences.terms_of_weights),
-        *sentences(results, caveat_sentences.terms_of_data),
-        *sentences(results, caveat_sentences.environment),
+        *sentences(results, run_sentences.missing),
+        *sentences(results, run_sentences.remarks),
+        *sentences(results, run_sentences.overlap),
+        *sentences(results, run_sentences.terms_of_weights),
+        *sentences(results, run_sentences.terms_of_data),
+        *sentences(results, run_sentences.environment),
     ]
     text = " ".join(" ".join(told).split())
-    return (latex_text(text) if latex else text) + "\n"
+    return (bibtex_text(text) if latex else text) + "\n"
 
 
 def _encoders(results: Sequence[Result]) -> str:
@@ -108,7 +161,7 @@ def _tracks(results: Sequence[Result]) -> list[str]:
 
 
 def _deviations(results: Sequence[Result]) -> list[str]:
-    told = sentences(results, caveat_sentences.deviations)
+    told = sentences(results, run_sentences.deviations)
     return told or ["No run departed from its protocol."]
 
 

@@ -19,7 +19,7 @@ from marble_eval.leaderboard.printed import legend, printed_table
 from marble_eval.leaderboard.score_text import interval_text
 from marble_eval.leaderboard.sections import MARBLE
 from marble_eval.report.metric_names import written
-from marble_eval.report.paper.facets import listed
+from marble_eval.report.paper.run_sentences import listed
 from marble_eval.results import read_result
 
 if TYPE_CHECKING:

@@ -1,15 +1,17 @@
-"""The test score of every layer, a line for each encoder, with intervals.
+"""Score against layer, step of pre-training and cost, a line or mark for each encoder.
 
-The layer that validation chose is ringed; the curve is shown and never chosen from. The
-learned sum stands apart at the right, and an encoder of one layer is a level line.
+Of layers, the one that validation chose is ringed; test scores are shown and never chosen from. The
+learned sum is separate at the right, and an encoder of one layer is a level line.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from marble_eval.report.figures import style
 from marble_eval.report.figures.series import (
@@ -19,7 +21,9 @@ from marble_eval.report.figures.series import (
     interval_label,
     labels,
     main_metric,
+    main_score,
     metric_label,
+    shown,
     title,
 )
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
 SERIES = 6  # lines in one figure that can be told apart
 _SHORT = 3  # characters of a layer's name that stand level
 _DODGE = 0.09  # layers between the intervals of two encoders
+_WIDE = 20  # last over first step from which the axis is logarithmic
+_WIDEST = 58  # characters below one column
 
 
 def layer_curves(results: Sequence[Result]) -> Figure | None:
@@ -140,3 +146,93 @@ def _ticks(results: Sequence[Result], depth: int) -> list[tuple[float, str]]:
     if not common or max(map(len, common)) > _SHORT:
         common = tuple(map(str, range(depth)))
     return [(float(place), common[place]) for place in range(0, depth, step)]
+
+
+def checkpoint_curve(results: Sequence[Result]) -> Figure | None:
+    """Draw the score of every checkpoint."""
+    of_encoder: dict[str, list[Result]] = {}
+    for result in results:
+        if result.encoder.step is not None:
+            of_encoder.setdefault(result.encoder.name, []).append(result)
+    lines = {
+        name: sorted(members, key=lambda each: each.encoder.step or 0)
+        for name, members in of_encoder.items()
+        if len({each.encoder.step for each in members}) > 1
+    }
+    if not lines:
+        return None
+    with style.context():
+        figure, axes = style.canvas(style.COLUMN, 2.3 + 0.08 * len(lines))
+        handles = []
+        for number, (name, members) in enumerate(lines.items()):
+            scores, sign = [main_score(each) for each in members], style.sign(number)
+            drawn = axes.errorbar(
+                [each.encoder.step or 0 for each in members], [each.value for each in scores],
+                yerr=arms(scores), elinewidth=0.6, label=f"steps {name}", **sign._asdict(),
+            )  # fmt: skip
+            handles.append(drawn.lines[0])
+        steps = [each.encoder.step or 0 for members in lines.values() for each in members]
+        if min(steps) > 0 and max(steps) >= _WIDE * min(steps):
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_locator(NullLocator())
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_formatter(FuncFormatter(_counted))
+        axes.grid(axis="y")
+        axes.set_axisbelow(True)
+        axes.set_ylabel(f"test {metric_label(main_metric(results[0]))}")
+        bars = f"bars: {interval_label(results)}"
+        axes.set_xlabel(f"step of pre-training ({bars})\nthe layer of each is chosen on validation")
+        style.legend_above(figure, title(results[0]), handles, [shown(name) for name in lines])
+    return figure
+
+
+def _counted(steps: float, _place: int | None) -> str:
+    return f"{steps / 1000:g}k" if steps >= 1000 else f"{steps:g}"
+
+
+def cost_scatter(results: Sequence[Result]) -> Figure | None:
+    """Draw score against the time of extraction."""
+    timed = [each for each in results if milliseconds(each) is not None]
+    if len(timed) < 2:
+        return None
+    names = dict(zip(map(id, results), labels(results), strict=True))
+    cached = [names[id(each)] for each in results if milliseconds(each) is None]
+    devices = sorted({each.environment.device for each in timed})
+    with style.context():
+        figure, axes = style.canvas(style.COLUMN, 2.3 + 0.08 * len(timed))
+        handles = []
+        for number, result in enumerate(timed):
+            score, sign = main_score(result), style.sign(number)
+            drawn = axes.errorbar(
+                [milliseconds(result) or 0.0], [score.value], yerr=arms([score]), elinewidth=0.6,
+                color=sign.color, marker=sign.marker, linestyle="none", markersize=5,
+                label=f"cost {result.encoder.name}",
+            )  # fmt: skip
+            handles.append(drawn.lines[0])
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.grid()
+        axes.set_axisbelow(True)
+        axes.set_ylabel(f"test {metric_label(main_metric(results[0]))}")
+        bars = f"bars: {interval_label(timed)}"
+        told = [f"extraction on {', '.join(devices)} (ms per clip); {bars}"]
+        if cached:
+            told.append(f"without a time, features from the cache: {', '.join(cached)}")
+        axes.set_xlabel("\n".join(textwrap.fill(each, _WIDEST) for each in told))
+        several = len(devices) > 1
+        style.legend_above(figure, title(results[0]), handles, [
+            names[id(each)] + (f" on {each.environment.device}" if several else "")
+            for each in timed
+        ])  # fmt: skip
+    return figure
+
+
+def milliseconds(result: Result) -> float | None:
+    """Return what a clip took to encode, in milliseconds; None if none was."""
+    cost = result.cost
+    if not cost.clips_encoded or not cost.extract_seconds > 0:
+        return None
+    return 1000 * cost.extract_seconds / cost.clips_encoded

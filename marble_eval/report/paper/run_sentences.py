@@ -1,15 +1,16 @@
-"""What a run did, from audio to scores, as sentences: each function says it of one result.
+"""What a run did, from audio to scores, and its caveats, as sentences about one result.
 
-Nothing is said that the record does not hold. Every text can stand alone or after
-"For GTZAN,", and none ends with a full stop.
+They state only what the record holds; each can stand alone or after "For GTZAN,", without a full
+stop, and is empty where there is nothing to say.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from marble_eval.report.paper.facets import listed
+from marble_eval.report.summary import excludes_commerce
 
 if TYPE_CHECKING:
     from marble_eval.results import Result
@@ -28,6 +29,7 @@ _HEADS = {
     "linear": "the probe was a linear map",
     "logreg": "the probe was logistic regression",
 }
+_NAMED = 5  # missing tracks named for one reason; more are counted, the records name them
 
 
 def rules(result: Result) -> str:
@@ -178,3 +180,72 @@ def _beats(said: FrameRules) -> str:
         f"beats were found {decoder}, count within {1000 * said.tolerance:g} ms of the reference, "
         f"and {trim} left out at the start"
     )
+
+
+def deviations(result: Result) -> str:
+    """Say every way in which a run departed from its protocol."""
+    found = result.protocol.deviations
+    return f"the run departed from its protocol: {'; '.join(found)}" if found else ""
+
+
+def missing(result: Result) -> str:
+    """Say which tracks of any split could not be used, and why."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for each in result.counts.missing:
+        reasons[each.reason].append(each.id)
+    if not reasons:
+        return ""
+    parts = [
+        f"{len(ids)} ({reason}" + (f": {', '.join(ids)})" if len(ids) <= _NAMED else ")")
+        for reason, ids in sorted(reasons.items())
+    ]
+    total = len(result.counts.missing)
+    return f"{total} track{'s' * (total > 1)} could not be used: {listed(parts)}"
+
+
+def remarks(result: Result) -> str:
+    """Repeat what the record wants a reader to know."""
+    return f"the record remarks: {'; '.join(result.remarks)}" if result.remarks else ""
+
+
+def overlap(result: Result) -> str:
+    """Say what of the data the weights are known to have seen."""
+    if not result.encoder.overlap:
+        return ""
+    return f"the weights may have seen data of the task: {result.encoder.overlap}"
+
+
+def terms_of_weights(result: Result) -> str:
+    """Say that scores inherit the terms of the weights, where those exclude commerce."""
+    return _terms("weights", result.encoder.licence)
+
+
+def terms_of_data(result: Result) -> str:
+    """Say that scores inherit the terms of the data, where those exclude commerce."""
+    return _terms("data", result.task.licence)
+
+
+def _terms(what: str, licence: str) -> str:
+    if not excludes_commerce(licence):
+        return ""
+    return f"the licence of the {what} ({licence}) excludes commercial use, and scores inherit it"
+
+
+def environment(result: Result) -> str:
+    """Say where a run was made."""
+    place = result.environment
+    packages = [
+        f"{name} {version}"
+        for name, version in sorted(place.packages.items())
+        if version != "not installed"
+    ]
+    return (
+        f"runs used Python {place.python} with {listed(packages)} on {place.platform} "
+        f"(device {place.device})"
+    )
+
+
+def listed(names: Iterable[str]) -> str:
+    """Join names as a sentence does."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from marble_eval.report.paper.facets import named, sentences
+from marble_eval.report.paper.statement import named, sentences
 from marble_eval.results import Result
 from tests.report.result_files import example
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marble_eval.report.paper.latex_text import latex_text, spelt_out
+from marble_eval.report.paper.bibtex import bibtex_text, spelt_out
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,13 @@ from marble_eval.report.paper.latex_text import latex_text, spelt_out
     ],
 )  # fmt: skip
 def test_text_is_escaped(text: str, latex: str) -> None:
-    assert latex_text(text) == latex
+    assert bibtex_text(text) == latex
 
 
 def test_braces_balance_whatever_the_text() -> None:
     for text in ("}{", "{{{", "a}b\\}c", "ü{"):
         depth = 0
-        for sign in latex_text(text):
+        for sign in bibtex_text(text):
             depth += {"{": 1, "}": -1}.get(sign, 0)
             assert depth >= 0
         assert depth == 0

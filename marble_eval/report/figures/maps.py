@@ -1,7 +1,7 @@
-"""Encoders down, tasks across: the main metric of each, under one set of rules.
+"""Maps: encoders by task, layers by learning rate, classes by class.
 
-Shades are relative within a column, from its worst to its best score, because metrics
-differ in scale; the numbers stand in the cells, the best of a column in bold.
+Shades of encoders by task are relative within a column, from its worst to its best score, because
+metrics differ in scale; the numbers are in the cells, the best of a column in bold.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from marble_eval.report.figures.series import (
     main_score,
     metric_label,
     shown,
+    title,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from marble_eval.results import Result
 
 _CELL, _ROW = 0.36, 0.19  # inches
+_SHORT_LAYER = 4  # characters of a layer's name that stand level below their column
+_LINE = 0.115  # inches that a name of 7 pt takes
+_NUMBERED = 12  # classes up to which the cells have room for numbers
 
 
 def heat_map(results: Sequence[Result]) -> Figure | None:
@@ -136,3 +140,98 @@ def _write_cells(
             color=style.text_colour(image, float(image.get_array()[row, column])),
             weight="bold" if score == best else "normal",
         )  # fmt: skip
+
+
+def grid_map(result: Result) -> Figure | None:
+    """Draw the grid of a result."""
+    layers = [each.layer for each in result.layers]
+    settings = sorted({point.setting for point in result.grid})
+    if len(layers) < 2 or len(settings) < 2:
+        return None
+    metric = main_metric(result)
+    times = 100 if metric_unit(metric) == "percent" and result.protocol.frames is None else 1
+    # Frames are chosen by what the kind says, which the record's remarks tell.
+    what = metric_label(metric) if result.protocol.frames is None else "score"
+    setting = "C" if result.probe.name == "logreg" else "learning rate"
+    with style.context():
+        width = max(style.COLUMN, 1.5 + 0.14 * len(layers))
+        figure, axes = style.canvas(width, 0.95 + 0.19 * len(settings))
+        scores = np.ma.masked_invalid(times * valid_scores(result, layers, settings))
+        image = axes.imshow(scores, cmap=style.masked(style.MAP), aspect="auto", origin="lower")
+        step = 1 if len(layers) <= 14 else 2
+        upright = max(map(len, layers)) > _SHORT_LAYER
+        last = len(layers) - 1
+        places = [*(at for at in range(0, last, step) if last - at >= step), last]
+        axes.set_xticks(places, [shown(layers[at]) for at in places], rotation=90 if upright else 0)
+        axes.set_yticks(range(len(settings)), [f"{each:g}" for each in settings])
+        axes.tick_params(length=2)
+        axes.spines[:].set_visible(False)
+        chosen = (layers.index(result.chosen.layer), settings.index(result.chosen.setting))
+        for colour, size in (("white", 8.0), ("black", 5.5)):  # seen on light and on dark
+            axes.plot(
+                *chosen, "o", markersize=size, markerfacecolor="none", markeredgecolor=colour,
+                markeredgewidth=1.1, label="chosen",
+            )  # fmt: skip
+        axes.set_xlabel("layer (ring: chosen, over all seeds)")
+        axes.set_ylabel(setting)
+        style.entitle(figure, title(result, encoder=True))
+        style.colour_bar(figure, image, axes, f"validation {what}")
+    return figure
+
+
+def valid_scores(result: Result, layers: list[str], settings: list[float]) -> np.ndarray:
+    """Average the validation scores of a grid over the seeds that all its probes have."""
+    cells: dict[tuple[int, int], dict[int, float]] = {}
+    for point in result.grid:
+        if point.layer in layers:
+            where = (settings.index(point.setting), layers.index(point.layer))
+            cells.setdefault(where, {})[point.seed] = point.valid
+    common = set.intersection(*(set(each) for each in cells.values()))
+    scores = np.full((len(settings), len(layers)), np.nan)
+    for where, of_seed in cells.items():
+        scores[where] = np.mean([of_seed[seed] for seed in (common or of_seed)])
+    return scores
+
+
+def confusion_map(result: Result) -> Figure | None:
+    """Draw the confusion matrix of a result."""
+    if not result.confusion:
+        return None
+    names = [shown(each.name) for each in result.labels]
+    margin = 0.75 + 0.058 * max(map(len, names))
+    side = min(max(style.COLUMN - margin - 0.45, _LINE * len(names)), style.PAGE - margin - 0.45)
+    with style.context():
+        figure, axes = style.canvas(side + margin + 0.45, side + margin)
+        found = 100 * shares(np.array(result.confusion))
+        image = axes.imshow(
+            np.ma.masked_invalid(found), cmap=style.masked(style.SHARES), vmin=0, vmax=100
+        )
+        if len(names) <= _NUMBERED:
+            _write_shares(axes, image, found)
+        step = int(np.ceil(_LINE * len(names) / side - 1e-9))
+        places = list(range(0, len(names), step))
+        axes.set_xticks(places, [names[at] for at in places], rotation=90)
+        axes.set_yticks(places, [names[at] for at in places])
+        axes.tick_params(length=2)
+        axes.spines[:].set_visible(True)
+        axes.set_xlabel("estimate")
+        axes.set_ylabel("reference" if step == 1 else f"reference (one class in {step} is named)")
+        style.entitle(figure, title(result, encoder=True))
+        style.colour_bar(figure, image, axes, "share of the reference (%)")
+    return figure
+
+
+def shares(counts: np.ndarray) -> np.ndarray:
+    """Divide each row by its sum."""
+    total = counts.sum(axis=1, keepdims=True)
+    divided = counts / np.where(total, total, 1)
+    return np.where(total > 0, divided, np.nan)
+
+
+def _write_shares(axes: Axes, image: Any, found: np.ndarray) -> None:
+    for (row, column), share in np.ndenumerate(found):
+        if share >= 0.5:  # what rounds to nothing stays blank
+            axes.text(
+                column, row, f"{share:.0f}", ha="center", va="center",
+                color=style.text_colour(image, float(share)),
+            )  # fmt: skip
