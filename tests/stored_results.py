@@ -50,7 +50,7 @@ def outputs_of(
 ) -> np.ndarray:
     """Make outputs (seed, track, output) that are right the more often the clearer they are."""
     rng = np.random.default_rng(seed)
-    targets = np.asarray(task.encode(tracks, task.spec))
+    targets = np.asarray(task.track_kind.encode(tracks, task.spec))
     ideal = np.eye(len(task.spec.labels))[targets] if targets.ndim == 1 else targets
     noise = rng.normal(size=(seeds, *ideal.shape))
     if task.spec.kind == "regression":  # whose scale counts

@@ -24,7 +24,7 @@ SURE = 12.0  # a logit
 CASES = [
     (name, protocol)
     for name in task_names()
-    if load_task(name).kind.FRAMES
+    if load_task(name).kind.estimate == "frame"
     for protocol in load_task(name).spec.protocols
 ]
 
@@ -71,15 +71,15 @@ def test_there_are_such_tasks() -> None:
 def test_annotations_are_written_and_read_back(case: tuple[Task, TaskRules, FrameRules]) -> None:
     task, *_ = case
     reference, _ = made_up(task.spec.kind)
-    text = task.kind.text_of(reference)
+    text = task.frame_kind.text_of(reference)
     assert isinstance(text, Annotation) and "\n" not in text
-    assert task.kind.text_of(task.kind.annotation_of(str(text))) == text
+    assert task.frame_kind.text_of(task.frame_kind.annotation_of(str(text))) == text
 
 
 def test_the_reference_itself_scores_one(case: tuple[Task, TaskRules, FrameRules]) -> None:
     task, _, rules = case
     reference, _ = made_up(task.spec.kind)
-    counts = task.score(reference, reference, task.spec, rules)
+    counts = task.frame_kind.score(reference, reference, task.spec, rules)
     assert counts.shape == (len(task.spec.metrics), 2)
     assert ratios(counts) == pytest.approx(1.0)
 
@@ -87,7 +87,7 @@ def test_the_reference_itself_scores_one(case: tuple[Task, TaskRules, FrameRules
 def test_to_find_nothing_scores_little(case: tuple[Task, TaskRules, FrameRules]) -> None:
     task, _, rules = case
     reference, nothing = made_up(task.spec.kind)
-    counts = task.score(reference, nothing, task.spec, rules)
+    counts = task.frame_kind.score(reference, nothing, task.spec, rules)
     assert (counts[:, 0] <= 0.3 * np.maximum(counts[:, 1], 1e-12)).all()
 
 
@@ -100,13 +100,13 @@ def test_outputs_that_know_every_frame_are_decoded_to_the_ceiling(
     spec = dataclasses.replace(task.spec, metrics=(task.spec.main_metric,))
     reference, _ = made_up(task.spec.kind)
     frames = round(SECONDS * rate)
-    targets = task.encode(reference, frames, rate, spec, rules, widened=False)
+    targets = task.frame_kind.encode(reference, frames, rate, spec, rules, widened=False)
     assert targets.shape == (frames, task.kind.outputs(spec)) and targets.dtype == np.float32
     assert np.nanmin(targets) >= 0 and np.nanmax(targets) <= 1
-    decoded = task.decode(logits_of(targets), rate, spec, rules)
-    held = task.kind.quantised(reference, frames, rate, spec, rules)
-    ceiling = float(ratios(task.score(reference, held, spec, rules))[0])
-    found = float(ratios(task.score(reference, decoded, spec, rules))[0])
+    decoded = task.frame_kind.decode(logits_of(targets), rate, spec, rules)
+    held = task.frame_kind.quantised(reference, frames, rate, spec, rules)
+    ceiling = float(ratios(task.frame_kind.score(reference, held, spec, rules))[0])
+    found = float(ratios(task.frame_kind.score(reference, decoded, spec, rules))[0])
     assert 0.9 < ceiling <= 1.0
     assert found == pytest.approx(ceiling, abs=0.05)
 
@@ -116,10 +116,10 @@ def test_the_stand_in_of_an_epoch_knows_right_from_wrong(
 ) -> None:
     task, _, rules = case
     reference, _ = made_up(task.spec.kind)
-    targets = task.encode(reference, 900, 75.0, task.spec, rules, widened=False)
+    targets = task.frame_kind.encode(reference, 900, 75.0, task.spec, rules, widened=False)
     rng = np.random.default_rng(0)
-    right = task.kind.draft_counts(logits_of(targets), reference, 75.0, task.spec, rules)
-    wrong = task.kind.draft_counts(
+    right = task.frame_kind.draft_counts(logits_of(targets), reference, 75.0, task.spec, rules)
+    wrong = task.frame_kind.draft_counts(
         rng.normal(0, 1, targets.shape).astype(np.float32), reference, 75.0, task.spec, rules
     )
     assert right.shape == wrong.shape == (2,)
@@ -131,7 +131,8 @@ def test_targets_are_widened_in_training_alone(case: tuple[Task, TaskRules, Fram
     task, _, rules = case
     reference, _ = made_up(task.spec.kind)
     plain, widened = (
-        task.encode(reference, 900, 75.0, task.spec, rules, widened=each) for each in (False, True)
+        task.frame_kind.encode(reference, 900, 75.0, task.spec, rules, widened=each)
+        for each in (False, True)
     )
     assert set(np.unique(plain[np.isfinite(plain)])) == {0.0, 1.0}
     if task.spec.kind == "beat" and rules.widening:

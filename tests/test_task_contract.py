@@ -13,7 +13,6 @@ import math
 import re
 import shutil
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import mir_eval
@@ -91,7 +90,9 @@ def task(request: pytest.FixtureRequest) -> Task:
     return load_task(request.param)
 
 
-@pytest.fixture(scope="module", params=[name for name in TASKS if not load_task(name).kind.FRAMES])
+@pytest.fixture(
+    scope="module", params=[name for name in TASKS if load_task(name).kind.estimate != "frame"]
+)
 def whole(request: pytest.FixtureRequest) -> Task:
     """A task with one estimate a track; the others are in `test_frame_contract.py`."""
     return load_task(request.param)
@@ -133,23 +134,24 @@ def test_there_are_tasks() -> None:
 
 
 def test_every_module_of_a_kind_can_be_named_in_a_card() -> None:
-    modules = {path.stem for path in Path(str(kinds.__file__)).parent.glob("*.py")} - {"__init__"}
-    assert modules == set(kinds.KINDS)
-    every = (
-        "columns_of", "decode", "encode", "label_of", "labels_of", "metrics_of", "outputs",
-        "read_tracks", "score",
-    )  # fmt: skip
-    own = {
-        False: ("confusion_of", "label_counts", "label_scores", "texts"),
-        True: ("annotation_of", "draft_counts", "quantised", "text_of"),
+    modules = {path.stem for path in Path(str(kinds.__file__)).parent.glob("*.py")}
+    assert modules - {"__init__", "kind"} == set(kinds.KINDS)
+
+
+@pytest.mark.parametrize("name", kinds.KINDS)
+def test_a_kind_has_all_that_its_protocol_asks_for(name: str) -> None:
+    kind = kinds.load_kind(name)
+    protocol = {"track": kinds.TrackKind, "frame": kinds.FrameKind}[kind.estimate]
+    members = {
+        each
+        for part in protocol.__mro__
+        for each in (*vars(part), *vars(part).get("__annotations__", ()))
+        if not each.startswith("_")
     }
-    for name in kinds.KINDS:
-        kind = import_module(f"marble_eval.kinds.{name}")
-        for each in (*every, *own[kind.FRAMES]):
-            assert callable(getattr(kind, each)), f"{name} has no {each}"
-        assert kind.LOSS and kind.AGGREGATIONS and kind.SCALED in (True, False)
-        assert isinstance(kind.RULES, TaskRules)
-        assert (kind.RULES.frames is not None) == kind.FRAMES == hasattr(kind, "DRAFT")
+    assert kind.name == name and protocol in type(kind).__mro__
+    assert [each for each in members if not hasattr(kind, each)] == []
+    assert kind.metrics and kind.loss and kind.aggregations
+    assert (kind.rules.frames is not None) == (kind.estimate == "frame")
 
 
 def test_the_card_is_whole(task: Task) -> None:
@@ -159,8 +161,8 @@ def test_the_card_is_whole(task: Task) -> None:
     assert set(values) == {each.name for each in dataclasses.fields(TaskSpec)}
     for block in values["protocols"].values():
         fields = {each.name for each in dataclasses.fields(TaskRules)}
-        assert set(block) == (fields if task.kind.FRAMES else fields - {"frames"})
-        if task.kind.FRAMES:
+        assert set(block) == (fields if task.kind.estimate == "frame" else fields - {"frames"})
+        if task.kind.estimate == "frame":
             assert set(block["frames"]) == {each.name for each in dataclasses.fields(FrameRules)}
     assert dataclasses.replace(read, labels=task.spec.labels) == task.spec
     assert task.spec.summary and "\n" not in task.spec.summary and len(task.spec.summary) <= 80
@@ -190,7 +192,7 @@ def test_metrics_are_those_of_the_kind_and_the_main_one_is_first(task: Task) -> 
     known = task.kind.metrics_of(task.spec)
     assert set(task.spec.metrics) <= set(known)
     assert task.spec.main_metric == task.spec.metrics[0]
-    assert task.spec.higher_is_better == known[task.spec.main_metric]
+    assert task.spec.higher_is_better == known[task.spec.main_metric].higher_is_better
 
 
 def test_both_versions_of_the_protocol_have_a_block_and_no_block_is_strange(task: Task) -> None:
@@ -268,7 +270,7 @@ def test_the_readme_gives_the_citation(task: Task) -> None:
 
 def test_targets_follow_the_order_of_the_card_s_labels(whole: Task) -> None:
     tracks, spec = tracks_of(whole), whole.spec
-    targets = whole.encode(tracks, spec)
+    targets = whole.track_kind.encode(tracks, spec)
     if spec.kind == "regression":
         assert targets.tolist() == [list(each.label) for each in tracks]
     elif spec.kind == "tagging":
@@ -281,23 +283,29 @@ def test_targets_follow_the_order_of_the_card_s_labels(whole: Task) -> None:
 
 
 def test_a_perfect_prediction_scores_one(whole: Task) -> None:
-    targets = whole.encode(tracks_of(whole), whole.spec)
+    targets = whole.track_kind.encode(tracks_of(whole), whole.spec)
     outputs = perfect_outputs(whole, targets)
-    scores = whole.score(targets, whole.decode(outputs, whole.spec), whole.spec)
+    scores = whole.track_kind.score(
+        targets, whole.track_kind.decode(outputs, whole.spec), whole.spec
+    )
     assert list(scores) == list(whole.spec.metrics)
     assert {name: float(value) for name, value in scores.items()} == dict.fromkeys(scores, 1.0)
     assert validation_score(whole, targets)(outputs) == 1.0
-    of_labels = whole.kind.label_scores(targets, whole.decode(outputs, whole.spec), whole.spec)
+    of_labels = whole.track_kind.label_scores(
+        targets, whole.track_kind.decode(outputs, whole.spec), whole.spec
+    )
     assert all((values == 1).all() for values in of_labels.values())
 
 
 def test_a_constant_prediction_scores_what_others_say(whole: Task) -> None:
-    targets = whole.encode(tracks_of(whole), whole.spec)
+    targets = whole.track_kind.encode(tracks_of(whole), whole.spec)
     outputs = np.zeros((len(targets), whole.kind.outputs(whole.spec)))
     outputs[:, -1] = 1.0
-    scores = whole.score(targets, whole.decode(outputs, whole.spec), whole.spec)
+    scores = whole.track_kind.score(
+        targets, whole.track_kind.decode(outputs, whole.spec), whole.spec
+    )
     for name, value in scores.items():
-        expected = foreign(whole.spec)[name](targets, whole.decode(outputs, whole.spec))
+        expected = foreign(whole.spec)[name](targets, whole.track_kind.decode(outputs, whole.spec))
         assert float(value) == pytest.approx(expected)
         assert float(value) < 0.6, "to say always the same must not pay"
     if whole.spec.kind == "tagging":
@@ -306,7 +314,7 @@ def test_a_constant_prediction_scores_what_others_say(whole: Task) -> None:
 
 def test_the_worst_prediction_scores_worst(whole: Task) -> None:
     spec = whole.spec
-    targets = whole.encode(tracks_of(whole), spec)
+    targets = whole.track_kind.encode(tracks_of(whole), spec)
     if spec.kind in ("tagging", "regression"):
         # Every tag the other way round; every dimension far on the other side.
         outputs = -targets if spec.kind == "tagging" else 2 * targets.mean(axis=0) - targets
@@ -316,8 +324,8 @@ def test_the_worst_prediction_scores_worst(whole: Task) -> None:
         outputs = perfect_outputs(whole, (targets + step) % len(spec.labels))
         if spec.kind == "key":
             outputs = perfect_outputs(whole, targets // 12 * 12 + (targets + 6) % 12)
-    estimate = whole.decode(outputs, spec)
-    for name, value in whole.score(targets, estimate, spec).items():
+    estimate = whole.track_kind.decode(outputs, spec)
+    for name, value in whole.track_kind.score(targets, estimate, spec).items():
         assert float(value) == pytest.approx(foreign(spec)[name](targets, estimate))
         if name.startswith("r2"):
             assert float(value) == pytest.approx(-3.0)
@@ -327,23 +335,23 @@ def test_the_worst_prediction_scores_worst(whole: Task) -> None:
 
 def test_random_predictions_score_what_others_say(whole: Task) -> None:
     rng = np.random.default_rng(0)
-    targets = whole.encode(tracks_of(whole), whole.spec)
+    targets = whole.track_kind.encode(tracks_of(whole), whole.spec)
     outputs = rng.standard_normal((len(targets), whole.kind.outputs(whole.spec)))
-    estimate = whole.decode(outputs, whole.spec)
-    for name, value in whole.score(targets, estimate, whole.spec).items():
+    estimate = whole.track_kind.decode(outputs, whole.spec)
+    for name, value in whole.track_kind.score(targets, estimate, whole.spec).items():
         assert float(value) == pytest.approx(foreign(whole.spec)[name](targets, estimate))
 
 
 def test_scores_can_be_resampled(whole: Task) -> None:
     """A row of weights that drops a fifth of the tracks scores like the tracks left."""
     rng = np.random.default_rng(0)
-    targets = whole.encode(tracks_of(whole), whole.spec)
+    targets = whole.track_kind.encode(tracks_of(whole), whole.spec)
     outputs = perfect_outputs(whole, targets)
-    estimate = whole.decode(outputs + 4 * rng.standard_normal(outputs.shape), whole.spec)
+    estimate = whole.track_kind.decode(outputs + 4 * rng.standard_normal(outputs.shape), whole.spec)
     kept = np.arange(len(targets)) % 5 != 0
     weights = np.stack([np.ones(len(targets)), kept.astype(float)])
-    scores = whole.score(targets, estimate, whole.spec, weights=weights)
-    left = whole.score(targets[kept], estimate[kept], whole.spec)
+    scores = whole.track_kind.score(targets, estimate, whole.spec, weights=weights)
+    left = whole.track_kind.score(targets[kept], estimate[kept], whole.spec)
     for name, values in scores.items():
         complete, some = (float(each) for each in values)
         assert complete == pytest.approx(foreign(whole.spec)[name](targets, estimate))
@@ -382,18 +390,18 @@ def test_the_release_s_own_layout_is_read_and_runs(task: Task, tmp_path: Path) -
         return (fixture / "lists" / name).read_bytes()
 
     spec = dataclasses.replace(task.spec, sizes={}, label_counts={})
-    tracks = task.read_tracks(root, spec, lists)
+    tracks = task.kind.read_tracks(root, spec, lists)
     assert {each.split for each in tracks} == set(SPLITS)
     assert len({each.id for each in tracks}) == len(tracks), "no track is in two splits"
     assert groups_astride(tracks) == [], "no artist, song or instrument is in two splits"
     for at, each in enumerate(tracks):
-        time = np.arange((3 if task.kind.FRAMES else 1) * RATE) / RATE
+        time = np.arange((3 if task.kind.estimate == "frame" else 1) * RATE) / RATE
         each.path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(
             each.path, 0.1 * np.sin(2 * np.pi * (200 + 9 * at) * time), RATE, format="WAV"
         )
-    tried = dataclasses.replace(
-        task, spec=spec, read_tracks=lambda root, spec, _: task.read_tracks(root, spec, lists)
+    tried = dataclasses.replace(task, spec=spec).overriding(
+        read_tracks=lambda root, spec, _: task.kind.read_tracks(root, spec, lists)
     )
     encoder = Listener()
     result = marble_eval.evaluate(
@@ -411,6 +419,9 @@ def test_the_release_s_own_layout_is_read_and_runs(task: Task, tmp_path: Path) -
     assert list(result.metrics)[: len(spec.metrics)] == list(spec.metrics)
     assert all(math.isfinite(each.value) for each in result.metrics.values())
     assert result.counts.scored == result.counts.expected > 0
-    assert len(result.labels) == (0 if task.kind.FRAMES else len(spec.labels))
-    assert all((each.ceiling is not None) == task.kind.FRAMES for each in result.metrics.values())
+    assert len(result.labels) == (0 if task.kind.estimate == "frame" else len(spec.labels))
+    assert all(
+        (each.ceiling is not None) == (task.kind.estimate == "frame")
+        for each in result.metrics.values()
+    )
     assert encoder.clips == result.features.clips

@@ -61,7 +61,7 @@ def main(argv: list[str]) -> int:
     for name in options.tasks:
         if name not in every:
             raise SpecError(f"marble-eval demo: no such task {name!r}. {near_misses(name, every)}")
-    quick = [each for each in every if not load_task(each).kind.FRAMES]
+    quick = [each for each in every if load_task(each).kind.estimate != "frame"]
     suite = Suite("embedded", tuple(each for each in every if each in (options.tasks or quick)))
     folder, progress = home_folder() / "demo", shown()
     settings = settings_of(results=folder / "results", force=options.force)

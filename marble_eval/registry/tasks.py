@@ -11,17 +11,18 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points, version
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.files.fingerprint import digest_of
-from marble_eval.kinds import KINDS
+from marble_eval.kinds import KINDS, FrameKind, Kind, TrackKind, load_kind
 from marble_eval.registry.cards import completed, read_card
+from marble_eval.registry.overrides import overridden, own_functions
 from marble_eval.spec import TaskRules, TaskSpec
 
 if TYPE_CHECKING:
@@ -29,12 +30,11 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _GROUP = "marble_eval.tasks"
-_REPLACEABLE = ("read_tracks", "encode", "decode", "score")
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task: its card, and the functions of its kind.
+    """A task: its card, and its kind, some of whose functions a ``task.py`` may replace.
 
     Attributes
     ----------
@@ -44,24 +44,35 @@ class Task:
         Where the card lies.
     provider : str
         Distribution and version that brought it.
-    kind : module
-        Facts of the kind: ``LOSS``, ``metrics_of``, ``outputs``, ….
-    read_tracks, encode, decode, score : callable
-        The kind's functions, or the folder's own.
-    remarks : callable
-        What the folder's ``task.py`` has to say of a copy of the data, such as rows
-        it leaves out, from the arguments of ``read_tracks``; nothing without one.
+    kind : Kind
+        What reads, encodes, decodes and scores it.
     """
 
     spec: TaskSpec
     folder: Path
     provider: str
-    kind: Any
-    read_tracks: Callable[..., Any]
-    encode: Callable[..., Any]
-    decode: Callable[..., Any]
-    score: Callable[..., Any]
-    remarks: Callable[..., list[str]] = lambda *_: []
+    kind: Kind
+
+    @property
+    def track_kind(self) -> TrackKind:
+        """Return the kind of a task with one estimate a track; a TypeError for any other."""
+        if self.kind.estimate != "track":
+            raise TypeError(f"{self.spec.name} has an estimate for every {self.kind.estimate}.")
+        return cast("TrackKind", self.kind)
+
+    @property
+    def frame_kind(self) -> FrameKind[Any]:
+        """Return the kind of a task with an estimate for every frame; a TypeError otherwise.
+
+        What its events are, only the kind knows: they go from one of its functions to another.
+        """
+        if self.kind.estimate != "frame":
+            raise TypeError(f"{self.spec.name} has an estimate for every {self.kind.estimate}.")
+        return cast("FrameKind[Any]", self.kind)
+
+    def overriding(self, **functions: Callable[..., object]) -> Task:
+        """Return this task with other functions in the place of its kind's."""
+        return replace(self, kind=overridden(self.kind, functions))
 
     def rules(self, name: str) -> TaskRules:
         """Return what a protocol's rules fix for this task.
@@ -75,8 +86,7 @@ class Task:
         """
         protocols = self.spec.protocols
         if not protocols:
-            defaults: TaskRules = self.kind.RULES
-            return defaults
+            return self.kind.rules
         if name not in protocols:
             raise SpecError(
                 f"{self.folder / 'task.yaml'}: 'protocols' must have a block {name!r} for this "
@@ -169,16 +179,13 @@ def load_task(name: str) -> Task:
             f"{card}: 'kind' must be one of {', '.join(KINDS)}. "
             f"Got {spec.kind!r}. {near_misses(spec.kind, KINDS)}"
         )
-    kind = importlib.import_module(f"marble_eval.kinds.{spec.kind}")
+    module = _own_module(found.folder)
+    own = {} if module is None else own_functions(vars(module), found.folder / "task.py")
+    kind = overridden(load_kind(spec.kind), own)
     spec = completed(spec, kind, card)
-    own = _own_functions(found.folder)
-    if not spec.data and not hasattr(own, "read_tracks"):
+    if not spec.data and "read_tracks" not in own:
         raise SpecError(f"{card}: 'data' must name a layout, or a task.py must have read_tracks.")
-    functions = {each: getattr(own, each, getattr(kind, each)) for each in _REPLACEABLE}
-    own_remarks = getattr(own, "remarks", None)
-    if own_remarks is not None:
-        functions["remarks"] = own_remarks
-    return Task(spec=spec, folder=found.folder, provider=found.provider, kind=kind, **functions)
+    return Task(spec=spec, folder=found.folder, provider=found.provider, kind=kind)
 
 
 def _roots() -> Iterator[tuple[Path, str]]:
@@ -214,7 +221,7 @@ def _task_folder(name: str) -> TaskFolder:
     return by_name[name]
 
 
-def _own_functions(folder: Path) -> ModuleType | None:
+def _own_module(folder: Path) -> ModuleType | None:
     """Run a folder's ``task.py``, as it is now, as a module of a package of its own."""
     if not (folder / "task.py").is_file():
         return None

@@ -48,7 +48,7 @@ def announcements(prepared: RunPlan) -> list[str]:
     found, plan = prepared.survey, prepared.plan
     size = in_words(found.new_rows * plan.store.row_bytes)
     frames = ""
-    if prepared.task.kind.FRAMES:
+    if prepared.task.kind.estimate == "frame":
         frames = f" ({found.cached_rows + found.new_rows} frames, {plan.pooling})"
     return [
         *prepared.remarks,
@@ -81,7 +81,7 @@ def outlook(prepared: RunPlan) -> list[str]:
         *announcements(prepared),
         f"{_probes(prepared)} probes ({len(prepared.layers)} layers, seeds {prepared.seeds})",
     ]
-    if task.kind.FRAMES and settings.probe.serves_frames:
+    if task.kind.estimate == "frame" and settings.probe.serves_frames:
         lines += _cost(prepared)
     lines.append(
         f"{settings.protocol.name}: "

@@ -135,8 +135,8 @@ def _probe_data(
         clips = {each.id: stored.clips(digests[each.id]) for each in of_split}
         unit = training_unit(rules) if split == "train" else rules.scored
         examples = examples_of(of_split, clips, lambda each: stored[digests[each.id]], unit)
-        targets = task.encode(examples.items, task.spec)
-        if task.kind.SCALED:
+        targets = task.track_kind.encode(examples.items, task.spec)
+        if task.kind.scaled:
             if split == "train":
                 mean, deviation = target_scale(targets, task.spec.labels)
             targets = (targets - mean) / deviation

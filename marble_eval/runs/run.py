@@ -217,7 +217,7 @@ def _run(prepared: RunPlan, progress: Progress) -> Finished:
     check_budget(prepared)
     for sentence in announcements(prepared):
         progress.say(sentence)
-    work = run_frames if prepared.task.kind.FRAMES else run_pooled
+    work = run_frames if prepared.task.kind.estimate == "frame" else run_pooled
     worked = work(prepared, progress)
     remarks = [*worked.prepared.remarks, *worked.remarks]
     result = make_result(worked.prepared, worked.scores, worked.cost, worked.clips, remarks)

@@ -135,7 +135,7 @@ class RunPlan:
             task=self.task.spec.name,
             version=self.task.spec.version,
             variant=variant_of(
-                settings if self.task.kind.FRAMES else _pooled(settings),
+                settings if self.task.kind.estimate == "frame" else _pooled(settings),
                 self.encoder,
                 list(self.layers),
                 self.deviations,

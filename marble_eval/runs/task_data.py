@@ -103,7 +103,7 @@ def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple
         If a row cannot be read, or a single class is all there is.
     """
     spec, root = task.spec, root or _own_root(task)
-    tracks = task.read_tracks(root, spec, partial(published_list, spec, root, splits))
+    tracks = task.kind.read_tracks(root, spec, partial(published_list, spec, root, splits))
     if not spec.labels:
         labels = task.kind.labels_of(tracks, spec)
         if len(labels) < 2 and spec.kind == "classification":
@@ -129,7 +129,9 @@ def reader_remarks(task: Task, root: Path | None, splits: Path | None) -> list[s
         One sentence a remark, for the result.
     """
     root = root or default_root(task)
-    return list(task.remarks(root, task.spec, partial(published_list, task.spec, root, splits)))
+    return list(
+        task.kind.remarks(root, task.spec, partial(published_list, task.spec, root, splits))
+    )
 
 
 def _own_root(task: Task) -> Path:
@@ -205,12 +207,12 @@ def shared_audio(tracks: Sequence[Track], digests: Mapping[str, str]) -> list[st
 def misfits(tracks: Sequence[Track], task: Task) -> list[Unusable]:
     """Find tracks whose annotation lies outside their audio, as in another unit."""
     found = []
-    for each in tracks if task.kind.FRAMES else ():
+    for each in tracks if task.kind.estimate == "frame" else ():
         try:
             seconds = inspect(each.path).seconds
         except UnusableAudio:  # which decoding tells, with its reason
             continue
-        if reason := misfit(task.kind.annotation_of(str(each.label)), seconds):
+        if reason := misfit(task.frame_kind.annotation_of(str(each.label)), seconds):
             found.append(Unusable(each, reason))
     return found
 
@@ -236,19 +238,19 @@ def check_scorable(tracks: Sequence[Track], task: Task, rules: TaskRules) -> Non
     if rules.frames is not None:
         _check_references(tracks, task, rules.frames)
         return
-    if task.kind.LOSS == "cross-entropy" and len({each.label for each in tracks}) < 2:
+    if task.kind.loss == "cross-entropy" and len({each.label for each in tracks}) < 2:
         raise ValidationError(
             f"{task.spec.name}: the tracks must be of two or more classes. "
             f"Got {tracks[0].label!r} alone."
         )
-    if task.kind.SCALED:
+    if task.kind.scaled:
         trained = [each for each in tracks if each.split == "train"]
-        target_scale(task.encode(trained, task.spec), task.spec.labels)
+        target_scale(task.track_kind.encode(trained, task.spec), task.spec.labels)
     for split in ("valid", "test"):
         of_split = [each for each in tracks if each.split == split]
-        reference = task.encode(of_split, task.spec)
+        reference = task.track_kind.encode(of_split, task.spec)
         try:
-            task.score(reference, reference, task.spec)
+            task.track_kind.score(reference, reference, task.spec)
         except ValueError as error:
             raise ValidationError(
                 f"{task.spec.name}: the {split} split, {len(of_split)} tracks, cannot be scored: "
@@ -258,13 +260,13 @@ def check_scorable(tracks: Sequence[Track], task: Task, rules: TaskRules) -> Non
 
 def _check_references(tracks: Sequence[Track], task: Task, rules: FrameRules) -> None:
     """Refuse splits in whose references there is nothing to be found."""
-    kind, spec = task.kind, replace(task.spec, metrics=(task.spec.main_metric,))
+    kind, spec = task.frame_kind, replace(task.spec, metrics=(task.spec.main_metric,))
     for split in SPLITS:
         found = 0.0
         for each in tracks:
             if each.split == split and not found:
                 reference = kind.annotation_of(str(each.label))
-                found += float(task.score(reference, reference, spec, rules)[0, 1])
+                found += float(kind.score(reference, reference, spec, rules)[0, 1])
         if not found:
             raise ValidationError(
                 f"{task.spec.name}: the {split} split must have references that "

@@ -251,8 +251,11 @@ def _wrong_length(
 def _too_short(tracks: Sequence[Track], looked: Mapping[str, _Looked], task: Task) -> list[Faulty]:
     """Find audio that ends before what is annotated in it."""
     found = []
-    for each in tracks if task.kind.FRAMES else ():
-        end, seconds = end_of(task.kind.annotation_of(str(each.label))), looked[each.id].seconds
+    for each in tracks if task.kind.estimate == "frame" else ():
+        end, seconds = (
+            end_of(task.frame_kind.annotation_of(str(each.label))),
+            looked[each.id].seconds,
+        )
         if end > seconds + SLACK_SECONDS:
             found.append(_faulty(each, f"{seconds:.2f} s, annotated to {end:.2f} s"))
     return found

@@ -149,7 +149,7 @@ def _references(split: FrameSplit) -> list[Any]:
 def _quantised(split: FrameSplit) -> list[Any]:
     source = split.source
     return [
-        source.task.kind.quantised(
+        source.task.frame_kind.quantised(
             split.annotation(track), frames, source.rate, source.task.spec, source.rules
         )
         for track, frames in enumerate(split.frames)
@@ -160,7 +160,7 @@ def _remarks(events: ChosenEvents, test: FrameSplit) -> list[str]:
     """Say by what epochs were chosen, and which metrics have nothing to count."""
     task = test.source.task
     remarks = [
-        f"epoch and learning rate chosen by {task.kind.DRAFT} on validation, the layer by "
+        f"epoch and learning rate chosen by {task.frame_kind.draft} on validation, the layer by "
         f"{task.spec.main_metric}"
     ]
     without = [name for name, n in zip(task.spec.metrics, events.scorable, strict=True) if not n]
@@ -172,7 +172,7 @@ def _remarks(events: ChosenEvents, test: FrameSplit) -> list[str]:
 def _table(
     split: FrameSplit, name: str, seeds: Sequence[int], events: Sequence[Sequence[Any]]
 ) -> pd.DataFrame:
-    text_of = split.source.task.kind.text_of
+    text_of = split.source.task.frame_kind.text_of
     return pd.concat(
         [
             pd.DataFrame(

@@ -135,7 +135,7 @@ class _Split:
 
     def __init__(self, task: Task, tracks: Sequence[Track]) -> None:
         self._task = task
-        self.targets = np.asarray(task.encode(tracks, task.spec))
+        self.targets = np.asarray(task.track_kind.encode(tracks, task.spec))
         self.groups = np.array([each.group for each in tracks])
         self.weights = bootstrap_weights(self.groups, resamples=RESAMPLES, seed=SEED)
 
@@ -179,7 +179,7 @@ def _of_recordings(
 ) -> dict[str, MetricScore]:
     """Score whole recordings by the mean of their items' outputs."""
     recordings, of_item = larger_units(items)
-    targets = np.asarray(task.encode(recordings, task.spec))
+    targets = np.asarray(task.track_kind.encode(recordings, task.spec))
     groups = np.array([each.group for each in recordings])
     scores = _metrics(task, targets, groups, recording_outputs(outputs, of_item))
     return {f"{name}_by_recording": score for name, score in scores.items()}
@@ -228,7 +228,7 @@ def label_scores(
     confusion : tuple of tuple of int
         Row: reference. Column: estimate. Empty where the kind has no classes.
     """
-    kind, spec = task.kind, task.spec
+    kind, spec = task.track_kind, task.spec
     targets = estimates.targets
     by_seed = [kind.label_scores(targets, each, spec) for each in estimates.decoded]
     means = {name: np.mean([each[name] for each in by_seed], axis=0) for name in by_seed[0]}
@@ -245,9 +245,10 @@ def label_scores(
         for at, label in enumerate(spec.labels)
     )
     tables = [kind.confusion_of(targets, each, spec) for each in estimates.decoded]
-    if tables[0] is None:
+    counted = [each for each in tables if each is not None]
+    if not counted:
         return scores, ()
-    table = np.sum(tables, axis=0)
+    table = np.sum(counted, axis=0)
     return scores, tuple(tuple(int(cell) for cell in row) for row in table)
 
 
@@ -264,10 +265,10 @@ def _left_out(labels: Sequence[LabelScore]) -> list[str]:
 def _predictions(
     task: Task, chosen: LayerOutcome, items: Mapping[str, Sequence[Track]]
 ) -> pd.DataFrame:
-    parts, spec = [], task.spec
+    parts, kind, spec = [], task.track_kind, task.spec
     for split, outputs in (("valid", chosen.valid_outputs), ("test", chosen.test_outputs)):
         of_split = items[split]
-        reference = task.kind.texts(task.encode(of_split, spec), spec)
+        reference = kind.texts(kind.encode(of_split, spec), spec)
         names = output_columns(outputs.shape[2])
         for seed, of_seed in zip(chosen.seeds, outputs, strict=True):
             parts.append(
@@ -279,7 +280,7 @@ def _predictions(
                         "group": [each.group for each in of_split],
                         "seed": seed,
                         "reference": reference,
-                        "estimate": task.kind.texts(task.decode(of_seed, spec), spec),
+                        "estimate": kind.texts(kind.decode(of_seed, spec), spec),
                         **dict(zip(names, of_seed.T.astype(np.float32), strict=True)),
                     }
                 )

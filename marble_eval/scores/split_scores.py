@@ -24,6 +24,7 @@ from marble_eval.scores.statistics import Interval, bootstrap_weights, percentil
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from marble_eval.metrics.metric import Metric
     from marble_eval.registry import Task
 
 LEVEL = 0.95
@@ -69,7 +70,7 @@ class ItemEstimates:
     """
 
     def __init__(self, task: Task, targets: np.ndarray, outputs: np.ndarray) -> None:
-        self._task = task
+        self._task, self._metrics = task, task.kind.metrics_of(task.spec)
         self.targets = targets
         # As they are stored, so that a score can be computed again from the table.
         self.outputs = outputs.astype(np.float32)
@@ -77,30 +78,29 @@ class ItemEstimates:
     @cached_property
     def decoded(self) -> list[np.ndarray]:
         """The estimates of each seed."""
-        return [self._task.decode(each, self._task.spec) for each in self.outputs]
+        return [self._task.track_kind.decode(each, self._task.spec) for each in self.outputs]
 
     @property
     def biased(self) -> frozenset[str]:
         """Return the metrics that are off on resamples."""
-        return frozenset(self._task.kind.BIASED)
+        return frozenset(each.name for each in self._metrics.values() if each.biased)
 
     @property
     def scorable(self) -> Mapping[str, int]:
         """Return the number of items, whatever the metric."""
-        return dict.fromkeys(self._task.kind.metrics_of(self._task.spec), len(self.targets))
+        return dict.fromkeys(self._metrics, len(self.targets))
 
     def values(self, metrics: Sequence[str]) -> Mapping[str, np.ndarray]:
         """Score each seed: arrays (seed,)."""
         spec = replace(self._task.spec, metrics=tuple(metrics))
-        scored = [self._task.score(self.targets, each, spec) for each in self.decoded]
+        scored = [self._task.track_kind.score(self.targets, each, spec) for each in self.decoded]
         return {name: np.array([float(each[name]) for each in scored]) for name in metrics}
 
     def resampled(self, metrics: Sequence[str], weights: np.ndarray) -> Mapping[str, np.ndarray]:
         """Score rows of weights (row, item), as the mean over the seeds: arrays (row,)."""
         spec = replace(self._task.spec, metrics=tuple(metrics))
-        scored = [
-            self._task.score(self.targets, each, spec, weights=weights) for each in self.decoded
-        ]
+        score = self._task.track_kind.score
+        scored = [score(self.targets, each, spec, weights=weights) for each in self.decoded]
         return {name: np.mean([each[name] for each in scored], axis=0) for name in metrics}
 
     def swapped(self, other: Self, metric: str, swaps: np.ndarray) -> np.ndarray:
@@ -118,12 +118,12 @@ class ItemEstimates:
         for pair in range(pairs):
             mixed = np.concatenate(
                 [
-                    self._exchangeable(each.decoded[pair % len(each.decoded)])
+                    self._exchangeable(metric, each.decoded[pair % len(each.decoded)])
                     for each in (self, other)
                 ]
             )
             first, second = (
-                self._task.score(targets, mixed, spec, weights=each)[metric]
+                self._task.track_kind.score(targets, mixed, spec, weights=each)[metric]
                 for each in (ours, theirs)
             )
             total += np.asarray(first) - np.asarray(second)
@@ -131,13 +131,14 @@ class ItemEstimates:
 
     def item_scores(self, metric: str) -> np.ndarray:
         """Score each item by itself as the task's kind does for the metric: (item,)."""
-        score, spec = self._task.kind.item_scores, replace(self._task.spec, metrics=(metric,))
+        score = self._metrics[metric].item_scores or self._task.track_kind.item_scores
+        spec = replace(self._task.spec, metrics=(metric,))
         of_seeds = [score(self.targets, each, spec) for each in self.decoded]
         return np.asarray(np.mean(of_seeds, axis=0))
 
-    def _exchangeable(self, estimate: np.ndarray) -> np.ndarray:
+    def _exchangeable(self, metric: str, estimate: np.ndarray) -> np.ndarray:
         """Put outputs of which the order alone counts on one scale, so that two can be mixed."""
-        if not self._task.kind.RANKED:
+        if not self._metrics[metric].ranked:
             return estimate
         return np.asarray(rankdata(estimate, axis=0) / len(estimate))
 
@@ -229,7 +230,7 @@ def interval_of(
 def metric_scores(
     split: SplitScores,
     groups: np.ndarray,
-    directions: Mapping[str, bool],
+    metrics: Mapping[str, Metric],
     ceilings: Mapping[str, float | None],
 ) -> dict[str, MetricScore]:
     """Score a split by several metrics, with intervals and the spread over seeds.
@@ -240,17 +241,17 @@ def metric_scores(
         What was found.
     groups : np.ndarray [shape=(item,)]
         Items of one group are drawn together.
-    directions : mapping of str to bool
-        The metrics wanted, in order, and whether higher is better.
+    metrics : mapping of str to Metric
+        Those wanted, in order.
     ceilings : mapping of str to float or None
         What the references score at the frame rate of the features.
 
     Returns
     -------
     dict of str to MetricScore
-        In the order of ``directions``.
+        In the order of ``metrics``.
     """
-    names = list(directions)
+    names = list(metrics)
     values = split.values(names)
     weights = bootstrap_weights(groups, resamples=RESAMPLES, seed=SEED)
     resampled = split.resampled(names, weights)
@@ -263,7 +264,7 @@ def metric_scores(
             low=interval.low,
             high=interval.high,
             level=LEVEL,
-            higher_is_better=directions[name],
+            higher_is_better=metrics[name].higher_is_better,
             n=split.scorable[name],
             seed_values=tuple(of_seeds.tolist()),
             seed_spread=float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else 0.0,

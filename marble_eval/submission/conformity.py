@@ -150,7 +150,7 @@ def _card_facts(submitted: Submitted, task: Task) -> list[Finding]:
     ]
     if result.task.card_digest == digest_of(spec):  # which covers the terms; another is told
         pairs.append(("task.licence", result.task.licence, spec.licence))
-    if not task.kind.FRAMES:
+    if task.kind.estimate != "frame":
         pairs.append(("labels", labels, list(spec.labels)))
         also = [f"{name}_by_recording" for name in spec.metrics]
         by_recording = submitted.rules is not None and bool(submitted.rules.also_scored)

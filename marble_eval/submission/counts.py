@@ -147,11 +147,11 @@ def _label_counts(submitted: Submitted, table: pd.DataFrame | None) -> list[Find
     if not published or submitted.rules.scored != "track" or task.spec.counted != "track":
         return []
     rows = _first_seed(table, "test")
-    targets = task.kind.values_of(list(rows["reference"]), task.spec)
+    targets = task.track_kind.values_of(list(rows["reference"]), task.spec)
     excused = [each.label for each in task.spec.may_lack if each.id not in set(rows["id"])]
     found = []
     for label, counted, number in zip(
-        task.spec.labels, task.kind.label_counts(targets, task.spec), published, strict=True
+        task.spec.labels, task.track_kind.label_counts(targets, task.spec), published, strict=True
     ):
         if counted not in (number, number - excused.count(label)):
             rule = f"test must have the items of {label!r} that the card publishes"

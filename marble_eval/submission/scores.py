@@ -58,13 +58,13 @@ def check_scores(submitted: Submitted, table: pd.DataFrame) -> tuple[list[Findin
     for name, expected in stored.scored(known).items():
         found += _metric(submitted, name, result.metrics[name], expected)
     ceilings = [name for name, each in result.metrics.items() if each.ceiling is not None]
-    if ceilings and not stored.task.kind.FRAMES:
+    if ceilings and stored.task.kind.estimate != "frame":
         rule = "metrics must have a ceiling only where there are frames"
         found.append(submitted.says(rule, some(ceilings), "none"))
     found += _labels(submitted, stored)
     found += _validation(submitted)
     task = stored.task
-    if task.kind.FRAMES:
+    if task.kind.estimate == "frame":
         unchecked.append(
             "estimates against outputs, and ceilings; of frames only the events are stored"
         )
@@ -162,9 +162,11 @@ def _validation(submitted: Submitted) -> list[Finding]:
 def _estimates(submitted: Submitted, task: Task, table: pd.DataFrame) -> list[Finding]:
     """Compare the text of each estimate with what the outputs say."""
     names = list(output_columns(len(table.columns) - len(COLUMNS)))
-    expected = task.kind.texts(task.decode(table[names].to_numpy(), task.spec), task.spec)
+    expected = task.track_kind.texts(
+        task.track_kind.decode(table[names].to_numpy(), task.spec), task.spec
+    )
     got = [str(each) for each in table["estimate"]]
-    numbers = task.kind.SCALED
+    numbers = task.kind.scaled
     wrong = [at for at in range(len(got)) if not _same_text(got[at], expected[at], numbers)]
     if not wrong:
         return []

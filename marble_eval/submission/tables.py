@@ -132,7 +132,7 @@ def _outputs(submitted: Submitted, table: pd.DataFrame) -> list[Finding]:
     if task is None:
         return []
     number = len(table.columns) - len(COLUMNS)
-    expected = 0 if task.kind.FRAMES else task.kind.outputs(task.spec)
+    expected = 0 if task.kind.estimate == "frame" else task.kind.outputs(task.spec)
     if number == expected:
         return []
     return [submitted.table_says("must have the outputs of the task's probe", number, expected)]

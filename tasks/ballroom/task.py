@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from marble_eval.data.layouts.division import divided
 from marble_eval.errors import MarbleError
-from marble_eval.kinds import beat
+from marble_eval.kinds.beat import KIND as beat
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:

@@ -62,12 +62,12 @@ def write(root: Path, clips: Sequence[str]) -> Path:
 
 
 def read(task: Task, root: Path) -> list[Track]:
-    tracks: list[Track] = task.read_tracks(root, task.spec, lambda name: b"")
+    tracks: list[Track] = task.kind.read_tracks(root, task.spec, lambda name: b"")
     return tracks
 
 
 def said(task: Task, root: Path) -> list[str]:
-    return list(task.remarks(root, task.spec, lambda name: b""))
+    return list(task.kind.remarks(root, task.spec, lambda name: b""))
 
 
 def splits(tracks: Sequence[Track]) -> dict[str, str]:
@@ -170,7 +170,7 @@ def test_downbeats_are_the_first_of_the_bar(task: Task) -> None:
     waltz = tracks["Waltz/Media-105901"]
     assert waltz.label == '{"beats":[0.207,0.875,1.543],"downbeats":[1.543]}'
     for each in tracks.values():
-        annotation = task.kind.annotation_of(each.label)
+        annotation = task.frame_kind.annotation_of(each.label)
         assert len(annotation.beats) >= 2 and len(annotation.downbeats) >= 1
         assert annotation.beats[-1] < 2
 
@@ -204,7 +204,7 @@ def test_a_whole_run_scores_every_metric(
     shutil.copytree(FIXTURE, root)
     for each in read(task, root):
         audio = 0.01 * rng.standard_normal(2 * 16000)
-        for time in task.kind.annotation_of(each.label).beats:
+        for time in task.frame_kind.annotation_of(each.label).beats:
             audio[int(time * 16000) :][:320] += np.hanning(320)[: 2 * 16000 - int(time * 16000)]
         soundfile.write(each.path, audio, 16000)
     result = marble_eval.evaluate(

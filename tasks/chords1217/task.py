@@ -18,7 +18,7 @@ from marble_eval.data.layouts import Reading, read_layouts, where_to_get
 from marble_eval.data.layouts.folders import ids_of
 from marble_eval.data.layouts.rows import refuse
 from marble_eval.errors import MissingError
-from marble_eval.kinds import chord
+from marble_eval.kinds.chord import KIND as chord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

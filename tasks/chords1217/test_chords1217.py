@@ -49,7 +49,7 @@ def no_lists(name: str) -> bytes:
 
 
 def read(task: Task, root: Path, given: Callable[[str], bytes] = lists) -> list[Track]:
-    tracks: list[Track] = task.read_tracks(root, task.spec, given)
+    tracks: list[Track] = task.kind.read_tracks(root, task.spec, given)
     return tracks
 
 
@@ -149,8 +149,8 @@ def test_rows_and_folders_give_the_same_songs_the_same_chords(task: Task, tmp_pa
 def test_a_result_says_whose_split_it_is(task: Task, tmp_path: Path) -> None:
     folders = write_folders(tmp_path / "folders")
     rows = write_rows(tmp_path / "rows", {"train": TRAIN, "val": TEST, "test": TEST}, CHORDS)
-    (of_folders,) = task.remarks(folders, task.spec, lists)
-    (of_rows,) = task.remarks(rows, task.spec, lists)
+    (of_folders,) = task.kind.remarks(folders, task.spec, lists)
+    (of_rows,) = task.kind.remarks(rows, task.spec, lists)
     assert "the source's first fold" in of_folders
     assert "that of MARBLE v2's rows" in of_rows
 
@@ -164,7 +164,7 @@ def test_the_published_example_s_rounding_is_no_overlap(task: Task, tmp_path: Pa
         (96.71348, 97.94413800000001, "F#:maj"),
     )
     root = write_rows(tmp_path, {"train": TRAIN, "val": TEST, "test": TEST}, chords)
-    annotation = task.kind.annotation_of(read(task, root, no_lists)[0].label)
+    annotation = task.frame_kind.annotation_of(read(task, root, no_lists)[0].label)
     starts, ends = annotation.intervals.T
     assert (ends[:-1] <= starts[1:]).all()
     assert starts.tolist() == [start for start, _, _ in chords]
@@ -175,14 +175,14 @@ def test_the_fixture_is_read_without_lists(task: Task) -> None:
     tracks = read(task, FIXTURE, no_lists)
     assert Counter(each.split for each in tracks) == {"train": 3, "valid": 2, "test": 2}
     for each in tracks:
-        annotation = task.kind.annotation_of(each.label)
+        annotation = task.frame_kind.annotation_of(each.label)
         assert len(annotation.names) >= 2 and annotation.intervals.max() < 2
         for name in annotation.names:
             mir_eval.chord.validate_chord_label(name)
 
 
 def test_classes_are_those_of_the_kind(task: Task) -> None:
-    assert task.spec.labels == task.kind.LABELS
+    assert task.spec.labels == task.kind.labels
     assert len(task.spec.labels) == 25 and task.spec.labels[-1] == "N"
 
 
@@ -265,7 +265,7 @@ def test_a_whole_run_scores_every_metric(
         tone = 0.1 * np.sin(2 * np.pi * 330 * time) + 0.01 * rng.standard_normal(len(time))
         soundfile.write(path, tone, 16000)
     tried = dataclasses.replace(
-        task, read_tracks=lambda root, spec, _: task.read_tracks(root, spec, lists)
+        task, read_tracks=lambda root, spec, _: task.kind.read_tracks(root, spec, lists)
     )
     result = marble_eval.evaluate(
         "mel",

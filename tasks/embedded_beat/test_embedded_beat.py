@@ -69,8 +69,12 @@ def test_good_outputs_are_decoded_in_spite_of_the_drift_in_both_metres() -> None
     for which in range(2):
         scores = []
         for reference in ANNOTATED["test"][::6]:
-            targets = task.kind.encode(reference, frames, rate, task.spec, rules, widened=True)
+            targets = task.frame_kind.encode(
+                reference, frames, rate, task.spec, rules, widened=True
+            )
             chances = 0.03 + 0.6 * targets.astype(np.float64)
-            estimate = task.decode(np.log(chances / (1 - chances)), rate, task.spec, rules)
+            estimate = task.frame_kind.decode(
+                np.log(chances / (1 - chances)), rate, task.spec, rules
+            )
             scores.append(mir_eval.beat.f_measure(reference[which], estimate[which]))
         assert np.mean(scores) > 0.97

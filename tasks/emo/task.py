@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from marble_eval.data.layouts import Reading, check_root, jsonl, where_to_get
 from marble_eval.data.layouts.rows import listing_faults, refuse
 from marble_eval.errors import MissingError
-from marble_eval.kinds import regression
+from marble_eval.kinds.regression import KIND as regression
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:

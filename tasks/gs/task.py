@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from marble_eval.data.layouts import Reading, check_root, jsonl, where_to_get
 from marble_eval.data.layouts.rows import listing_faults, refuse
 from marble_eval.errors import MissingError
-from marble_eval.kinds.key import label_of
+from marble_eval.kinds.key import KIND as key
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
     rows = [
         row
         for layout in spec.data
-        for row in jsonl.read(Reading(root, spec, lists, label_of), layout)
+        for row in jsonl.read(Reading(root, spec, lists, key.label_of), layout)
     ]
     found = {_name(row): row.path for row in rows} or _audio(root)
     clips = _published(lists("metadata")) if found else []

@@ -137,7 +137,9 @@ LAYOUTS = CLIP_LAYOUTS | SONG_LAYOUTS
 
 def read(task: Task, root: Path, content: bytes | None = None) -> list[Track]:
     packed = LIST.read_bytes() if content is None else content
-    tracks: list[Track] = task.read_tracks(root, task.spec, lambda name: {"metadata": packed}[name])
+    tracks: list[Track] = task.kind.read_tracks(
+        root, task.spec, lambda name: {"metadata": packed}[name]
+    )
     return tracks
 
 
@@ -320,7 +322,7 @@ def test_a_wrong_root_is_told_and_no_list_is_fetched_for_an_empty_one(
         return LIST.read_bytes()
 
     with pytest.raises(MissingError) as caught:
-        task.read_tracks(root, task.spec, lists)
+        task.kind.read_tracks(root, task.spec, lists)
     assert str(caught.value).startswith(f"{root}: must ")
     assert "task.root" in str(caught.value) and "download task=GS" in str(caught.value)
     assert asked == (["metadata"] if kind == "other music" else [])

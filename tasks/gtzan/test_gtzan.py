@@ -186,7 +186,7 @@ def write_jsonl(root: Path, genres: Genres, prefix: str, *, without: tuple[str, 
 def read(genres: Genres, root: Path) -> list[Track]:
     """Read and check the tracks, as a run does."""
     spec = genres.task.spec
-    tracks: list[Track] = genres.task.read_tracks(
+    tracks: list[Track] = genres.task.kind.read_tracks(
         root, spec, partial(published_list, spec, root, genres.lists)
     )
     check_tracks(tracks, spec, root)
@@ -286,7 +286,7 @@ def test_classes_are_numbered_in_the_order_of_the_alphabet(
     genres: Genres, audio: Path, tmp_path: Path
 ) -> None:
     tracks = read(genres, copy(audio, tmp_path))
-    targets = genres.task.encode(tracks, genres.task.spec)
+    targets = genres.task.track_kind.encode(tracks, genres.task.spec)
     assert GENRES == sorted(GENRES)
     assert [GENRES[target] for target in targets] == [each.label for each in tracks]
 
@@ -388,7 +388,7 @@ def test_a_wrong_root_is_told_and_the_network_left_alone(
         (root / "genres" / "notes.txt").write_text("nothing to hear")
     spec = genres.task.spec
     with pytest.raises(MissingError) as caught:  # no folder of lists: they would be fetched
-        genres.task.read_tracks(root, spec, partial(published_list, spec, root, None))
+        genres.task.kind.read_tracks(root, spec, partial(published_list, spec, root, None))
     told = str(caught.value)
     assert told.startswith(f"{root}: must ")
     assert "task.root" in told and "data download task=GTZAN --dry-run" in told

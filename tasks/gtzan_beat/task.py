@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from marble_eval.data.layouts import Reading, read_layouts, where_to_get
 from marble_eval.data.layouts.rows import refuse
 from marble_eval.errors import MissingError
-from marble_eval.kinds import beat
+from marble_eval.kinds.beat import KIND as beat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

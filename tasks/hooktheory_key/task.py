@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from marble_eval.data.layouts import Reading, read_layouts
 from marble_eval.data.tracks import on_one_side
-from marble_eval.kinds import key
+from marble_eval.kinds.key import KIND as key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -70,14 +70,14 @@ def write(
 
 def said(task: Task, root: Path) -> list[str]:
     """Return what stands in a result of rows that are left out."""
-    return list(task.remarks(root, task.spec, lambda name: b""))
+    return list(task.kind.remarks(root, task.spec, lambda name: b""))
 
 
 def read(task: Task, root: Path) -> list[Track]:
     def lists(name: str) -> bytes:
         raise AssertionError("the rows have their splits: no list is needed")
 
-    tracks: list[Track] = task.read_tracks(root, task.spec, lists)
+    tracks: list[Track] = task.kind.read_tracks(root, task.spec, lists)
     return tracks
 
 

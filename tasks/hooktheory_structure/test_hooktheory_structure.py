@@ -80,14 +80,14 @@ def write(
 
 def said(task: Task, root: Path) -> list[str]:
     """Return what stands in a result of rows that are left out."""
-    return list(task.remarks(root, task.spec, lambda name: b""))
+    return list(task.kind.remarks(root, task.spec, lambda name: b""))
 
 
 def read(task: Task, root: Path) -> list[Track]:
     def lists(name: str) -> bytes:
         raise AssertionError("the rows have their splits: no list is needed")
 
-    tracks: list[Track] = task.read_tracks(root, task.spec, lists)
+    tracks: list[Track] = task.kind.read_tracks(root, task.spec, lists)
     return tracks
 
 
@@ -102,7 +102,7 @@ def test_names_are_merged_and_numbered_as_in_marble(task: Task, tmp_path: Path, 
     assert said(task, root) == []  # nothing is left out
     check_tracks(tracks, task.spec, root)
     trained = [each for each in tracks if each.split == "train"]
-    assert task.encode(trained, task.spec).tolist() == list(CLASSES.values())
+    assert task.track_kind.encode(trained, task.spec).tolist() == list(CLASSES.values())
     assert {each.label for each in trained} == set(task.spec.labels)
     assert task.spec.labels[6] == "inst"
 

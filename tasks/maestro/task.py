@@ -17,7 +17,7 @@ from marble_eval.data.layouts import check_root, where_to_get
 from marble_eval.data.layouts.rows import refuse, text_of
 from marble_eval.data.tracks import groups_astride
 from marble_eval.errors import MissingError, ValidationError
-from marble_eval.kinds import frames
+from marble_eval.kinds.frames import KIND as frames
 from marble_eval.spec import Track
 
 if TYPE_CHECKING:

@@ -44,12 +44,12 @@ def read(task: Task, root: Path) -> list[Track]:
     def lists(name: str) -> bytes:
         raise AssertionError("the table has the split: no list is needed")
 
-    tracks: list[Track] = task.read_tracks(root, task.spec, lists)
+    tracks: list[Track] = task.kind.read_tracks(root, task.spec, lists)
     return tracks
 
 
 def said(task: Task, root: Path) -> list[str]:
-    return list(task.remarks(root, task.spec, lambda name: b""))
+    return list(task.kind.remarks(root, task.spec, lambda name: b""))
 
 
 def midi(pitch: int = 60) -> bytes:
@@ -98,7 +98,7 @@ def test_the_fixture_gives_tracks_by_work_and_notes_by_the_pedal(task: Task) -> 
     # Released at 0.25 s with the pedal down from 0.156 s to 0.625 s, and struck again at 0.5 s.
     assert held.label == "[[0.125,0.5,51],[0.5,1.75,51]]"
     for each in tracks.values():
-        annotation = task.kind.annotation_of(each.label)
+        annotation = task.frame_kind.annotation_of(each.label)
         assert len(annotation.pitches) >= 2 and annotation.intervals.max() < 2
     assert said(task, FIXTURE) == []
 
@@ -250,7 +250,7 @@ def test_the_readme_s_bytes_are_what_the_frames_take(task: Task) -> None:
 
 
 def test_outputs_are_the_88_keys(task: Task) -> None:
-    assert task.spec.labels == task.kind.LABELS and len(task.spec.labels) == 88
+    assert task.spec.labels == task.kind.labels and len(task.spec.labels) == 88
     assert (task.spec.labels[0], task.spec.labels[-1]) == ("A0", "C8")
 
 
@@ -267,7 +267,7 @@ def tones(root: Path, task: Task, tracks: Sequence[Track]) -> None:
     """Let the notes sound, so that there is something to be heard."""
     time = np.arange(2 * 16000) / 16000
     for each in tracks:
-        annotation = task.kind.annotation_of(each.label)
+        annotation = task.frame_kind.annotation_of(each.label)
         audio = np.zeros(len(time))
         for (onset, end), pitch in zip(annotation.intervals, annotation.pitches, strict=True):
             sounding = (time >= onset) & (time < end)

@@ -23,10 +23,12 @@ def test_every_label_is_an_instrument(task: Task) -> None:
 
 def test_targets_follow_the_card_s_order(task: Task) -> None:
     """By hand: 82/382 is sung; 10/262610 has bass, drums, electric guitar and piano."""
-    tracks = task.read_tracks(
+    tracks = task.kind.read_tracks(
         FIXTURE / "data", task.spec, lambda name: (FIXTURE / "lists" / name).read_bytes()
     )
-    targets = dict(zip((each.id for each in tracks), task.encode(tracks, task.spec), strict=True))
+    targets = dict(
+        zip((each.id for each in tracks), task.track_kind.encode(tracks, task.spec), strict=True)
+    )
     assert targets["82/382"].nonzero()[0].tolist() == [0]
     assert targets["10/262610"].nonzero()[0].tolist() == [2, 15, 18, 19]
     names = [task.spec.labels[at].removeprefix("instrument---") for at in (2, 15, 18, 19)]

@@ -53,7 +53,7 @@ def read_published(task: Task, root: Path) -> list[Track]:
     """Read the published tables as a run does; one file of audio makes the layout."""
     (root / "audio-low" / "48").mkdir(parents=True, exist_ok=True)
     (root / "audio-low" / "48" / "948.low.mp3").touch()
-    tracks: list[Track] = task.read_tracks(
+    tracks: list[Track] = task.kind.read_tracks(
         root, task.spec, lambda name: published_list(task.spec, root, PUBLISHED, name)
     )
     return tracks
@@ -113,7 +113,7 @@ def test_the_reader_gives_the_published_tracks(
         for split, lines in tables.items()
         for line in lines
     }
-    targets = task.encode(tracks, task.spec)
+    targets = task.track_kind.encode(tracks, task.spec)
     assert targets.shape == (17982, 56)
     assert targets.sum() == sum(len(line.tags) for lines in tables.values() for line in lines)
 

@@ -19,7 +19,7 @@ import numpy as np
 from marble_eval.data.layouts import Reading, check_root, jsonl, where_to_get
 from marble_eval.data.layouts.rows import refuse, text_of
 from marble_eval.errors import MissingError, ValidationError
-from marble_eval.kinds.tagging import label_of
+from marble_eval.kinds.tagging import KIND as tagging
 from marble_eval.spec import SPLITS, TaskSpec, Track
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def read_tracks(root: Path, spec: TaskSpec, lists: Lists) -> list[Track]:
     """
     check_root(root, spec)
     clips = (
-        _in_lists(Reading(root, spec, lists, label_of))
+        _in_lists(Reading(root, spec, lists, tagging.label_of))
         or _in_arrays(root, spec)
         or _in_release(root, spec)
     )

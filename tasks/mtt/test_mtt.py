@@ -65,7 +65,7 @@ def no_lists(name: str) -> bytes:
 
 def read(task: Task, root: Path) -> list[Track]:
     """Read and check the clips, as a run does, whatever their number."""
-    tracks: list[Track] = task.read_tracks(root, task.spec, no_lists)
+    tracks: list[Track] = task.kind.read_tracks(root, task.spec, no_lists)
     check_tracks(tracks, dataclasses.replace(task.spec, sizes={}), root)
     return tracks
 
@@ -177,7 +177,7 @@ def test_twelve_folders_are_for_training_one_for_validation_three_for_test(
     for number, digit in enumerate("0123456789abcdef"):
         lines.append("\t".join([str(number), *"0" * 50, f"{digit}/{digit}-x-01-y-0-29.mp3"]))
     (tmp_path / "annotations_final.csv").write_text("\n".join(lines), encoding="utf-8")
-    tracks = task.read_tracks(tmp_path, task.spec, no_lists)
+    tracks = task.kind.read_tracks(tmp_path, task.spec, no_lists)
     assert "".join(each.split[0] + each.split[1] for each in tracks) == "tr" * 12 + "va" + "te" * 3
 
 
@@ -188,7 +188,7 @@ def test_a_clip_without_any_of_the_50_tags_is_kept(task: Task, tmp_path: Path) -
         labels = {each.id[:4]: each.label for each in tracks}
         assert labels["b/dj"] == ()
         assert labels["c/ra"] == ("ambient",) and labels["a/ja"] == ("guitar", "classical")
-        targets = task.encode(tracks, task.spec)
+        targets = task.track_kind.encode(tracks, task.spec)
         assert targets.shape == (12, 50) and sorted(targets.sum(axis=1))[0] == 0
 
 
@@ -485,7 +485,7 @@ def test_scores_are_those_of_scikit_learn(task: Task) -> None:
     rng = np.random.default_rng(1)
     reference = (rng.random((60, 50)) < 0.3).astype(np.int64)
     outputs = rng.standard_normal((60, 50))
-    scores = task.score(reference, task.decode(outputs, task.spec), task.spec)
+    scores = task.track_kind.score(reference, task.track_kind.decode(outputs, task.spec), task.spec)
     for name, foreign in FOREIGN.items():
         assert float(scores[name]) == pytest.approx(foreign(reference, outputs))
 

@@ -49,18 +49,18 @@ def test_the_eleven_families_are_in_nsynth_s_order() -> None:
 
 def test_the_fixture_s_families_have_the_numbers_that_nsynth_gives_them() -> None:
     task = load_task("NSynthI")
-    tracks = task.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
+    tracks = task.kind.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
     assert [each.id.rsplit("_", 2)[0] for each in tracks] == [each.label for each in tracks]
-    assert task.encode(tracks, task.spec).tolist() == [0, 3, 4, 6, 4, 6, 4, 4, 6, 0]
+    assert task.track_kind.encode(tracks, task.spec).tolist() == [0, 3, 4, 6, 4, 6, 4, 4, 6, 0]
 
 
 def test_synth_lead_is_left_out_of_the_mean_and_still_costs_what_is_taken_for_it() -> None:
     task = load_task("NSynthI")
     reference = np.array([each for each in range(11) if each != LEAD] * 4)
     estimate = reference.copy()
-    assert float(task.score(reference, estimate, task.spec)["macro_f1"]) == 1.0
+    assert float(task.track_kind.score(reference, estimate, task.spec)["macro_f1"]) == 1.0
     estimate[0] = LEAD  # one of four bass notes: F1 of bass 2 * 3 / (4 + 3), nine others 1
-    value = float(task.score(reference, estimate, task.spec)["macro_f1"])
+    value = float(task.track_kind.score(reference, estimate, task.spec)["macro_f1"])
     assert value == pytest.approx((6 / 7 + 9) / 10)
     there = np.unique(reference).tolist()
     assert value == pytest.approx(f1_score(reference, estimate, labels=there, average="macro"))

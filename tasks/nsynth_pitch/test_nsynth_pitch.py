@@ -60,16 +60,16 @@ def test_the_sizes_are_those_that_nsynth_publishes() -> None:
 def test_the_note_s_number_is_no_pitch() -> None:
     """``note`` counts the notes of the data set; ``pitch`` is in the name as well."""
     task = load_task("NSynthP")
-    tracks = task.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
+    tracks = task.kind.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
     assert [each.label for each in tracks] == [str(int(each.id.split("-")[1])) for each in tracks]
-    targets = task.encode(tracks, task.spec)
+    targets = task.track_kind.encode(tracks, task.spec)
     assert targets.tolist() == [int(str(each.label)) for each in tracks]
 
 
 def test_a_wrong_octave_is_wrong_but_right_as_chroma() -> None:
     task = load_task("NSynthP")
     reference, estimate = np.array([60, 61, 62, 63]), np.array([60, 73, 50, 64])
-    scores = task.score(reference, estimate, task.spec)
+    scores = task.track_kind.score(reference, estimate, task.spec)
     assert {name: float(value) for name, value in scores.items()} == {
         "accuracy": 0.25, "chroma_accuracy": 0.75,
     }  # fmt: skip

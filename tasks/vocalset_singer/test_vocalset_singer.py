@@ -31,7 +31,7 @@ def text() -> str:
 
 def tracks() -> list[Track]:
     task = load_task("VocalSetSinger")
-    found: list[Track] = task.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
+    found: list[Track] = task.kind.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
     return found
 
 

@@ -27,7 +27,7 @@ def no_lists(name: str) -> bytes:
 
 def tracks() -> list[Track]:
     task = load_task("VocalSetSv1")
-    found: list[Track] = task.read_tracks(DATA, task.spec, no_lists)
+    found: list[Track] = task.kind.read_tracks(DATA, task.spec, no_lists)
     return found
 
 

@@ -47,7 +47,7 @@ def readme_table(heading: str) -> list[list[str]]:
 
 def tracks() -> list[Track]:
     task = load_task("VocalSetTechnique")
-    found: list[Track] = task.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
+    found: list[Track] = task.kind.read_tracks(FOLDER / "fixture" / "data", task.spec, no_lists)
     return found
 
 

@@ -179,7 +179,7 @@ def test_what_is_commented_out_is_right_once_the_sign_is_taken_away(
     assert task.spec.metrics == tuple(task.kind.metrics_of(spec))
     assert task_tracks(task, folders[kind], None)[0].spec.sizes == sizes_of(kind)
     if kind in SUFFIXES:  # what is written out is what holds without it
-        assert task.rules("marble-v1") == task.rules("marble-v2") == task.kind.RULES
+        assert task.rules("marble-v1") == task.rules("marble-v2") == task.kind.rules
         assert "tail" not in tail and "context_seconds" in tail
     else:
         assert "tail" in tail and "frames:" not in tail

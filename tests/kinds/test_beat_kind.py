@@ -14,12 +14,12 @@ import torch
 
 from marble_eval.data.annotations.beats import Beats, beats_of
 from marble_eval.errors import ValidationError
-from marble_eval.kinds import beat
+from marble_eval.kinds.beat import KIND as beat
 from marble_eval.metrics.beat import METRICS
 from marble_eval.probes.losses import LOSSES
 from marble_eval.spec import FrameRules, Layout, TaskSpec
 
-SPEC = TaskSpec(name="Mine", kind="beat", labels=beat.LABELS, metrics=METRICS)
+SPEC = TaskSpec(name="Mine", kind="beat", labels=beat.labels, metrics=METRICS)
 RULES = FrameRules()
 NONE = np.array([])
 
@@ -111,7 +111,7 @@ def test_targets_are_what_the_loss_takes() -> None:
     """The gradient of the binary cross-entropy, as autograd has it."""
     targets = beat.encode(excerpt(seconds=4), 100, 25.0, SPEC, RULES, widened=True)
     outputs = torch.from_numpy(activations(excerpt(seconds=4), 25.0, seconds=4)).unsqueeze(0)
-    loss = LOSSES[beat.LOSS]
+    loss = LOSSES[beat.loss]
     goals = loss.goals(torch.from_numpy(targets), beat.outputs(SPEC))
     asked = outputs.clone().requires_grad_()
     official = torch.nn.functional.binary_cross_entropy_with_logits(asked[0], goals)
@@ -243,7 +243,7 @@ def test_two_beats_of_one_frame_become_one() -> None:
 @pytest.fixture
 def peaks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the likelihood out of the draft."""
-    monkeypatch.setattr(beat, "_SURE", 0.0)
+    monkeypatch.setattr("marble_eval.kinds.beat._SURE", 0.0)
 
 
 @pytest.mark.parametrize("metric", ["beat_f1", "beat_f1_pooled"])
@@ -267,7 +267,7 @@ def test_of_drafts_with_the_same_peaks_the_surer_one_is_better(metric: str) -> N
 def test_the_draft_is_the_f_measure_of_peaks_of_the_main_event(event: str, rate: float) -> None:
     annotation = excerpt()
     logits = activations(annotation, rate)
-    other = 1 - beat.LABELS.index(event)
+    other = 1 - beat.labels.index(event)
     times, besides = annotation[1 - other], 0.01 * len(annotation[other])
     pooled = beat.draft_counts(logits, annotation, rate, main(f"{event}_f1_pooled"), RULES)
     assert pooled == pytest.approx([2 * (len(times) + besides)] * 2)
@@ -452,7 +452,7 @@ def test_tracks_of_a_table_have_the_beats_of_their_files(tmp_path: Path) -> None
     annotations = [beat.annotation_of(str(each.label)) for each in tracks]
     assert annotations[0].downbeats.tolist() == [0.5, 2.0]
     assert annotations[1].beats.tolist() == [0.25, 0.75]
-    assert beat.labels_of(tracks, SPEC) == beat.LABELS == ("beat", "downbeat")
+    assert beat.labels_of(tracks, SPEC) == beat.labels == ("beat", "downbeat")
 
 
 def test_all_faulty_rows_of_a_table_are_told_with_line_and_file(tmp_path: Path) -> None:
@@ -485,9 +485,9 @@ def test_tracks_of_marble_s_rows_have_their_own_beats(tmp_path: Path) -> None:
 
 
 def test_the_kind_s_own_rules_are_those_of_an_estimate_for_every_frame() -> None:
-    assert beat.FRAMES
-    assert beat.RULES.frames == FrameRules(context_seconds=1.0)
-    assert beat.RULES.clip_seconds == 30
-    assert (beat.RULES.batch_of, beat.RULES.scored, beat.RULES.tail) == ("clips", "track", "keep")
+    assert beat.estimate == "frame"
+    assert beat.rules.frames == FrameRules(context_seconds=1.0)
+    assert beat.rules.clip_seconds == 30
+    assert (beat.rules.batch_of, beat.rules.scored, beat.rules.tail) == ("clips", "track", "keep")
     assert list(beat.metrics_of(SPEC)) == list(METRICS)
     assert next(iter(beat.metrics_of(SPEC))) == "beat_f1"

@@ -13,13 +13,13 @@ from sklearn.metrics import accuracy_score
 
 from marble_eval.data.annotations.chords import Chords
 from marble_eval.errors import ValidationError
-from marble_eval.kinds import chord
+from marble_eval.kinds.chord import KIND as chord
 from marble_eval.metrics.chord import chord_class
 from marble_eval.probes.losses import LOSSES
 from marble_eval.spec import FrameRules, Layout, TaskSpec
 
 SPEC = TaskSpec(
-    name="Mine", kind="chord", labels=chord.LABELS, metrics=("frame_accuracy", "majmin", "root")
+    name="Mine", kind="chord", labels=chord.labels, metrics=("frame_accuracy", "majmin", "root")
 )
 RULES = FrameRules()
 NAMES = ("C:maj", "C:min", "F#:7", "Ab:min7/b3", "D/5", "N")
@@ -51,12 +51,12 @@ def ratio(counts: np.ndarray) -> list[float]:
 
 
 def test_the_kind_has_what_frame_kinds_have() -> None:
-    assert chord.FRAMES
-    assert chord.LOSS in LOSSES
-    assert chord.RULES.frames == FrameRules(context_seconds=1.0)
-    assert chord.RULES.clip_seconds == 30
-    assert chord.labels_of([], SPEC) == chord.LABELS
-    assert chord.outputs(SPEC) == len(chord.LABELS) == 25
+    assert chord.estimate == "frame"
+    assert chord.loss in LOSSES
+    assert chord.rules.frames == FrameRules(context_seconds=1.0)
+    assert chord.rules.clip_seconds == 30
+    assert chord.labels_of([], SPEC) == chord.labels
+    assert chord.outputs(SPEC) == len(chord.labels) == 25
     assert list(chord.metrics_of(SPEC)) == ["frame_accuracy", "majmin", "root"]
     assert chord.text_of(chord.annotation_of('[[0.0,1.5,"A:min"]]')) == '[[0.0,1.5,"A:min"]]'
 
@@ -90,7 +90,7 @@ def test_targets_decode_to_the_chords_that_they_were_made_from(rate: float, to_r
         found = chord.decode(
             sure_outputs(chords, frames, rate), rate, SPEC, replace(RULES, rate=to_rate)
         )
-        expected = [chord.LABELS[chord_class(name)] for name in chords.names]
+        expected = [chord.labels[chord_class(name)] for name in chords.names]
         assert list(found.names) == expected
         assert found.intervals[0, 0] == 0.0
         assert found.intervals[-1, 1] == frames / rate

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
-from marble_eval.kinds import classification
+from marble_eval.kinds.classification import KIND as classification
 from marble_eval.registry import load_task
 from marble_eval.spec import TaskSpec, Track
 
@@ -131,4 +131,4 @@ def test_classes_are_counted_scored_and_confused_like_scikit_learn_does() -> Non
 def test_classes_are_written_by_name() -> None:
     assert classification.texts(np.array([9, 0]), SPEC) == ["rock", "blues"]
     assert classification.columns_of(SPEC) == ()
-    assert classification.LABELS is None and not classification.SCALED
+    assert classification.labels is None and not classification.scaled

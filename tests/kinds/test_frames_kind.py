@@ -14,14 +14,14 @@ from scipy.special import logit
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from marble_eval.data.annotations.notes import Notes
-from marble_eval.kinds import frames
+from marble_eval.kinds.frames import KIND as frames
 from marble_eval.probes.losses import LOSSES
 from marble_eval.spec import FrameRules, Layout, TaskSpec
 
 SPEC = TaskSpec(
     name="Mine",
     kind="frames",
-    labels=frames.LABELS,
+    labels=frames.labels,
     metrics=("frame_f1", "frame_precision", "frame_recall", "note_f1", "note_f1_pooled"),
 )
 RULES = FrameRules(tolerance=0.05)
@@ -55,14 +55,14 @@ def ratio(counts: np.ndarray) -> list[float]:
 
 
 def test_the_kind_has_what_frame_kinds_have() -> None:
-    assert frames.FRAMES
-    assert frames.LOSS in LOSSES
-    assert frames.RULES.frames == FrameRules(context_seconds=1.0, tolerance=0.05)
-    assert frames.RULES.clip_seconds == 30
-    assert frames.labels_of([], SPEC) == frames.LABELS
-    assert frames.outputs(SPEC) == len(frames.LABELS) == 88
+    assert frames.estimate == "frame"
+    assert frames.loss in LOSSES
+    assert frames.rules.frames == FrameRules(context_seconds=1.0, tolerance=0.05)
+    assert frames.rules.clip_seconds == 30
+    assert frames.labels_of([], SPEC) == frames.labels
+    assert frames.outputs(SPEC) == len(frames.labels) == 88
     assert tuple(frames.metrics_of(SPEC)) == SPEC.metrics
-    assert librosa.note_to_midi(list(frames.LABELS)).tolist() == list(range(21, 109))
+    assert librosa.note_to_midi(list(frames.labels)).tolist() == list(range(21, 109))
     assert frames.text_of(frames.annotation_of("[[0.0,1.5,60]]")) == "[[0.0,1.5,60]]"
 
 

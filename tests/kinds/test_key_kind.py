@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from marble_eval.kinds import key
+from marble_eval.kinds.key import KIND as key
 from marble_eval.registry import load_task
 from marble_eval.spec import TaskSpec, Track
 
 SPEC = TaskSpec(
     name="Mine",
     kind="key",
-    labels=key.LABELS,
+    labels=key.labels,
     metrics=("weighted_score", "mirex_score", "accuracy"),
 )
 RNG = np.random.default_rng(0)
@@ -87,12 +87,12 @@ def test_weights_count_a_track_as_often_as_it_was_drawn() -> None:
 
 def test_labels_are_the_24_keys_whatever_occurs() -> None:
     track = Track("a", Path("a"), "test", "Gb minor", "a")
-    assert key.labels_of([track], SPEC) == key.LABELS
-    assert len(set(key.LABELS)) == 24
+    assert key.labels_of([track], SPEC) == key.labels
+    assert len(set(key.labels)) == 24
     assert key.encode([track], SPEC).tolist() == [18]
     assert key.outputs(SPEC) == 24
     assert key.texts(np.array([0, 18]), SPEC) == ["C major", "Gb minor"]
-    assert load_task("GS").spec.labels == key.LABELS
+    assert load_task("GS").spec.labels == key.labels
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from marble_eval.kinds import pitch
+from marble_eval.kinds.pitch import KIND as pitch
 from marble_eval.spec import TaskSpec, Track
 
 LABELS = ("48", "50", "60", "61", "72", "127")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from marble_eval.kinds import regression
+from marble_eval.kinds.regression import KIND as regression
 from marble_eval.spec import TaskSpec, Track
 
 NAMES = ("arousal", "valence")
@@ -78,7 +78,7 @@ def test_standardised_targets_give_the_same_r2() -> None:
     assert [float(each) for each in scaled.values()] == pytest.approx(
         [float(each) for each in plain.values()]
     )
-    assert regression.SCALED
+    assert regression.scaled
 
 
 def test_a_perfect_estimate_scores_one_and_the_mean_nothing() -> None:

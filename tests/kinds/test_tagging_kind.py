@@ -11,7 +11,7 @@ import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.preprocessing import MultiLabelBinarizer
 
-from marble_eval.kinds import tagging
+from marble_eval.kinds.tagging import KIND as tagging
 from marble_eval.probes.losses import LOSSES
 from marble_eval.spec import TaskSpec, Track
 
@@ -36,7 +36,7 @@ def test_tags_become_ones_in_the_card_s_order() -> None:
 
 def test_targets_are_what_the_loss_and_the_metrics_take() -> None:
     """The gradient of the mean binary cross-entropy over rows, as autograd has it."""
-    loss = LOSSES[tagging.LOSS]
+    loss = LOSSES[tagging.loss]
     encoded = tagging.encode(tracks_of(("loud", "slow"), ("piano",), ()), SPEC)
     goals = loss.goals(torch.from_numpy(encoded), 4)
     outputs = torch.from_numpy(OUTPUTS[:3]).unsqueeze(0).requires_grad_()

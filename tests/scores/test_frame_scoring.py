@@ -191,9 +191,9 @@ def test_grid_layers_and_choice_are_handed_on(scored: Scored) -> None:
 
 
 def test_a_remark_says_what_chose_what(scored: Scored) -> None:
-    kind, main = scored.task.kind, scored.task.spec.main_metric
+    kind, main = scored.task.frame_kind, scored.task.spec.main_metric
     assert scored.scores.remarks == [
-        f"epoch and learning rate chosen by {kind.DRAFT} on validation, the layer by {main}"
+        f"epoch and learning rate chosen by {kind.draft} on validation, the layer by {main}"
     ]
 
 

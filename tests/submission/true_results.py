@@ -88,7 +88,7 @@ def items_of(tracks: list[Track], rules: TaskRules) -> list[Track]:
 def outputs_of(task: Task, items: list[Track], clearness: float, seed: int) -> np.ndarray:
     """Make outputs (seed, item, output) that are right the more often the clearer they are."""
     rng = np.random.default_rng(seed)
-    targets = np.asarray(task.encode(items, task.spec))
+    targets = np.asarray(task.track_kind.encode(items, task.spec))
     ideal = np.eye(len(task.spec.labels))[targets] if targets.ndim == 1 else targets
     noise = rng.normal(size=(len(SEEDS), *ideal.shape))
     if task.spec.kind == "regression":
@@ -104,10 +104,12 @@ def outcome_of(
     start = int(digest_of(encoder)[:8], 16)
     for at, (name, clearness) in enumerate(CLEARNESS.items(), start):
         valid, test = (outputs_of(task, items[s], clearness, at) for s in ("valid", "test"))
-        targets = task.encode(items["valid"], task.spec)
+        targets = task.track_kind.encode(items["valid"], task.spec)
         scores = [
             float(
-                task.score(targets, task.decode(each, task.spec), task.spec)[task.spec.metrics[0]]
+                task.track_kind.score(targets, task.track_kind.decode(each, task.spec), task.spec)[
+                    task.spec.metrics[0]
+                ]
             )
             for each in valid
         ]
@@ -146,7 +148,7 @@ def true_result(
     gone = tracks["test"][len(tracks["test"]) - lost :]
     used = {"valid": tracks["valid"], "test": tracks["test"][: len(tracks["test"]) - lost]}
     record = _record(task, protocol, counts, gone, encoder)
-    if task.kind.FRAMES:
+    if task.kind.estimate == "frame":
         record, table = _events(task, record, used)
     else:
         items = {split: items_of(each, rules) for split, each in used.items()}
@@ -216,7 +218,7 @@ def _record(
             pooling="clip mean",
             dtype="float16",
             clips=sum(sizes.values()),
-            frame_rate=75.0 if task.kind.FRAMES else None,
+            frame_rate=75.0 if task.kind.estimate == "frame" else None,
         ),
         protocol=ProtocolRecord(
             name=protocol.name,
@@ -243,6 +245,7 @@ def _events(
 ) -> tuple[Result, pd.DataFrame]:
     """Score beats found by one layer, some of them 0.1 s beside their place."""
     spec, rules = task.spec, record.protocol.frames
+    assert rules is not None
     rng = np.random.default_rng(0)
     rows = []
     for split, of_split in tracks.items():
@@ -261,9 +264,9 @@ def _events(
             np.array(
                 [
                     [
-                        task.score(
-                            task.kind.annotation_of(row.reference),
-                            task.kind.annotation_of(row.estimate),
+                        task.frame_kind.score(
+                            task.frame_kind.annotation_of(row.reference),
+                            task.frame_kind.annotation_of(row.estimate),
                             spec,
                             rules,
                         )

@@ -74,11 +74,11 @@ def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) 
 
 def check_serves(probe: Probe, task: Task) -> None:
     """Refuse a probe that does not serve the task's kind, before anything is encoded."""
-    of_frames = bool(task.kind.FRAMES)
-    if task.kind.LOSS in probe.losses and (probe.serves_frames or not of_frames):
+    of_frames = task.kind.estimate == "frame"
+    if task.kind.loss in probe.losses and (probe.serves_frames or not of_frames):
         return
     each = "" if probe.serves_frames else " and one estimate per track"
-    got = f"{task.kind.LOSS}{', an estimate per frame' if of_frames else ''}"
+    got = f"{task.kind.loss}{', an estimate per frame' if of_frames else ''}"
     raise SpecError(
         f"probe={probe.name} serves kinds with the loss {' or '.join(probe.losses)}{each}. Got the "
         f"kind {task.spec.kind} ({got}). Take probe=linear or probe=mlp."

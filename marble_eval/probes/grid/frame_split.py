@@ -108,13 +108,13 @@ class FrameSplit:
 
     def annotation(self, track: int) -> Any:
         """Return what is annotated in a track."""
-        return self.source.task.kind.annotation_of(str(self.tracks[track].label))
+        return self.source.task.frame_kind.annotation_of(str(self.tracks[track].label))
 
     def targets(self, window: Window) -> np.ndarray:
         """Return the targets (frame, output) of a window, widened; nan where there is none."""
         source, track = self.source, window.track
         if track not in self._targets:
-            self._targets[track] = source.task.encode(
+            self._targets[track] = source.task.frame_kind.encode(
                 self.annotation(track),
                 self.frames[track],
                 source.rate,

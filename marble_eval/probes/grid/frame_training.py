@@ -272,7 +272,7 @@ def _judge(
         finite &= np.isfinite(outputs).all(axis=(1, 2))
         annotation = valid.annotation(track)
         for member in np.flatnonzero(finite):
-            counts[member] += task.kind.draft_counts(
+            counts[member] += task.frame_kind.draft_counts(
                 outputs[member], annotation, source.rate, task.spec, source.rules
             )
     scores = np.full(len(schedule.rates), -np.inf)

@@ -175,7 +175,9 @@ def estimates(
     def decode(track: int) -> list[Any]:
         outputs = frame_outputs(stack, reads, split, track, device)
         task = source.task
-        return [task.decode(each, source.rate, task.spec, source.rules) for each in outputs]
+        return [
+            task.frame_kind.decode(each, source.rate, task.spec, source.rules) for each in outputs
+        ]
 
     with fast_products(device), side_by_side(device) as each_of:
         by_track = each_of(decode, range(len(split)))
@@ -207,7 +209,9 @@ def counts_of(
     for track in range(len(split)):
         reference = split.annotation(track)
         for seed, of_seed in enumerate(found):
-            counts[seed, track] = source.task.score(reference, of_seed[track], spec, source.rules)
+            counts[seed, track] = source.task.frame_kind.score(
+                reference, of_seed[track], spec, source.rules
+            )
     return counts
 
 

@@ -117,7 +117,7 @@ def training_rules(plan: GridPlan) -> TrainingRules:
     return TrainingRules(
         probe=plan.probe,
         outputs=plan.task.kind.outputs(plan.task.spec),
-        loss=plan.task.kind.LOSS,
+        loss=plan.task.kind.loss,
         patience=Patience(
             max_epochs=min(rules.max_epochs, plan.protocol.max_epochs or rules.max_epochs),
             plateau=rules.plateau_patience,

@@ -32,6 +32,8 @@ def validation_score(task: Task, reference: np.ndarray) -> Callable[[np.ndarray]
     spec = replace(task.spec, metrics=(main,))  # asked once an epoch, so for nothing else
 
     def score(outputs: np.ndarray) -> float:
-        return float(task.score(reference, task.decode(outputs, spec), spec)[main])
+        return float(
+            task.track_kind.score(reference, task.track_kind.decode(outputs, spec), spec)[main]
+        )
 
     return score

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from marble_eval.errors import MissingError
 from marble_eval.registry import load_task
@@ -82,12 +82,12 @@ def _attempt(
         task = load_task(name)
         name = task.spec.name
 
-        def read_tracks(*given: object) -> list[Track]:
-            tracks: list[Track] = task.read_tracks(*given)
+        def read_tracks(*given: Any) -> list[Track]:
+            tracks = task.kind.read_tracks(*given)
             found.append(len(tracks))  # what is missing from now on are single files
             return tracks
 
-        noted = replace(task, read_tracks=read_tracks)
+        noted = task.overriding(read_tracks=read_tracks)
         settings = replace(settings, root=_data_root(task, root))
         if dry_run:
             return Outcome(name, forecast=forecast(noted, encoder, settings, progress))

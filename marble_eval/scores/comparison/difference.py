@@ -154,7 +154,7 @@ def difference_of(
     return Difference(
         task=f"{task.name}@{task.version}",
         metric=metric,
-        higher_is_better=first.metrics[metric],
+        higher_is_better=first.metrics[metric].higher_is_better,
         items=len(groups),
         groups=len(set(groups)),
         left_out=left_out,

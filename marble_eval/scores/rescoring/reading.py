@@ -80,7 +80,9 @@ def stored_scores(
             f"Take the file from its source."
         )
     try:
-        found = _events(task, result, seeds) if task.kind.FRAMES else _items(task, seeds)
+        found = (
+            _events(task, result, seeds) if task.kind.estimate == "frame" else _items(task, seeds)
+        )
     except ValueError as error:
         raise ValidationError(
             f"{path.with_name('predictions.parquet')}: references of {split!r} {error} "
@@ -90,7 +92,7 @@ def stored_scores(
     metrics = {name: known[name] for name, n in found.scorable.items() if n}
     recordings, groups = _recordings(task, result, seeds, found)
     if recordings is not None:
-        metrics |= {f"{name}{BY_RECORDING}": better for name, better in metrics.items()}
+        metrics |= {f"{name}{BY_RECORDING}": each for name, each in metrics.items()}
     return StoredScores(
         result=result,
         task=task,
@@ -159,19 +161,20 @@ def _items(task: Task, seeds: Sequence[pd.DataFrame]) -> ItemEstimates:
     outputs = np.stack([each[columns].to_numpy() for each in seeds])
     if not np.isfinite(outputs).all():
         raise ValueError("must have finite outputs. Got nan or infinity.")
-    if len(columns) != task.kind.outputs(task.spec):
-        raise ValueError(f"must have {task.kind.outputs(task.spec)} outputs. Got {len(columns)}.")
-    return ItemEstimates(task, task.kind.values_of(list(seeds[0]["reference"]), task.spec), outputs)
+    kind, spec = task.track_kind, task.spec
+    if len(columns) != kind.outputs(spec):
+        raise ValueError(f"must have {kind.outputs(spec)} outputs. Got {len(columns)}.")
+    return ItemEstimates(task, kind.values_of(list(seeds[0]["reference"]), spec), outputs)
 
 
 def _events(task: Task, result: Result, seeds: Sequence[pd.DataFrame]) -> EventCounts:
-    kind, rules = task.kind, result.protocol.frames or FrameRules()
+    kind, rules = task.frame_kind, result.protocol.frames or FrameRules()
     spec = replace(task.spec, metrics=tuple(kind.metrics_of(task.spec)))
     references = [kind.annotation_of(each) for each in seeds[0]["reference"]]
     counts = np.array(
         [
             [
-                task.score(reference, kind.annotation_of(text), spec, rules)
+                kind.score(reference, kind.annotation_of(text), spec, rules)
                 for reference, text in zip(references, each["estimate"], strict=True)
             ]
             for each in seeds

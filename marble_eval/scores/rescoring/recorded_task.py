@@ -7,12 +7,11 @@ its own functions; any other is scored as its kind is, and its provider says so.
 from __future__ import annotations
 
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval.errors import SpecError, ValidationError
-from marble_eval.kinds import KINDS
+from marble_eval.kinds import KINDS, load_kind
 from marble_eval.registry import Task, load_task
 from marble_eval.spec import TaskSpec
 
@@ -24,8 +23,6 @@ BY_RECORDING = "_by_recording"
 
 #: The provider of a task that is not installed, whose kind's functions are used.
 NOT_INSTALLED = "not installed"
-
-_SCORING = ("decode", "score")
 
 
 def recorded_task(result: Result, path: Path) -> Task:
@@ -55,9 +52,9 @@ def recorded_task(result: Result, path: Path) -> Task:
             f"{path}: 'kind' must be one of {', '.join(KINDS)}. Got {record.kind!r}. "
             f"Use the version of marble-eval that wrote it."
         )
-    kind = import_module(f"marble_eval.kinds.{record.kind}")
+    kind = load_kind(record.kind)
     names = tuple(each for each in result.metrics if not each.endswith(BY_RECORDING))
-    labels = tuple(each.name for each in result.labels) or tuple(kind.LABELS or ())
+    labels = tuple(each.name for each in result.labels) or tuple(kind.labels or ())
     try:
         spec = TaskSpec(
             record.name, record.kind, version=record.version, labels=labels, metrics=names
@@ -73,19 +70,17 @@ def recorded_task(result: Result, path: Path) -> Task:
             f"{path}: metrics of a task of kind {record.kind} must be of {', '.join(known)}. "
             f"Got {unknown[0]!r}. Use the version of marble-eval that wrote it."
         )
-    functions = {each: getattr(kind, each) for each in ("read_tracks", "encode", *_SCORING)}
     own = None
     # A folder of somebody's own cannot be found by its name.
     if record.provider != "folder":
         own = _installed(record.name, record.version)
     if own is not None:
-        functions |= {each: getattr(own, each) for each in _SCORING}
+        kind = own.kind
     return Task(
         spec=spec,
         folder=Path(),
         provider=NOT_INSTALLED if own is None else own.provider,
         kind=kind,
-        **functions,
     )
 
 

@@ -20,6 +20,7 @@ from marble_eval.scores.statistics import bootstrap_weights
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from marble_eval.metrics.metric import Metric
     from marble_eval.registry import Task
     from marble_eval.results import MetricScore, Result
 
@@ -38,8 +39,8 @@ class StoredScores:
         Id, group and reference of each item, in the stored order.
     estimates : tuple of tuple of str
         What each seed said of each item.
-    metrics : mapping of str to bool
-        Every metric that can be computed, and whether higher is better.
+    metrics : mapping of str to Metric
+        Every metric that can be computed.
     split : SplitScores
         Of the items.
     recordings : SplitScores or None
@@ -54,7 +55,7 @@ class StoredScores:
     groups: tuple[str, ...]
     references: tuple[str, ...]
     estimates: tuple[tuple[str, ...], ...]
-    metrics: Mapping[str, bool]
+    metrics: Mapping[str, Metric]
     split: SplitScores
     recordings: SplitScores | None
     recording_groups: tuple[str, ...]

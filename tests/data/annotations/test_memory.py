@@ -22,7 +22,7 @@ from marble_eval.data.annotations.midi import channels_of
 from marble_eval.data.annotations.note_files import read_notes
 from marble_eval.data.annotations.notes import notes_text
 from marble_eval.files.home import home_folder
-from marble_eval.kinds import frames
+from marble_eval.kinds.frames import KIND as frames
 from marble_eval.spec import Annotation, TaskSpec
 
 SPEC = TaskSpec(name="Mine", kind="frames")
@@ -223,7 +223,7 @@ def test_a_full_disk_does_not_hinder_reading_and_leaves_nothing_behind(
 READING = """
 import sys
 from pathlib import Path
-from marble_eval.kinds import frames
+from marble_eval.kinds.frames import KIND as frames
 from marble_eval.spec import TaskSpec
 folder, spec = Path(sys.argv[1]), TaskSpec(name="Mine", kind="frames")
 print("ready", flush=True)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from marble_eval.data.layouts import Lists, Reading, read_layouts
-from marble_eval.kinds import classification
+from marble_eval.kinds.classification import KIND as classification
 from marble_eval.spec import Layout, TaskSpec, from_mapping
 from tests.conftest import SMALL_CARD
 

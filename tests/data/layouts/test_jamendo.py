@@ -78,7 +78,7 @@ def copy(task: Task, folder: Path, ending: str) -> None:
 
 def read(task: Task, root: Path) -> list[Track]:
     """Read and check the tracks, as a run does."""
-    tracks: list[Track] = task.read_tracks(root, task.spec, fixture_list(task))
+    tracks: list[Track] = task.kind.read_tracks(root, task.spec, fixture_list(task))
     check_tracks(tracks, task.spec, root)
     return tracks
 
@@ -196,7 +196,7 @@ def test_without_audio_the_tables_are_not_asked_for(task: Task, tmp_path: Path, 
     if kind == "lists alone":
         write_lists(task, root)
     with pytest.raises(MissingError) as caught:
-        task.read_tracks(root, task.spec, lists)
+        task.kind.read_tracks(root, task.spec, lists)
     told = str(caught.value)
     assert f"must hold {task.spec.name} in a known layout" in told and "task.root" in told
     assert "audio-low/{id}.{extension}" in told and "raw_30s/audio" in told
@@ -262,7 +262,9 @@ def test_an_unknown_tag_is_a_fault_in_lists_and_tables(task: Task, tmp_path: Pat
         (tmp_path / f"{task.spec.name}.{name}.jsonl").unlink(missing_ok=True)
     tables = {split: fixture_list(task)(split).replace(b"---", b"--") for split in SPLITS}
     with pytest.raises(ValidationError, match="unknown label"):
-        check_tracks(task.read_tracks(tmp_path, task.spec, tables.__getitem__), task.spec, tmp_path)
+        check_tracks(
+            task.kind.read_tracks(tmp_path, task.spec, tables.__getitem__), task.spec, tmp_path
+        )
 
 
 def test_a_listed_track_that_no_table_has_is_refused(task: Task, tmp_path: Path) -> None:
@@ -285,7 +287,9 @@ def test_an_artist_on_two_sides_is_refused(task: Task, tmp_path: Path) -> None:
     with pytest.raises(
         ValidationError, match=rf"a group must stay in .*astride: {artist.decode()}"
     ):
-        check_tracks(task.read_tracks(tmp_path, task.spec, tables.__getitem__), task.spec, tmp_path)
+        check_tracks(
+            task.kind.read_tracks(tmp_path, task.spec, tables.__getitem__), task.spec, tmp_path
+        )
 
 
 def test_a_part_of_the_lists_is_refused(task: Task, tmp_path: Path) -> None:

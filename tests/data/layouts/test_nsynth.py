@@ -15,7 +15,8 @@ from marble_eval.data.layouts import Reading, read_layouts
 from marble_eval.data.layouts.nsynth import read
 from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import MissingError, ValidationError
-from marble_eval.kinds import classification, pitch
+from marble_eval.kinds.classification import KIND as classification
+from marble_eval.kinds.pitch import KIND as pitch
 from marble_eval.registry import Task
 from marble_eval.registry import load_task as read_task
 from marble_eval.spec import Layout, TaskSpec, Track

@@ -17,7 +17,7 @@ from marble_eval.data.annotations.beat_files import read_beats
 from marble_eval.data.annotations.beats import beats_text
 from marble_eval.data.layouts import Reading, read_layouts
 from marble_eval.errors import MarbleError, MissingError, ValidationError
-from marble_eval.kinds import beat
+from marble_eval.kinds.beat import KIND as beat
 from marble_eval.spec import Layout, TaskSpec, Track
 from tests.data.layouts.conftest import no_lists, touch
 

@@ -14,7 +14,10 @@ import pytest
 
 from marble_eval.data.layouts import Reading, read_layouts
 from marble_eval.errors import ValidationError
-from marble_eval.kinds import key, pitch, regression, tagging
+from marble_eval.kinds.key import KIND as key
+from marble_eval.kinds.pitch import KIND as pitch
+from marble_eval.kinds.regression import KIND as regression
+from marble_eval.kinds.tagging import KIND as tagging
 from marble_eval.spec import Layout, TaskSpec, Track
 from tests.data.layouts.conftest import CSV, FOLDERS, card, lists, no_lists, reading, refusal, touch
 
@@ -145,7 +148,7 @@ def test_the_first_layout_that_is_there_is_read(tmp_path: Path) -> None:
 
 
 def of_kind(root: Path, kind: Any, rows: str | Sequence[object], **changes: Any) -> list[Track]:
-    spec = TaskSpec(name="Mine", kind=kind.__name__.rpartition(".")[2], **changes)
+    spec = TaskSpec(name="Mine", kind=kind.name, **changes)
     if isinstance(rows, str):
         write_csv(root, rows)
     else:

@@ -70,7 +70,7 @@ def pieces(root: Path, below: str = "audio") -> Path:
 def read(name: str, root: Path, **changes: Any) -> list[Track]:
     task = load_task(name)
     spec = dataclasses.replace(task.spec, **changes)
-    tracks: list[Track] = task.read_tracks(root, spec, no_lists)
+    tracks: list[Track] = task.kind.read_tracks(root, spec, no_lists)
     return tracks
 
 

@@ -205,7 +205,7 @@ def test_the_release_is_divided_as_marble_s_lists_do(tmp_path: Path) -> None:
     expected = marble_splits(everything(), "technique")
     expected["vibrato/m8_caro_vibrato"] = expected["vibrato/m9_caro_vibrato"]
     task = load_task("VocalSetTv1")
-    tracks = task.read_tracks(tmp_path, task.spec, no_lists)
+    tracks = task.kind.read_tracks(tmp_path, task.spec, no_lists)
     check_tracks(tracks, task.spec, tmp_path)
     assert {each.id: each.split for each in tracks} == expected
     (named,) = (each for each in tracks if each.id == "vibrato/m8_caro_vibrato")
@@ -214,7 +214,7 @@ def test_the_release_is_divided_as_marble_s_lists_do(tmp_path: Path) -> None:
     assert {each.group for each in tracks if each.split == "test"} == set(SINGERS["test"])
     (tmp_path / "FULL/male9/x/straight/m9_scales_straight_u.wav").unlink()
     with pytest.raises(ValidationError, match=r"Got 339 and 397\. Get VocalSet 1\.1 as a whole"):
-        task.read_tracks(tmp_path, task.spec, no_lists)
+        task.kind.read_tracks(tmp_path, task.spec, no_lists)
 
 
 def release_file(root: Path, singer: str, way: str, file: str) -> None:

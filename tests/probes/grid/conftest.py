@@ -71,7 +71,7 @@ def frames_split(
             if annotations is not None
             else annotation(task.spec.kind, frames / RATE, rng, number)
         )
-        goals = task.encode(events, frames, RATE, task.spec, rules, widened=False)
+        goals = task.frame_kind.encode(events, frames, RATE, task.spec, rules, widened=False)
         goals = np.nan_to_num(goals)
         features = rng.normal(size=(layers, frames, WIDTH)).astype(np.float32)
         for at in range(layers):
@@ -80,7 +80,7 @@ def frames_split(
             features[spoilt] = np.inf
         digest = f"{number:02d}{name}{seed}"
         store.append([ClipName(digest, 0, 1)], [features])
-        text = task.kind.text_of(events)
+        text = task.frame_kind.text_of(events)
         path = Path(f"{number}.wav")
         tracks.append(Track(f"{name}/{number}", path, name, text, f"{name}/{number}"))
         audio.append(digest)

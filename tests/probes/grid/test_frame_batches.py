@@ -22,7 +22,7 @@ BATCH = 4  # windows, as in the rules of the splits
 
 
 def parts_of(split: FrameSplit, order: list[int], layers: tuple[int, ...] = (0, 2)) -> list[Part]:
-    loss = LOSSES[split.source.task.kind.LOSS]
+    loss = LOSSES[split.source.task.kind.loss]
     return list(parts_of_epoch(split, split.windows(), order, layers, loss))
 
 
@@ -73,7 +73,7 @@ def test_shares_make_a_part_s_mean_its_part_of_the_batch_s(
     monkeypatch.setattr(frame_batches, "ROWS", rows)
     split = frames_split(tmp_path, frame_task(kind))
     parts = parts_of(split, list(range(len(split.windows()))))
-    of_rows = LOSSES[split.source.task.kind.LOSS].is_of_rows
+    of_rows = LOSSES[split.source.task.kind.loss].is_of_rows
     for number, batch in enumerate(batches_of(parts)):
         windows = split.windows()[number * BATCH : (number + 1) * BATCH]
         goals = np.concatenate([split.targets(each) for each in windows])

@@ -58,8 +58,8 @@ def test_targets_of_a_window_are_cut_from_those_of_its_track(tmp_path: Path, kin
     split = frames_split(tmp_path, task)
     unknown = 0
     for track, frames in enumerate(split.frames):
-        events = task.kind.annotation_of(str(split.tracks[track].label))
-        whole = task.encode(events, frames, RATE, task.spec, RULES, widened=True)
+        events = task.frame_kind.annotation_of(str(split.tracks[track].label))
+        whole = task.frame_kind.encode(events, frames, RATE, task.spec, RULES, widened=True)
         parts = [split.targets(each) for each in split.windows() if each.track == track]
         np.testing.assert_array_equal(np.concatenate(parts), whole)
         unknown += int(np.isnan(whole).sum())
@@ -73,7 +73,10 @@ def test_beats_are_widened_for_training(split: FrameSplit) -> None:
 
 def test_annotations_are_the_tracks_own(split: FrameSplit) -> None:
     for track in range(len(split)):
-        assert split.source.task.kind.text_of(split.annotation(track)) == split.tracks[track].label
+        assert (
+            split.source.task.frame_kind.text_of(split.annotation(track))
+            == split.tracks[track].label
+        )
 
 
 def test_a_layer_is_found_by_its_position_in_the_encoder(split: FrameSplit) -> None:
@@ -95,9 +98,9 @@ def counting(split: FrameSplit, seen: list[int]) -> FrameSplit:
 
     def encode(annotation: Any, frames: int, *rest: Any, **options: Any) -> np.ndarray:
         seen.append(frames)
-        return np.asarray(task.encode(annotation, frames, *rest, **options))
+        return np.asarray(task.frame_kind.encode(annotation, frames, *rest, **options))
 
-    return like(split, task=replace(task, encode=encode))
+    return like(split, task=task.overriding(encode=encode))
 
 
 def test_targets_are_kept_while_there_is_room(

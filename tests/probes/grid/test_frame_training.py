@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,7 +65,7 @@ def rules_for(
     return TrainingRules(
         probe=probe,
         outputs=kind.outputs(split.source.task.spec),
-        loss=kind.LOSS,
+        loss=kind.loss,
         patience=patience,
         batch_tracks=64,
         aggregation="mean-logits",
@@ -124,9 +123,9 @@ def layers_of(split: FrameSplit, track: int, reads: Sequence[int]) -> torch.Tens
 
 def targets_of(split: FrameSplit, track: int) -> torch.Tensor:
     source = split.source
-    events = source.task.kind.annotation_of(str(split.tracks[track].label))
+    events = source.task.frame_kind.annotation_of(str(split.tracks[track].label))
     frames, spec = split.frames[track], source.task.spec
-    whole = source.task.encode(events, frames, RATE, spec, source.rules, widened=True)
+    whole = source.task.frame_kind.encode(events, frames, RATE, spec, source.rules, widened=True)
     return torch.from_numpy(np.asarray(whole))
 
 
@@ -152,8 +151,8 @@ def plain_score(probe: PlainProbe, split: FrameSplit, reads: Sequence[int]) -> f
     for track in range(len(split.frames)):
         with torch.no_grad():
             logits = probe(layers_of(split, track, reads)).numpy()
-        events = task.kind.annotation_of(str(split.tracks[track].label))
-        counts += task.kind.draft_counts(logits, events, RATE, task.spec, split.source.rules)
+        events = task.frame_kind.annotation_of(str(split.tracks[track].label))
+        counts += task.frame_kind.draft_counts(logits, events, RATE, task.spec, split.source.rules)
     return float(counts[0] / counts[1])
 
 
@@ -305,8 +304,7 @@ def test_a_seed_alone_decides_and_the_caller_s_random_state_stays(tmp_path: Path
 def with_draft(data: Splits, draft: Callable[..., Any]) -> Splits:
     """Score epochs by something else."""
     task = data.valid.source.task
-    kind = SimpleNamespace(**{**vars(task.kind), "draft_counts": draft})
-    return Splits(data.train, like(data.valid, task=replace(task, kind=kind)))
+    return Splits(data.train, like(data.valid, task=task.overriding(draft_counts=draft)))
 
 
 def of_epochs(scores: Sequence[float], tracks: int = 2) -> Callable[..., np.ndarray]:

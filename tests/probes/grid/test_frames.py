@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import mir_eval
@@ -111,7 +110,9 @@ def test_a_layer_s_score_is_that_of_its_decoded_tracks(grid: Grid) -> None:
             for track in range(len(split)):
                 (logits,) = frame_outputs(stack, trained.member.reads, split, track, CPU)
                 source = split.source
-                found = grid.task.decode(logits, source.rate, grid.task.spec, source.rules)
+                found = grid.task.frame_kind.decode(
+                    logits, source.rate, grid.task.spec, source.rules
+                )
                 sums += official_counts(split.annotation(track), found)
             of_seeds.append(sums[0] / sums[1])
         sums = counts.sum(axis=1)[:, 0]
@@ -185,7 +186,7 @@ def test_seeds_and_tracks_are_told_apart(grid: Grid) -> None:
     """Both seeds together give what each gives alone, in the order of the tracks."""
     split, members = grid.data["test"], grid.layers[1].members
     together = estimates(members, split, CPU)
-    text_of = grid.task.kind.text_of
+    text_of = grid.task.frame_kind.text_of
     alone = [estimates([each], split, CPU)[0] for each in members]
     assert [[text_of(each) for each in of_seed] for of_seed in together] == [
         [text_of(each) for each in of_seed] for of_seed in alone
@@ -223,9 +224,7 @@ def test_nothing_that_is_chosen_depends_on_the_test_split(tmp_path: Path, grid: 
 
 def scored_by(plan: GridPlan, data: dict[str, FrameSplit], **functions: Any) -> dict[str, Any]:
     """Put functions in the place of the task's own; returns the arguments of the grid."""
-    kind = SimpleNamespace(**{**vars(plan.task.kind), **functions})
-    direct = {name: each for name, each in functions.items() if hasattr(plan.task, name)}
-    task = replace(plan.task, kind=kind, **direct)
+    task = plan.task.overriding(**functions)
     splits = {name: like(each, task=task) for name, each in data.items()}
     return {"plan": replace(plan, task=task), "data": splits, "progress": Silence()}
 
@@ -355,7 +354,7 @@ def test_a_trained_probe_of_known_weights_finds_what_is_there(tmp_path: Path) ->
     store = split.source.store
     for track, audio in enumerate(store.tracks()):
         goals = np.nan_to_num(
-            task.encode(
+            task.frame_kind.encode(
                 split.annotation(track),
                 split.frames[track],
                 split.source.rate,

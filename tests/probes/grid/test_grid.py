@@ -179,7 +179,7 @@ def with_monitor(monitor: Callable[..., float], given: GridPlan) -> GridPlan:
     def score(reference: Any, estimate: Any, spec: TaskSpec) -> dict[str, float]:
         return {spec.main_metric: monitor()}
 
-    return replace(given, task=replace(given.task, score=score))
+    return replace(given, task=given.task.overriding(score=score))
 
 
 def test_of_equal_scores_the_lower_layer_and_the_earlier_rate_win() -> None:

@@ -33,7 +33,7 @@ def test_a_folder_s_own_decoding_and_score_choose() -> None:
     def hits(reference: np.ndarray, estimate: np.ndarray, spec: Any) -> dict[str, np.ndarray]:
         return {"accuracy": np.asarray((reference == estimate).sum())}
 
-    task = replace(load_task("GTZAN"), decode=second_best, score=hits)
+    task = load_task("GTZAN").overriding(decode=second_best, score=hits)
     expected = sum(
         sorted(range(10), key=lambda at: row[at])[-2] == label
         for row, label in zip(OUTPUTS, REFERENCE, strict=True)
