@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from marble_eval.configuration import config_names, read_config
-from marble_eval.encoders import Encoder, normalises
+from marble_eval.encoders import Encoder, facts_of, normalises
 from marble_eval.registry import check_encoder, load_encoder
 from marble_eval.spec import EncoderCard, from_mapping
 from tests.encoders.encodec_checkpoints import TINY_STEREO, save_encodec
@@ -198,6 +198,18 @@ def test_its_shortest_input_gives_a_frame(encoder: Encoder) -> None:
     shortest = getattr(encoder, "minimum_samples", 1)
     audio = noise(encoder)[:, :shortest].contiguous()
     assert encoder.hidden_states(audio).shape[2] >= 1
+
+
+@pytest.mark.parametrize("audio", [torch.zeros(24000), torch.zeros(1, 24000, dtype=torch.int16)])
+def test_audio_of_another_form_is_refused(encoder: Encoder, audio: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match=r"audio must be float32 of shape \(batch, samples\)"):
+        encoder.hidden_states(audio)
+
+
+def test_a_clip_too_short_is_refused(encoder: Encoder) -> None:
+    shortest = facts_of(encoder).minimum_samples
+    with pytest.raises(ValueError, match=f"at least {shortest} samples. Got {shortest - 1}"):
+        encoder.hidden_states(torch.zeros(1, shortest - 1))
 
 
 def test_it_leaves_its_input_and_the_random_state_alone(encoder: Encoder, name: str) -> None:

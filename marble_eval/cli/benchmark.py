@@ -29,7 +29,7 @@ def show_speed(device: str) -> None:
     import torch
 
     from marble_eval.cli.speed import cores, disk_rate, grid_pace, product_rate
-    from marble_eval.encoders.placement import found_device
+    from marble_eval.encoders.loaded import found_device
     from marble_eval.files.home import home_folder
 
     found = found_device(device, "of the benchmark")
@@ -56,8 +56,8 @@ def _show_network(size: str, device: torch.device, peak: float) -> None:
     import torch
 
     from marble_eval.cli.speed import encoding_rate
-    from marble_eval.encoders.initial import SIZES
-    from marble_eval.encoders.shape import operations, read_shape
+    from marble_eval.encoders.networks.hubert_shape import operations, read_shape
+    from marble_eval.encoders.networks.hubert_weights import SIZES
     from marble_eval.registry import load_encoder
     from marble_eval.runs.encoder_check import clips
 

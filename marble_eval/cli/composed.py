@@ -116,7 +116,7 @@ def encoders(options: dict[str, Any], device: str) -> Iterator[Encoder]:
 
 def _tell_terms(options: dict[str, Any]) -> None:
     """Say the licence before weights are fetched; what is here already was agreed to."""
-    from marble_eval.encoders.hub import is_cached
+    from marble_eval.encoders.checkpoints.hub import is_cached
 
     card, hub, path = options.get("card") or {}, options.get("hub"), options.get("path")
     terms = (

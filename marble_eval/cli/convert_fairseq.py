@@ -14,7 +14,7 @@ from marble_eval.cli.arguments import Arguments
 from marble_eval.errors import MarbleError, SpecError
 
 if TYPE_CHECKING:
-    from marble_eval.encoders.fairseq import Converted
+    from marble_eval.encoders.checkpoints.fairseq import Converted
 
 _FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         raise SpecError(f"{folder}: must be a path to write to. Got {error}.") from error
     from safetensors import SafetensorError
 
-    from marble_eval.encoders.fairseq import convert
+    from marble_eval.encoders.checkpoints.fairseq import convert
 
     converted = convert(source, options.sample_rate)
     try:

@@ -66,7 +66,7 @@ def _facts(name: str) -> dict[str, Any]:
 
 def _weights(values: dict[str, Any], card: dict[str, Any]) -> str:
     """Say where the weights are, or how to get them."""
-    from marble_eval.encoders.hub import is_cached
+    from marble_eval.encoders.checkpoints.hub import is_cached
 
     hub = values.get("hub")
     if card["source"]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from marble_eval.configuration import load_engine, load_protocol
+from marble_eval.encoders import facts_of
 from marble_eval.probes import ProbeData
 from marble_eval.probes.grid import GridPlan, layer_choices, run_grid
 from marble_eval.probes.matrix_products import fast_products
@@ -131,7 +132,7 @@ def encoding_rate(encoder: Encoder, *, seconds: float, clips: int, rounds: int =
     float
         Seconds of audio per second.
     """
-    device = torch.device(getattr(encoder, "device", "cpu"))
+    device = torch.device(facts_of(encoder).device)
     draws = torch.Generator().manual_seed(0)
     audio = torch.randn(clips, round(seconds * encoder.sample_rate), generator=draws) * 0.1
     audio = audio.to(device)

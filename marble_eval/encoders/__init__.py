@@ -1,13 +1,15 @@
-"""What an encoder is: a frozen network seen through five facts and one method.
+"""What an encoder is: a frozen network seen through its facts and two methods.
 
 Any object with the members of `Encoder` will do; there is nothing to inherit.
-Resampling, cutting, normalising, pooling and caching happen outside, so that
-they are the same for everyone. Layer 0 is the transformer's input embedding.
+Resampling, cutting, normalising, pooling and caching happen outside, so that they are
+the same for everyone. Layer 0 is the transformer's input embedding. A module here is a
+family of encoders; `networks` holds their forward passes, `checkpoints` reads files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from marble_eval.errors import SpecError
@@ -36,14 +38,8 @@ class Encoder(Protocol):
 
     Notes
     -----
-    These further attributes are used where an encoder has them:
-    ``revision`` (str: which weights), ``card`` (`EncoderCard`: licence, training data,
-    citation), ``normalise`` (bool, or a mapping from protocol name to bool: the waveform
-    is to have zero mean and unit variance), ``minimum_samples`` (int: shortest input),
-    ``device`` (where the audio is to be put), ``parameters`` (int: their number),
-    ``precision`` (str: of its products), ``step`` (int: of pre-training),
-    ``remote_code`` (str: repository and commit whose code was run) and ``recipe`` (left by
-    `marble_eval.load_encoder`: how another process loads the same).
+    The other fields of `EncoderFacts` are used where an encoder has them, and ``recipe``,
+    which `marble_eval.load_encoder` leaves: how another process loads the same encoder.
     """
 
     name: str
@@ -75,20 +71,80 @@ class Encoder(Protocol):
         ...
 
 
-def normalises(encoder: Encoder, protocol: str) -> bool:
-    """Say whether an encoder's waveform is normalised under a protocol.
+@dataclass(kw_only=True, eq=False)
+class EncoderFacts:
+    """What is recorded of an encoder, with what counts where it does not say.
 
-    Parameters
+    Attributes
     ----------
-    encoder : Encoder
-        The encoder; its optional ``normalise`` is a bool or a mapping.
-    protocol : str
-        Name of the protocol whose rule is asked for.
+    name, sample_rate, frame_rate, layers, width
+        As in `Encoder`.
+    minimum_samples : int
+        Shortest input: what one frame needs.
+    revision : str
+        Which weights.
+    card : EncoderCard
+        Licence, training data, citation.
+    parameters : int or None
+        Number of weights.
+    precision : str
+        Number type of the large products.
+    normalise : bool or mapping of str to bool
+        Whether the waveform must have zero mean and unit variance, by protocol if it
+        depends on it (true for protocols that are not listed).
+    device : str or torch.device
+        Where the audio must be.
+    step : int or None
+        Step of pre-training, for a checkpoint of a series.
+    remote_code : str or None
+        Repository and commit whose code was run.
+    """
 
-    Returns
-    -------
-    bool
-        True if the waveform is to have zero mean and unit variance.
+    name: str
+    sample_rate: int
+    frame_rate: float
+    layers: Sequence[str]
+    width: int
+    minimum_samples: int = 1
+    revision: str = "unversioned"
+    card: EncoderCard = UNSTATED
+    parameters: int | None = None
+    precision: str = "float32"
+    normalise: bool | Mapping[str, bool] = False
+    device: str | torch.device = "cpu"
+    step: int | None = None
+    remote_code: str | None = None
+
+
+def facts_of(encoder: Encoder) -> EncoderFacts:
+    """Read the facts of any encoder, with the defaults of those it does not state.
+
+    Raises
+    ------
+    SpecError
+        If ``card`` is no `EncoderCard`.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> mine = {"name": "mine", "sample_rate": 8000, "frame_rate": 50.0, "layers": ["0"]}
+    >>> facts_of(SimpleNamespace(width=4, **mine)).revision
+    'unversioned'
+    """
+    names = [each.name for each in fields(EncoderFacts) if hasattr(encoder, each.name)]
+    stated: dict[str, Any] = {name: getattr(encoder, name) for name in names}
+    if stated.get("card") is None:
+        stated["card"] = UNSTATED
+    if not isinstance(stated["card"], EncoderCard):
+        raise SpecError(
+            f"{encoder.name}: 'card' must be a marble_eval.spec.EncoderCard. "
+            f"Got {stated['card']!r}."
+        )
+    return EncoderFacts(**stated)
+
+
+def normalises(encoder: Encoder, protocol: str) -> bool:
+    """Return whether an encoder's waveform is normalised under a protocol.
 
     Examples
     --------
@@ -100,37 +156,3 @@ def normalises(encoder: Encoder, protocol: str) -> bool:
     if isinstance(rule, Mapping):
         return bool(rule.get(protocol, True))
     return bool(rule)
-
-
-def card_of(encoder: Encoder) -> EncoderCard:
-    """Return what an encoder says of its weights; an empty card where it says nothing.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        The encoder; its optional ``card`` is an `EncoderCard`.
-
-    Returns
-    -------
-    EncoderCard
-        Its card.
-
-    Raises
-    ------
-    SpecError
-        If ``card`` is something else.
-
-    Examples
-    --------
-    >>> from types import SimpleNamespace
-    >>> card_of(SimpleNamespace(card=EncoderCard(licence="MIT"))).licence
-    'MIT'
-    """
-    card: Any = getattr(encoder, "card", None)
-    if card is None:
-        return UNSTATED
-    if not isinstance(card, EncoderCard):
-        raise SpecError(
-            f"{encoder.name}: 'card' must be a marble_eval.spec.EncoderCard. Got {card!r}."
-        )
-    return card

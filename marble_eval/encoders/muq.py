@@ -7,92 +7,41 @@ states with transformers 5; MusicFM has none. Their licences hold for the weight
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import torch
 
-from marble_eval.encoders.checkpoint import CONFIG, WEIGHTS, read_json, read_weights
-from marble_eval.encoders.conformer import Conformer, ConformerShape
-from marble_eval.encoders.conformer_weights import fill, read_conformer, read_training_file
-from marble_eval.encoders.hub import Place, located
-from marble_eval.encoders.placement import found_device, found_precision
+from marble_eval.encoders.checkpoints.folder import (
+    CONFIG,
+    WEIGHTS,
+    fitted,
+    read_json,
+    read_weights,
+)
+from marble_eval.encoders.checkpoints.hub import Place, located
+from marble_eval.encoders.loaded import LoadedEncoder, found_device, found_precision
+from marble_eval.encoders.networks.conformer import Conformer, ConformerShape
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
 _IMPLEMENTATION = 1  # raised when the same weights and audio give other hidden states
-
-
-class ConformerEncoder:
-    """MuQ or MusicFM as an encoder (see `marble_eval.encoders.Encoder`).
-
-    Made by `load_muq` and `load_musicfm`, which say what the arguments are.
-    """
-
-    def __init__(
-        self, name: str, network: Conformer, revision: str | None, precision: str, device: str
-    ) -> None:
-        self._dtype, self.device = found_precision(precision, name), found_device(device, name)
-        shape, weights = network.shape, network.state_dict()
-        digest = weights_digest(weights.items())
-        hop = shape.hop_samples * shape.strides[0] * shape.strides[1]
-        self.name = name
-        self.sample_rate = shape.sample_rate
-        self.frame_rate = shape.sample_rate / hop
-        self.layers: Sequence[str] = [str(at) for at in range(1 + shape.layers)]
-        self.width = shape.width
-        self.minimum_samples = 1025  # half a window, which is mirrored at both ends, and one
-        self.parameters = sum(each.numel() for each in network.parameters())
-        self.normalise = False
-        self.revision = f"local-{digest[:12]}" if revision is None else revision
-        self.precision = precision
-        self.card = UNSTATED
-        self._network = network.to(self.device).eval().requires_grad_(False)
-        self._fingerprint = digest_of([digest, shape, precision, _IMPLEMENTATION])
-
-    def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
-        """Encode clips of equal length.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Mono audio at ``sample_rate``, at least ``minimum_samples`` long.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, layer, frame, width), float32]
-            The hidden states of every layer, on ``device``.
-
-        Raises
-        ------
-        ValueError
-            If the audio has other axes or another type, or is too short.
-        """
-        if audio.ndim != 2 or audio.dtype != torch.float32:
-            raise ValueError(
-                f"audio must be float32 of shape (batch, samples). "
-                f"Got {audio.dtype} of shape {tuple(audio.shape)}."
-            )
-        if audio.shape[1] < self.minimum_samples:
-            raise ValueError(
-                f"audio must have at least {self.minimum_samples} samples. "
-                f"Got {audio.shape[1]}. Use longer clips."
-            )
-        lowered = self._dtype != torch.float32
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=self._dtype, enabled=lowered),
-        ):
-            layers = self._network(audio.to(self.device))
-        # Made outside inference mode, so that what is trained on it may keep it.
-        states = torch.empty((len(audio), len(layers), *layers[0].shape[1:]), device=self.device)
-        for at, layer in enumerate(layers):
-            states[:, at] = layer
-        return states
-
-    def fingerprint(self) -> str:
-        """Return what identifies the weights, the network and its precision."""
-        return self._fingerprint
+_RATE = 24000  # Hz, of both
+# Of training alone: targets, the head that guesses them, and positions that are computed.
+_UNUSED = (
+    *("cls_token", "linear.", "mask_emb", "quantizer_", "recon_proj.", "rvq."),
+    *("conformer.embed_positions.", "conformer.pos_conv_embed."),
+)
+# The network that both papers take over, facebook/wav2vec2-conformer-rope-large-960h-ft.
+_CONFORMER = {
+    "hidden_act": "swish",
+    "layer_norm_eps": 1e-5,
+    "position_embeddings_type": "rotary",
+    "rotary_embedding_base": 10000,
+}
 
 
 def load_muq(
@@ -105,36 +54,8 @@ def load_muq(
     random: int | None,
     card: EncoderCard = UNSTATED,
     device: str = "auto",
-) -> ConformerEncoder:
-    """Load a MuQ from a folder, or from the Hugging Face hub.
-
-    Parameters
-    ----------
-    name : str
-        Name shown in results.
-    path : str or None
-        Folder with ``config.json`` and weights; None to take them from the hub.
-    hub, revision : str or None
-        Repository on the hub and its branch or commit, read if there is no path.
-    precision : {"float32", "bfloat16", "float16"}
-        In which the large products are computed; the spectrogram and norms stay float32.
-    random : int or None
-        A seed: the same network with random weights, drawn as its package does.
-    card, device
-        As for every encoder.
-
-    Returns
-    -------
-    ConformerEncoder
-        13 layers for the released one: the conformer's input, its layers, the last normed.
-
-    Raises
-    ------
-    MissingError
-        If the checkpoint is not there, or is damaged or incomplete.
-    SpecError
-        If the config asks for another network, or a weight has no place.
-    """
+) -> LoadedEncoder:
+    """Load a MuQ from a folder, or from the Hugging Face hub; ``random`` is a seed."""
     files = [CONFIG, *(WEIGHTS if random is None else ())]
     place = _found(name, path, hub, revision, files)
     shape = read_conformer(read_json(place.folder / CONFIG), str(place.folder / CONFIG))
@@ -153,32 +74,8 @@ def load_musicfm(
     random: int | None,
     card: EncoderCard = UNSTATED,
     device: str = "auto",
-) -> ConformerEncoder:
-    """Load a MusicFM from a folder, or from the Hugging Face hub.
-
-    Parameters
-    ----------
-    name, hub, revision, precision, card, device
-        As in `load_muq`.
-    path : str or None
-        Folder with ``pretrained_VARIANT.pt`` and ``VARIANT_stats.json``.
-    variant : str
-        "msd" or "fma": what it was trained on.
-    random : int or None
-        A seed: the same network with random weights; only the statistics are read.
-
-    Returns
-    -------
-    ConformerEncoder
-        13 layers: the conformer's input, its layers, the last normed.
-
-    Raises
-    ------
-    MissingError
-        If the checkpoint is not there, or is damaged or incomplete.
-    SpecError
-        If the variant is unknown, or a weight has no place.
-    """
+) -> LoadedEncoder:
+    """Load a MusicFM of a variant, "msd" or "fma": what it was trained on."""
     if variant not in ("msd", "fma"):
         raise SpecError(f"encoder {name}: 'variant' must be msd or fma. Got {variant!r}.")
     statistics, file = f"{variant}_stats.json", f"pretrained_{variant}.pt"
@@ -186,7 +83,7 @@ def load_musicfm(
     place = _found(name, path, hub, revision, files)
     config = {"stat": read_json(place.folder / statistics), "w2v2_config": {}}
     shape = read_conformer(config, str(place.folder / statistics))
-    weights = read_training_file(place.folder / file) if random is None else None
+    weights = _training_file(place.folder / file) if random is None else None
     return _made(name, shape, weights, place, precision, random, card, device)
 
 
@@ -212,17 +109,94 @@ def _made(
     random: int | None,
     card: EncoderCard,
     device: str,
-) -> ConformerEncoder:
+) -> LoadedEncoder:
+    dtype, where = found_precision(precision, name), found_device(device, name)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0 if random is None else random)
         network = Conformer(shape)
+    revision = place.commit
     if weights is None:
-        encoder = ConformerEncoder(
-            f"{name} (random {random})", network, f"seed-{random}", precision, device
+        name, card, revision = f"{name} (random {random})", untrained(card), f"seed-{random}"
+    else:
+        _fill(network, weights, str(place.folder))
+    digest = weights_digest(network.state_dict().items())
+    network = network.to(where).eval().requires_grad_(False)
+    hop = shape.hop_samples * shape.strides[0] * shape.strides[1]
+    return LoadedEncoder(
+        name=name,
+        sample_rate=shape.sample_rate,
+        frame_rate=shape.sample_rate / hop,
+        layers=[str(at) for at in range(1 + shape.layers)],
+        width=shape.width,
+        minimum_samples=1025,  # half a window, which is mirrored at both ends, and one
+        revision=f"local-{digest[:12]}" if revision is None else revision,
+        card=card,
+        parameters=sum(each.numel() for each in network.parameters()),
+        precision=precision,
+        device=where,
+        network=lambda audio: network.hidden_states(audio, dtype),
+        identity=digest_of([digest, shape, precision, _IMPLEMENTATION]),
+    )
+
+
+def _fill(network: Conformer, weights: Mapping[str, torch.Tensor], subject: str) -> None:
+    """Give a network its weights, under released names, but for those of training alone."""
+    own = {each.removeprefix("model."): weight for each, weight in weights.items()}
+    own = {each: weight for each, weight in own.items() if not each.startswith(_UNUSED)}
+    sizes = {name: tuple(weight.shape) for name, weight in network.state_dict().items()}
+    astray = sorted(each for each in own if each not in sizes)
+    network.load_state_dict(fitted(own, sizes, subject, astray=astray))
+
+
+def read_conformer(config: Mapping[str, Any], subject: str) -> ConformerShape:
+    """Read a MuQ's config, with the mean and deviation of the training data's decibels.
+
+    What is left out is as in MusicFM.
+    """
+    inner = config.get("w2v2_config") or {}
+    for option, value in _CONFORMER.items():
+        if inner.get(option, value) != value:
+            raise SpecError(
+                f"{subject}: {option!r} of the conformer must be {value!r}. Got {inner[option]!r}."
+            )
+    strides = {25: (2, 2), 50: (2, 1)}
+    rate, statistics = config.get("label_rate", 25), config.get("stat") or {}
+    if rate not in strides:
+        raise SpecError(f"{subject}: 'label_rate' must be 25 or 50. Got {rate!r}.")
+    try:
+        return ConformerShape(
+            sample_rate=_RATE,
+            hop_samples=int(config.get("hop_length", 240)),
+            bands=int(config.get("n_mels", 128)),
+            strides=strides[rate],
+            channels=int(config.get("conv_dim", 512)),
+            width=int(config.get("encoder_dim", 1024)),
+            layers=int(config.get("encoder_depth", 12)),
+            heads=int(inner.get("num_attention_heads", 16)),
+            inner=int(inner.get("intermediate_size", 4096)),
+            taps=int(inner.get("conv_depthwise_kernel_size", 31)),
+            mean=float(statistics["melspec_2048_mean"]),
+            deviation=float(statistics["melspec_2048_std"]),
         )
-        encoder.card = untrained(card)
-        return encoder
-    fill(network, weights, str(place.folder))
-    encoder = ConformerEncoder(name, network, place.commit, precision, device)
-    encoder.card = card
-    return encoder
+    except (KeyError, TypeError, ValueError) as error:
+        raise SpecError(
+            f"{subject}: must hold numbers, and melspec_2048_mean and melspec_2048_std of the "
+            f"training data. Got {type(error).__name__}: {error}."
+        ) from error
+
+
+def _training_file(path: Path) -> dict[str, torch.Tensor]:
+    """Read the tensors under ``state_dict`` of a training run's file, running no code of it."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        state = content["state_dict"]
+        return {name: weight for name, weight in state.items() if torch.is_tensor(weight)}
+    except (OSError, EOFError, RuntimeError, LookupError, TypeError, AttributeError) as error:
+        fault: Exception = error
+    except pickle.UnpicklingError as error:
+        fault = error
+    first = str(fault).partition("\n")[0]
+    raise MissingError(
+        f"{path}: must be a whole file of tensors under 'state_dict'. "
+        f"Got {type(fault).__name__}: {first}."
+    ) from fault

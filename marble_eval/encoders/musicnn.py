@@ -4,123 +4,46 @@ Its layers are the features that the original package gives out, and the logits.
 widths of their own: in the one tensor that an encoder gives, columns behind a layer's width
 are 0, which tells a probe nothing. What the back-end has once for a patch of 3 s (pools, units,
 logits) stands in each of its frames, so that the mean over a clip is the mean over its patches.
+
+The package `musicnn` 0.1.0 (ISC licence) holds TensorFlow checkpoints. Its source archive is
+read member by member in memory; nothing is unpacked and none of its code is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tarfile
+import zlib
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+import numpy as np
 import torch
 
-from marble_eval.encoders.musicnn_network import HOP, LAYERS, SAMPLE_RATE, WINDOW, Musicnn
-from marble_eval.encoders.musicnn_weights import (
-    VARIANTS,
+from marble_eval.encoders.checkpoints.tensorflow_bundle import read_tensors
+from marble_eval.encoders.loaded import LoadedEncoder, found_device
+from marble_eval.encoders.networks.musicnn import (
+    HOP,
+    LAYERS,
+    SAMPLE_RATE,
     WIDEST,
-    random_weights,
-    read_weights,
+    WINDOW,
+    Musicnn,
+    weight_sizes,
 )
-from marble_eval.encoders.placement import found_device
 from marble_eval.errors import MissingError, SpecError, near_misses
 from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
 
+#: Released checkpoints: trained on MagnaTagATune, and on the Million Song Dataset.
+VARIANTS = ("MTT_musicnn", "MSD_musicnn")
 _IMPLEMENTATION = 1  # raised when the same weights and audio give other hidden states
 # Digests of the weights in the source archive of musicnn 0.1.0.
 _RELEASED = {
     "ede83ac16b5d2071b8df4a3d92f6cd48": "MTT_musicnn",
     "d94714cb3364a7c6ac409301bb3ee86a": "MSD_musicnn",
 }
-
-
-class MusicnnEncoder:
-    """A MusiCNN network as an encoder (see `marble_eval.encoders.Encoder`).
-
-    Parameters
-    ----------
-    name : str
-        Name shown in results.
-    weights : mapping of str to torch.Tensor
-        The tensors that `marble_eval.encoders.musicnn_weights.weight_sizes` lists.
-    revision : str or None
-        Which weights they are; None to name them by their digest.
-    card : EncoderCard
-        Licence, training data and citation.
-    device : str
-        "auto" (a GPU where there is one), "cpu", "cuda" or a numbered device.
-
-    Raises
-    ------
-    SpecError
-        If the device is not one of these.
-    """
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        weights: Mapping[str, torch.Tensor],
-        revision: str | None,
-        card: EncoderCard,
-        device: str,
-    ) -> None:
-        digest = weights_digest(weights.items())
-        released = f"musicnn-0.1.0/{_RELEASED[digest]}" if digest in _RELEASED else None
-        self.name = name
-        self.sample_rate = SAMPLE_RATE
-        self.frame_rate = SAMPLE_RATE / HOP
-        self.layers: Sequence[str] = list(LAYERS)
-        self.width = WIDEST
-        self.minimum_samples = WINDOW
-        # Means and variances of the norms are measured, not trained.
-        self.parameters = sum(
-            weight.numel() for name, weight in weights.items() if "/moving_" not in name
-        )
-        self.revision = revision or released or f"local-{digest[:12]}"
-        self.card = card
-        self.normalise = False
-        self.device = found_device(device, name)
-        self._network = Musicnn(weights, self.device)
-        # The mel filters are librosa's.
-        self._fingerprint = digest_of(
-            ["musicnn", digest, _IMPLEMENTATION, "librosa", version("librosa")]
-        )
-
-    def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
-        """Encode clips of equal length.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Mono audio at 16 kHz, at least ``minimum_samples`` long. A clip of less than
-            3 s is heard again and again until they are full.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, 9, 1 + samples // 256, 753), float32]
-            The hidden states of every layer, on ``device``.
-
-        Raises
-        ------
-        ValueError
-            If the audio has other axes or another type, or is too short.
-        """
-        if audio.ndim != 2 or audio.dtype != torch.float32:
-            raise ValueError(
-                f"audio must be float32 of shape (batch, samples). "
-                f"Got {audio.dtype} of shape {tuple(audio.shape)}."
-            )
-        if audio.shape[1] < self.minimum_samples:
-            raise ValueError(
-                f"audio must have at least {self.minimum_samples} samples. "
-                f"Got {audio.shape[1]}. Use longer clips."
-            )
-        return self._network.hidden_states(audio)
-
-    def fingerprint(self) -> str:
-        """Return what identifies the weights, the network and librosa's version."""
-        return self._fingerprint
+_FILES = (".index", ".data-00000-of-00001")
+_LARGEST = 10**8  # bytes of a file; the released ones have 9.5 million
 
 
 def load_musicnn(
@@ -131,42 +54,11 @@ def load_musicnn(
     random: int | None,
     card: EncoderCard = UNSTATED,
     device: str = "auto",
-) -> MusicnnEncoder:
+) -> LoadedEncoder:
     """Load a released checkpoint from the package that holds it, or make random weights.
 
-    Parameters
-    ----------
-    name : str
-        Name shown in results.
-    path : str or None
-        Source archive of the package musicnn, or a folder: the package, or what holds
-        the folder of the variant. Not needed for random weights.
-    variant : {"MTT_musicnn", "MSD_musicnn"}
-        Which of its checkpoints.
-    random : int or None
-        A seed: the same network with random weights, for which nothing is read.
-    card, device
-        As in `MusicnnEncoder`.
-
-    Returns
-    -------
-    MusicnnEncoder
-        Its ``revision`` names the released weights, or others by their digest.
-
-    Raises
-    ------
-    MissingError
-        If the checkpoint is not there, or is damaged or incomplete.
-    SpecError
-        If an option is not what it may be, or a weight has another size.
-
-    Examples
-    --------
-    >>> encoder = load_musicnn(
-    ...     name="MusiCNN", path=None, variant="MTT_musicnn", random=0, device="cpu"
-    ... )
-    >>> encoder.hidden_states(torch.zeros(1, 16000)).shape
-    torch.Size([1, 9, 63, 753])
+    ``path`` is the source archive of the package musicnn, or a folder: the package, or what
+    holds the folder of the variant. Random weights need none.
     """
     if variant not in VARIANTS:
         raise SpecError(
@@ -179,7 +71,26 @@ def load_musicnn(
     else:
         weights, revision = random_weights(random), f"seed-{random}"
         name, card = f"{name} (random {random})", untrained(card)
-    return MusicnnEncoder(name=name, weights=weights, revision=revision, card=card, device=device)
+    digest, where = weights_digest(weights.items()), found_device(device, name)
+    if revision is None:
+        known = _RELEASED.get(digest)
+        revision = f"musicnn-0.1.0/{known}" if known else f"local-{digest[:12]}"
+    return LoadedEncoder(
+        name=name,
+        sample_rate=SAMPLE_RATE,
+        frame_rate=SAMPLE_RATE / HOP,
+        layers=list(LAYERS),
+        width=WIDEST,
+        minimum_samples=WINDOW,
+        revision=revision,
+        card=card,
+        # Means and variances of the norms are measured, not trained.
+        parameters=sum(each.numel() for at, each in weights.items() if "/moving_" not in at),
+        device=where,
+        network=Musicnn(weights, where).hidden_states,
+        # The mel filters are librosa's.
+        identity=digest_of(["musicnn", digest, _IMPLEMENTATION, "librosa", version("librosa")]),
+    )
 
 
 def _read(path: str | None, variant: str) -> dict[str, torch.Tensor]:
@@ -187,7 +98,7 @@ def _read(path: str | None, variant: str) -> dict[str, torch.Tensor]:
     try:
         if path is None:
             raise MissingError("'path' must name the source archive of musicnn. Got null.")
-        return read_weights(Path(path).expanduser(), variant)
+        return read_checkpoint(Path(path).expanduser(), variant)
     except MissingError as error:
         known = variant.partition("_")[0].lower()
         raise MissingError(
@@ -195,3 +106,88 @@ def _read(path: str | None, variant: str) -> dict[str, torch.Tensor]:
             f"  pip download --no-deps --no-binary musicnn musicnn==0.1.0\n"
             f"  marble-eval run ... encoder=musicnn-{known} encoder.path=musicnn-0.1.0.tar.gz"
         ) from error
+
+
+def read_checkpoint(path: Path, variant: str) -> dict[str, torch.Tensor]:
+    """Read a released checkpoint."""
+    try:
+        index, data = (_from_folder if path.is_dir() else _from_archive)(path, variant)
+        arrays = read_tensors(index, data, weight_sizes())
+    except ValueError as error:
+        raise MissingError(f"{path}: {variant} {error}") from error
+    misfits = [
+        f"{name} {arrays[name].shape} {arrays[name].dtype} instead of {size}"
+        for name, size in weight_sizes().items()
+        if arrays[name].shape != size or arrays[name].dtype != np.float32
+    ]
+    if misfits:
+        raise SpecError(f"{path}: {variant} must fit the network. Got {', '.join(misfits)}.")
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def _from_folder(folder: Path, variant: str) -> tuple[bytes, bytes]:
+    """Read the two files from where a folder may have them."""
+    places = [folder / variant, folder / "musicnn" / variant]
+    places += [folder] if folder.resolve().name == variant else []
+    found = next((each for each in places if (each / _FILES[0]).is_file()), None)
+    if found is None:
+        raise MissingError(f"{folder}: must hold {variant}/{_FILES[0]}. It is not there.")
+    contents = []
+    for file in _FILES:
+        try:
+            if (found / file).stat().st_size > _LARGEST:
+                raise MissingError(f"{found / file}: must have at most {_LARGEST} bytes. Got more.")
+            contents.append((found / file).read_bytes())
+        except OSError as error:
+            raise MissingError(f"{found / file}: must be a file. Got {error}.") from error
+    return contents[0], contents[1]
+
+
+def _from_archive(archive: Path, variant: str) -> tuple[bytes, bytes]:
+    """Read the two files from an archive, no further than they lie."""
+    contents: dict[str, bytes] = {}
+    try:
+        with tarfile.open(archive, "r:*") as opened:
+            for member in opened:
+                parts = PurePosixPath(member.name).parts
+                if member.name.startswith("/") or ".." in parts or not (
+                    member.isreg() or member.isdir()
+                ):  # fmt: skip
+                    raise MissingError(
+                        f"{archive}: must hold files below one folder. Got {member.name!r}. "
+                        f"It is damaged or means harm: look for another source."
+                    )
+                if parts[1:-1] == ("musicnn", variant) and parts[-1] in _FILES:
+                    contents[parts[-1]] = _content(archive, opened, member)
+                if len(contents) == len(_FILES):
+                    return contents[_FILES[0]], contents[_FILES[1]]
+    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        raise MissingError(
+            f"{archive}: must be the whole source archive of musicnn, or a folder. Got {error}."
+        ) from error
+    raise MissingError(f"{archive}: must hold musicnn/{variant}/{_FILES[0]}. It is not there.")
+
+
+def _content(archive: Path, opened: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = opened.extractfile(member) if member.isreg() else None
+    if stream is None or member.size > _LARGEST:
+        raise MissingError(
+            f"{archive}: {member.name} must be a file of at most {_LARGEST} bytes. "
+            f"Got {member.size}."
+        )
+    return stream.read()
+
+
+def random_weights(seed: int) -> dict[str, torch.Tensor]:
+    """Draw weights as TensorFlow would start from them: Glorot's uniform, norms at rest."""
+    generator = torch.Generator().manual_seed(seed)
+    weights = {}
+    for name, size in weight_sizes().items():
+        part = name.rpartition("/")[2]
+        if part == "kernel":
+            taps = size[0] * size[1] if len(size) == 4 else 1
+            limit = (6 / (taps * (size[-2] + size[-1]))) ** 0.5
+            weights[name] = (2 * torch.rand(size, generator=generator) - 1) * limit
+        else:
+            weights[name] = torch.full(size, float(part in ("gamma", "moving_variance")))
+    return weights

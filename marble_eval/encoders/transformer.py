@@ -7,100 +7,35 @@ is what the network gives out, with the norm that may end it, not what it lists 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from marble_eval.encoders.checkpoint import (
-    CONFIG,
-    placed,
-    read_weights,
-    weights_file,
-    without_heads,
-)
-from marble_eval.encoders.hubert import IMPLEMENTATION, Hubert
-from marble_eval.encoders.placement import found_device, found_precision
-from marble_eval.encoders.pretrained import (
+from marble_eval.encoders.checkpoints.folder import CONFIG, read_weights, weights_file
+from marble_eval.encoders.checkpoints.pretrained import (
     KNOWN_TYPES,
     STATELESS_TYPES,
     is_known,
     load_module,
 )
-from marble_eval.encoders.readers import reader_of
-from marble_eval.encoders.repository import Repository, open_repository, remote_code
-from marble_eval.encoders.shape import read_shape
-from marble_eval.encoders.transformer_network import TransformerNetwork
-from marble_eval.encoders.waveform_models import Grid, normalised, rate_of
+from marble_eval.encoders.checkpoints.repository import Repository, open_repository, remote_code
+from marble_eval.encoders.loaded import LoadedEncoder, found_device, found_precision
+from marble_eval.encoders.networks.hubert import IMPLEMENTATION, Hubert
+from marble_eval.encoders.networks.hubert_shape import read_shape
+from marble_eval.encoders.networks.hubert_weights import placed, without_heads
+from marble_eval.encoders.networks.readers import normalised, rate_of, reader_of
+from marble_eval.encoders.networks.transformer import Grid, TransformerNetwork
 from marble_eval.errors import SpecError
 from marble_eval.files.fingerprint import digest_of, weights_digest
 from marble_eval.spec import UNSTATED, EncoderCard, untrained
+
+if TYPE_CHECKING:
+    import torch
 
 _IMPLEMENTATION = 1  # raised when the same checkpoint and audio give other hidden states
 _OWN = ("hubert", "wav2vec2")  # what this package has a forward pass for
 # What config.json says of where it was saved, by whom, and of heads: nothing that moves a number.
 _IDLE = ("_name_or_path", "architectures", "dtype", "id2label", "label2id", "torch_dtype")
-
-
-class TransformerEncoder:
-    """A checkpoint of transformers as an encoder (see `marble_eval.encoders.Encoder`).
-
-    Made by `load_transformer`, which says what the arguments are.
-    """
-
-    def __init__(
-        self,
-        *,
-        name: str,
-        network: Hubert | TransformerNetwork,
-        grid: Grid,
-        layers: int,
-        width: int,
-        weights: Mapping[str, torch.Tensor],
-        identity: Sequence[Any],
-        normalise: bool,
-    ) -> None:
-        digest = weights_digest(weights.items())
-        self.name = name
-        self.sample_rate = grid.sample_rate
-        self.frame_rate = grid.sample_rate / grid.hop_samples
-        self.layers: Sequence[str] = [str(at) for at in range(layers)]
-        self.width = width
-        self.minimum_samples = grid.minimum_samples
-        self.parameters = sum(each.numel() for each in weights.values())
-        self.normalise = normalise
-        self.revision = f"local-{digest[:12]}"
-        self.precision = "float32"
-        self.remote_code: str | None = None
-        self.card = UNSTATED
-        self.device = torch.device("cpu")
-        self._network = network
-        self._fingerprint = digest_of([digest, *identity, _IMPLEMENTATION])
-
-    def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
-        """Encode clips of equal length.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Mono audio at ``sample_rate``, at least ``minimum_samples`` long.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, layer, frame, width), float32]
-            The hidden states of every layer, on ``device``.
-
-        Raises
-        ------
-        ValueError
-            If the audio has other axes or another type, or is too short.
-        """
-        return self._network.hidden_states(audio)
-
-    def fingerprint(self) -> str:
-        """Return what identifies weights, config, extractor, precision and implementation."""
-        return self._fingerprint
 
 
 def load_transformer(
@@ -115,46 +50,14 @@ def load_transformer(
     trust_remote_code: bool,
     card: EncoderCard = UNSTATED,
     device: str = "auto",
-) -> TransformerEncoder:
-    """Load a checkpoint by its folder or its name on the Hugging Face hub.
+) -> LoadedEncoder:
+    """Load a checkpoint by its folder, or by OWNER/NAME on the Hugging Face hub.
 
-    Parameters
-    ----------
-    name : str or None
-        Name shown in results; None for the last part of the path.
-    path : str
-        A folder, or OWNER/NAME on the hub.
-    revision : str or None
-        Branch or commit on the hub; None for the newest. Not for a folder.
-    precision : {"float32", "bfloat16", "float16"}
-        In which the large products are computed; norms and residuals stay float32.
-    normalise : bool or None
-        Whether the waveform is to have zero mean and unit variance; None for what the
-        checkpoint says of it. Spectrograms are scaled inside, as it says.
-    sample_rate : int or None
-        Rate in Hz, where a checkpoint on the waveform brings no preprocessor_config.json.
-    random : int or None
-        A seed: the same network, random weights, drawn as transformers would to train it.
-    trust_remote_code : bool
-        Whether Python code of the checkpoint may be run; from the hub only at a revision
-        of 40 hexadecimal digits. What was run stands in ``remote_code``.
-    card : EncoderCard
-        What is not stated in it is taken from the checkpoint's README.md.
-    device : str
-        "auto" (a GPU where there is one), "cpu", "cuda" or a numbered device.
-
-    Returns
-    -------
-    TransformerEncoder
-        Its ``revision`` is the hub's commit, or "local-" and the weights' digest.
-
-    Raises
-    ------
-    MissingError
-        If the checkpoint is not there, or is damaged or incomplete.
-    SpecError
-        If options contradict each other, the network takes no audio or lists no hidden
-        states, or it needs code that is not trusted.
+    ``normalise`` and ``sample_rate`` are None for what the checkpoint says; spectrograms are
+    scaled inside, as it says. ``random`` is a seed of random weights. Python code of the
+    checkpoint is run only with ``trust_remote_code``, from the hub only at a commit that is
+    named; what was run is recorded in ``remote_code``. What the card leaves open is taken
+    from the checkpoint's README.md.
     """
     repository = open_repository(
         name=name or "hf",
@@ -225,7 +128,7 @@ def _own(
     name: str,
     dtype: torch.dtype,
     device: torch.device,
-) -> TransformerEncoder:
+) -> LoadedEncoder:
     """Load a HuBERT or wav2vec 2.0 into this package's forward."""
     config, subject = repository.config, str(repository.folder / CONFIG)
     rate = rate_of(repository, sample_rate, name)
@@ -237,9 +140,9 @@ def _own(
         module = load_module(repository, random=random, trusted=False, name=name)
         state = dict(module.state_dict())
     weights = placed(state, shape, subject)
-    return TransformerEncoder(
+    return _made(
         name=name,
-        network=Hubert(shape, weights, dtype=dtype, device=device),
+        network=Hubert(shape, weights, dtype=dtype, device=device).hidden_states,
         grid=Grid(rate, shape.hop_samples, shape.minimum_samples),
         layers=1 + shape.num_hidden_layers,
         width=shape.hidden_size,
@@ -257,7 +160,7 @@ def _theirs(
     dtype: torch.dtype,
     device: torch.device,
     run: str | None,
-) -> TransformerEncoder:
+) -> LoadedEncoder:
     """Load a network of transformers' own class, or of the checkpoint's."""
     import transformers  # noqa: PLC0415 - it takes seconds
 
@@ -265,7 +168,7 @@ def _theirs(
     module = module.to(device)  # before it is tried: what it keeps stays there
     reader = reader_of(module, repository, sample_rate, name, trusted=run is not None)
     config = {each: value for each, value in repository.config.items() if each not in _IDLE}
-    return TransformerEncoder(
+    return _made(
         name=name,
         network=TransformerNetwork(
             module,
@@ -273,7 +176,7 @@ def _theirs(
             dtype=dtype,
             device=device,
             keeps_nothing=run is None and repository.config["model_type"] in STATELESS_TYPES,
-        ),
+        ).hidden_states,
         grid=reader.grid,
         layers=reader.layers,
         width=reader.width,
@@ -283,4 +186,31 @@ def _theirs(
             *("transformers", transformers.__version__, run),
         ],
         normalise=reader.normalise,
+    )
+
+
+def _made(
+    *,
+    name: str,
+    network: Callable[[torch.Tensor], torch.Tensor],
+    grid: Grid,
+    layers: int,
+    width: int,
+    weights: Mapping[str, torch.Tensor],
+    identity: Sequence[Any],
+    normalise: bool,
+) -> LoadedEncoder:
+    digest = weights_digest(weights.items())
+    return LoadedEncoder(
+        name=name,
+        sample_rate=grid.sample_rate,
+        frame_rate=grid.sample_rate / grid.hop_samples,
+        layers=[str(at) for at in range(layers)],
+        width=width,
+        minimum_samples=grid.minimum_samples,
+        revision=f"local-{digest[:12]}",
+        parameters=sum(each.numel() for each in weights.values()),
+        normalise=normalise,
+        network=network,
+        identity=digest_of([digest, *identity, _IMPLEMENTATION]),
     )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.audio import windowing_fingerprint
 from marble_eval.audio.pieces import FrameGrid
-from marble_eval.encoders import normalises
+from marble_eval.encoders import facts_of, normalises
 from marble_eval.errors import SpecError
 from marble_eval.features.clip_rules import ClipCuts, Cuts, FrameCuts
 from marble_eval.features.stores.frame_store import FrameStore
@@ -95,7 +95,7 @@ def feature_plan(
     """
     windowing = protocol.windowing(rules)
     normalised = normalises(encoder, protocol.rules)
-    minimum = int(getattr(encoder, "minimum_samples", 1))
+    minimum = int(facts_of(encoder).minimum_samples)
     about = {
         "encoder": encoder.fingerprint(),
         # Resampling is done here, so the rate counts whatever the encoder digests.

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from marble_eval.encoders import facts_of
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.registry.encoders import load_encoder
 
@@ -32,34 +33,7 @@ class Checkpoint(NamedTuple):
 
 
 def checkpoint_series(pattern: str) -> list[Checkpoint]:
-    """Find the checkpoints that a pattern means.
-
-    Parameters
-    ----------
-    pattern : str
-        A path with ``*``, such as "runs/step*/". The step is the last number in the name
-        of each folder or file.
-
-    Returns
-    -------
-    list of Checkpoint
-        By step.
-
-    Raises
-    ------
-    MissingError
-        If nothing is there.
-    SpecError
-        If a name has no number, or two have the same.
-
-    Examples
-    --------
-    >>> checkpoint_series("nowhere/step*")
-    Traceback (most recent call last):
-    ...
-    marble_eval.errors.MissingError: encoder.checkpoints: 'nowhere/step*' must match folders or \
-files. Nothing is there. Quote the pattern, so that the shell leaves it alone.
-    """
+    """Find the checkpoints that a pattern means."""
     paths = [Path(each) for each in glob.glob(str(Path(pattern).expanduser()))]  # noqa: PTH207
     if not paths:
         raise MissingError(
@@ -86,27 +60,7 @@ files. Nothing is there. Quote the pattern, so that the shell leaves it alone.
 def load_checkpoints(
     name: str | None, pattern: str, /, *, device: str, **options: Any
 ) -> Iterator[Encoder]:
-    """Load the checkpoints of a series, each when its turn comes.
-
-    Parameters
-    ----------
-    name, device, **options
-        As for `load_encoder`; ``path`` is the checkpoint's.
-    pattern : str
-        As in `checkpoint_series`.
-
-    Yields
-    ------
-    Encoder
-        With its ``step``, which stands in the revision as well.
-
-    Raises
-    ------
-    SpecError
-        If a path is named besides, or the encoder takes none.
-    MissingError
-        If nothing is there.
-    """
+    """Load the checkpoints of a series, each when its turn comes."""
     if options.get("path") is not None:
         raise SpecError(
             f"encoder.checkpoints: 'encoder.path' must be left out beside it. "
@@ -122,6 +76,5 @@ def _loaded(
         encoder = load_encoder(name, **{**options, "path": str(path)})
         with suppress(AttributeError):  # somebody's class may have slots
             encoder.step = step  # type: ignore[attr-defined]
-            revision = getattr(encoder, "revision", "unversioned")
-            encoder.revision = f"step{step}-{revision}"  # type: ignore[attr-defined]
+            encoder.revision = f"step{step}-{facts_of(encoder).revision}"  # type: ignore[attr-defined]
         yield encoder

@@ -109,43 +109,12 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
 
 
 def load_recipe(recipe: EncoderRecipe, device: str) -> Encoder:
-    """Load an encoder once more, for another process or machine.
-
-    Parameters
-    ----------
-    recipe : EncoderRecipe
-        The ``recipe`` that `load_encoder` left on an encoder.
-    device : str
-        Where the new one is to compute.
-
-    Returns
-    -------
-    Encoder
-        As `load_encoder` returns it, and with the same errors.
-
-    Examples
-    --------
-    >>> load_recipe(load_encoder("mel", n_mels=64).recipe, "cpu").width
-    128
-    """
+    """Load an encoder once more, for another process or machine."""
     return load_encoder(recipe.name, device=device, **recipe.options)
 
 
 def check_encoder(encoder: object, subject: str) -> None:
-    """Refuse an object that is not an encoder, naming what it lacks.
-
-    Parameters
-    ----------
-    encoder : object
-        Anything.
-    subject : str
-        Who it is, for the message.
-
-    Raises
-    ------
-    SpecError
-        If a member of the `Encoder` protocol is absent.
-    """
+    """Refuse an object that is not an encoder, naming what it lacks."""
     needed = (
         "name",
         "sample_rate",

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from marble_eval.configuration import config_names
-from marble_eval.encoders import card_of, normalises
+from marble_eval.encoders import facts_of, normalises
 
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
@@ -48,27 +48,7 @@ class _Broken(Exception):
 
 
 def check(encoder: Encoder, again: Encoder | None = None) -> list[Check]:
-    """Try an encoder.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        What is tried.
-    again : Encoder, optional
-        The same, loaded a second time; left out, that is not tried.
-
-    Returns
-    -------
-    list of Check
-        Members, shape, frame rate, determinism, batches, padding, silence and full
-        scale, shortest clip, threads, side effects, fingerprint and speed.
-
-    Examples
-    --------
-    >>> from marble_eval.registry import load_encoder
-    >>> all(each.ok for each in check(load_encoder("mel")))
-    True
-    """
+    """Try an encoder."""
     rules: dict[str, Callable[[], str]] = {
         "members": lambda: _members(encoder),
         "shape": lambda: _shape(encoder),
@@ -96,26 +76,13 @@ def check(encoder: Encoder, again: Encoder | None = None) -> list[Check]:
 
 
 def clips(encoder: Encoder, seconds: float = 2.0) -> torch.Tensor:
-    """Make three clips: noise, noise that fades in, a square wave at full scale.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        For its sample rate.
-    seconds : float > 0
-        Their length.
-
-    Returns
-    -------
-    torch.Tensor [shape=(3, samples), float32]
-        The same for the same rate and length.
-    """
+    """Make noise, noise that fades in, a square wave at full scale: (3, samples)."""
     rng, samples = np.random.default_rng(5), round(seconds * encoder.sample_rate)
     noise = 0.1 * rng.standard_normal((3, samples))
     noise[1] *= np.linspace(0.0, 1.0, samples)
     noise[2] = np.sign(np.sin(np.arange(samples) * 0.05))
     audio = torch.from_numpy(noise.astype(np.float32))
-    return audio.to(torch.device(getattr(encoder, "device", "cpu")))
+    return audio.to(torch.device(facts_of(encoder).device))
 
 
 def _hidden(encoder: Encoder, audio: torch.Tensor) -> torch.Tensor:
@@ -143,8 +110,8 @@ def _members(encoder: Encoder) -> str:
         raise _Broken(f"'layers' must be different names. Got {layers!r}.")
     for protocol in config_names("protocol"):
         normalises(encoder, protocol)
-    card = card_of(encoder)
-    return f"{encoder.name}: {len(layers)} layers of {encoder.width}, licence {card.licence}"
+    licence = facts_of(encoder).card.licence
+    return f"{encoder.name}: {len(layers)} layers of {encoder.width}, licence {licence}"
 
 
 def _shape(encoder: Encoder) -> str:
@@ -236,7 +203,7 @@ def _layers(encoder: Encoder) -> str:
 
 
 def _shortest(encoder: Encoder) -> str:
-    samples = int(getattr(encoder, "minimum_samples", 1))
+    samples = int(facts_of(encoder).minimum_samples)
     frames = _hidden(encoder, clips(encoder)[:1, :samples].contiguous()).shape[2]
     if frames < 1:
         raise _Broken(
@@ -291,7 +258,7 @@ def _speed(encoder: Encoder) -> str:
     began = time.perf_counter()
     _hidden(encoder, audio)
     seconds = time.perf_counter() - began
-    device = torch.device(getattr(encoder, "device", "cpu"))
+    device = torch.device(facts_of(encoder).device)
     return (
         f"{_SPEED_SECONDS / seconds:.1f} s of audio a second on {device}, "
         f"{torch.get_num_threads()} threads"

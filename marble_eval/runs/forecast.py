@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from marble_eval.audio import UnusableAudio
-from marble_eval.encoders import card_of
+from marble_eval.encoders import facts_of
 from marble_eval.features.clip_rules import FrameCuts
 from marble_eval.probes import Member, TrainedProbe
 from marble_eval.probes.grid.frame_batches import ROWS
@@ -70,14 +70,14 @@ def outlook(prepared: RunPlan) -> list[str]:
     list of str
         Lines for a person.
     """
-    task, encoder, settings = prepared.task, prepared.encoder, prepared.settings
+    task, settings, facts = prepared.task, prepared.settings, facts_of(prepared.encoder)
     sizes = ", ".join(
         f"{split} {sum(each.split == split for each in prepared.survey.usable)}" for split in SPLITS
     )
     lines = [
         f"{task.spec.name}@{task.spec.version}: {sizes}; licence: {task.spec.licence}",
-        f"{encoder.name} ({getattr(encoder, 'revision', 'unversioned')}): {len(encoder.layers)} "
-        f"layers of width {encoder.width}; licence: {card_of(encoder).licence}",
+        f"{facts.name} ({facts.revision}): {len(facts.layers)} "
+        f"layers of width {facts.width}; licence: {facts.card.licence}",
         *announcements(prepared),
         f"{_probes(prepared)} probes ({len(prepared.layers)} layers, seeds {prepared.seeds})",
     ]
@@ -117,7 +117,7 @@ def _encoding_seconds(prepared: RunPlan) -> float:
         return 0.0
     encoder, cuts, store = prepared.encoder, prepared.plan.cuts, prepared.plan.store
     digests = prepared.survey.digests
-    device = torch.device(getattr(encoder, "device", "cpu"))
+    device = torch.device(facts_of(encoder).device)
     for each in prepared.survey.usable:
         if store.is_complete(digests[each.id]):
             continue

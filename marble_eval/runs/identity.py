@@ -12,6 +12,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
 from marble_eval.configuration import load_protocol, run_defaults
+from marble_eval.encoders import facts_of
 from marble_eval.files.fingerprint import digest_of, file_digest
 from marble_eval.registry import load_probe, probe_names, probe_options
 from marble_eval.spec import SPLITS
@@ -127,7 +128,7 @@ def variant_of(
         parts.append("layers=" + "-".join(layers))
     if (settings.seed, settings.seeds) != (defaults["seed"], defaults["seeds"]):
         parts.append("seeds=" + "-".join(str(each) for each in settings.seed_list))
-    precision = getattr(encoder, "precision", "float32")
+    precision = facts_of(encoder).precision
     if precision != "float32":
         parts.append(f"precision={precision}")
     usual = defaults["features"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from marble_eval.encoders import card_of
+from marble_eval.encoders import facts_of
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.results import (
     SCHEMA_VERSION,
@@ -132,23 +132,23 @@ def _task(prepared: RunPlan) -> TaskRecord:
 
 
 def _encoder(prepared: RunPlan) -> EncoderRecord:
-    encoder, card, spec = prepared.encoder, card_of(prepared.encoder), prepared.task.spec
+    facts, spec = facts_of(prepared.encoder), prepared.task.spec
     return EncoderRecord(
-        name=encoder.name,
-        revision=str(getattr(encoder, "revision", "unversioned")),
-        fingerprint=encoder.fingerprint(),
-        licence=card.licence,
-        parameters=getattr(encoder, "parameters", None),
-        sample_rate=encoder.sample_rate,
-        frame_rate=float(encoder.frame_rate),
-        layers=tuple(encoder.layers),
-        width=encoder.width,
-        precision=str(getattr(encoder, "precision", "float32")),
-        trained_on=card.trained_on,
-        overlap=card.overlap.get(spec.name, card.overlap.get(spec.dataset, "")),
-        citation=card.citation,
-        step=getattr(encoder, "step", None),
-        remote_code=getattr(encoder, "remote_code", None),
+        name=facts.name,
+        revision=str(facts.revision),
+        fingerprint=prepared.encoder.fingerprint(),
+        licence=facts.card.licence,
+        parameters=facts.parameters,
+        sample_rate=facts.sample_rate,
+        frame_rate=float(facts.frame_rate),
+        layers=tuple(facts.layers),
+        width=facts.width,
+        precision=str(facts.precision),
+        trained_on=facts.card.trained_on,
+        overlap=facts.card.overlap.get(spec.name, facts.card.overlap.get(spec.dataset, "")),
+        citation=facts.card.citation,
+        step=facts.step,
+        remote_code=facts.remote_code,
     )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from marble_eval.encoders import Encoder
+from marble_eval.encoders import Encoder, facts_of
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.features.audio_check import Survey, Unusable, survey
 from marble_eval.features.plan import FeaturePlan, feature_plan
@@ -131,7 +131,7 @@ class RunPlan:
         return result_folder(
             settings.results,
             encoder=self.encoder.name,
-            revision=str(getattr(self.encoder, "revision", "unversioned")),
+            revision=str(facts_of(self.encoder).revision),
             task=self.task.spec.name,
             version=self.task.spec.version,
             variant=variant_of(

@@ -18,8 +18,8 @@ import torch
 
 import marble_eval
 from marble_eval.cli.speed import encoding_rate, product_rate
-from marble_eval.encoders.initial import SIZES
-from marble_eval.encoders.shape import operations, read_shape
+from marble_eval.encoders.networks.hubert_shape import operations, read_shape
+from marble_eval.encoders.networks.hubert_weights import SIZES
 from marble_eval.registry import load_encoder
 
 _SECONDS, _SIZE, _TASK = 30.0, "95M", "EmbeddedTagging"

@@ -13,8 +13,8 @@ from transformers import HubertConfig, HubertModel
 
 from marble_eval.cli import benchmark
 from marble_eval.cli.speed import GridPace, disk_rate, encoding_rate, grid_pace, product_rate
-from marble_eval.encoders.initial import SIZES
-from marble_eval.encoders.shape import operations, read_shape
+from marble_eval.encoders.networks.hubert_shape import operations, read_shape
+from marble_eval.encoders.networks.hubert_weights import SIZES
 from marble_eval.registry import load_encoder
 
 CPU = torch.device("cpu")

@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from marble_eval.encoders.musicnn_network import LAYERS
-from marble_eval.encoders.musicnn_weights import weight_sizes
+from marble_eval.encoders.networks.musicnn import LAYERS, weight_sizes
 
 FOLDER = Path(__file__).parents[1] / "data" / "musicnn"
 FRAMES = [0, 100, 187]  # in the first patch, and the first one that only the second has

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from marble_eval.encoders.crc32c import crc32c
+from marble_eval.encoders.checkpoints.tensorflow_bundle import crc32c
 
 if TYPE_CHECKING:
     import numpy as np

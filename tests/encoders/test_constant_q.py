@@ -10,7 +10,7 @@ import torch
 from scipy.signal import fftconvolve
 from scipy.signal.windows import hann
 
-from marble_eval.encoders.constant_q import ConstantQ
+from marble_eval.encoders.networks.constant_q import ConstantQ
 
 RATE, HOP = 16000, 320
 

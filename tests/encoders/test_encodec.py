@@ -13,16 +13,16 @@ from safetensors.torch import load_file, save_file
 
 from marble_eval.configuration import read_config
 from marble_eval.encoders import Encoder
-from marble_eval.encoders.encodec import EncodecEncoder, load_encodec
-from marble_eval.encoders.encodec_weights import read_encodec
+from marble_eval.encoders.encodec import load_encodec, read_encodec
+from marble_eval.encoders.loaded import LoadedEncoder
 from marble_eval.errors import MissingError, SpecError
-from marble_eval.spec import UNSTATED, EncoderCard
+from marble_eval.spec import EncoderCard
 from tests.encoders.encodec_checkpoints import STEREO, TINY_STEREO, save_encodec, transformers
 
 HOP = 20
 
 
-def _load(folder: Path, **options: Any) -> EncodecEncoder:
+def _load(folder: Path, **options: Any) -> LoadedEncoder:
     return load_encodec(
         **{
             **{"name": "EnCodec", "path": str(folder), "hub": None, "revision": None},
@@ -166,10 +166,8 @@ def test_full_size_is_what_the_card_says_and_transformers_gives(
 ) -> None:
     config = transformers.EncodecConfig(**options)
     config.save_pretrained(tmp_path)
-    model, weights = read_encodec(tmp_path, 0)
-    encoder = EncodecEncoder(
-        name="full", model=model, weights=weights, revision=None, card=UNSTATED, device="cpu"
-    )
+    model, _ = read_encodec(tmp_path, 0)
+    encoder = _load(tmp_path, random=0)
     card = read_config("encoder", f"encodec-{config.sampling_rate // 1000}khz")["card"]
     assert encoder.layers[-1] == f"rvq{books}"
     assert (encoder.parameters, len(encoder.layers)) == (card["parameters"], card["layers"])
@@ -340,18 +338,3 @@ def test_another_kind_of_network_is_refused(mono: tuple[Path, Any], tmp_path: Pa
     _copied(mono[0], tmp_path, model_type="hubert")
     with pytest.raises(MissingError, match=r"'model_type' must be encodec\. Got 'hubert'"):
         _load(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("audio", "message"),
-    [
-        (torch.zeros(4000), r"audio must be float32 of shape \(batch, samples\)"),
-        (torch.zeros(1, 4000, dtype=torch.int16), "audio must be float32"),
-        (torch.zeros(1, 19), r"at least 20 samples\. Got 19"),
-    ],
-)
-def test_audio_of_another_form_is_refused(
-    mono: tuple[Path, Any], audio: torch.Tensor, message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        _load(mono[0]).hidden_states(audio)

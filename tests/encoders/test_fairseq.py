@@ -12,8 +12,8 @@ import torch
 from omegaconf import OmegaConf  # noqa: TID251 - fairseq stores its objects
 from transformers import HubertConfig, HubertModel
 
-from marble_eval.encoders.fairseq import convert, convolutions, network_config
-from marble_eval.encoders.hubert import Hubert
+from marble_eval.encoders.checkpoints.fairseq import convert, convolutions, network_config
+from marble_eval.encoders.networks.hubert import Hubert
 from marble_eval.errors import MissingError, SpecError
 
 POST_NORM: dict[str, Any] = {

@@ -12,9 +12,9 @@ import pytest
 import torch
 from transformers import HubertConfig, HubertModel
 
-from marble_eval.encoders.hubert import Hubert, convolve
 from marble_eval.encoders.mert import load_mert
-from marble_eval.encoders.shape import HubertShape, weight_sizes
+from marble_eval.encoders.networks.hubert import Hubert, convolve
+from marble_eval.encoders.networks.hubert_shape import HubertShape, weight_sizes
 from marble_eval.errors import SpecError
 from marble_eval.spec.mapping import from_mapping
 
@@ -168,14 +168,12 @@ def test_threads_that_share_a_network_get_the_same_as_alone() -> None:
         torch.testing.assert_close(found[at], network.hidden_states(clip), rtol=0, atol=5e-6)
 
 
-def test_minimum_samples_give_one_frame_and_one_less_is_refused() -> None:
+def test_minimum_samples_give_one_frame() -> None:
     network = _same_network(_random_model())
     # (((((1 - 1) * 2 + 2 - 1) * 2 + 2 - 1) * 2 + 3 ...: 2, 4, 9, 19, 39, 79, 400
     assert network.shape.minimum_samples == 400
 
     assert network.hidden_states(_noise(1, 400)).shape == (1, 3, 1, 24)
-    with pytest.raises(ValueError, match=r"at least 400 samples\. Got 399"):
-        network.hidden_states(_noise(1, 399))
 
 
 @pytest.mark.parametrize("samples", [0, 399, 400, 719, 720, 24000, 720000])
@@ -189,14 +187,6 @@ def test_frames_are_those_of_torchs_convolutions(samples: int) -> None:
         signal = torch.nn.functional.max_pool1d(signal, kernel, stride)
 
     assert shape.frames(samples) == signal.shape[2]
-
-
-@pytest.mark.parametrize(
-    "audio", [torch.zeros(8000), torch.zeros(1, 8000, dtype=torch.float64), torch.zeros(1, 1, 8000)]
-)
-def test_audio_of_another_form_is_refused(audio: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"audio must be float32 of shape \(batch, samples\)"):
-        _same_network(_random_model()).hidden_states(audio)
 
 
 def test_hidden_states_may_be_trained_on() -> None:

@@ -21,7 +21,8 @@ from safetensors.torch import save_file
 from transformers import HubertConfig, HubertModel
 
 from marble_eval.encoders import Encoder, normalises
-from marble_eval.encoders.mert import MertEncoder, load_mert, random_mert
+from marble_eval.encoders.loaded import LoadedEncoder
+from marble_eval.encoders.mert import load_mert, random_mert
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.spec import EncoderCard
 
@@ -34,7 +35,7 @@ REMEDY = (
 )
 
 
-def _load(path: Path | str | None, **options: Any) -> MertEncoder:
+def _load(path: Path | str | None, **options: Any) -> LoadedEncoder:
     defaults: dict[str, Any] = {
         "name": "MERT-v1-95M",
         "path": None if path is None else str(path),
@@ -426,7 +427,7 @@ def test_random_330m_has_the_shape_of_mert_v1_330m(monkeypatch: pytest.MonkeyPat
     def catch(**options: Any) -> None:
         caught.update(options)
 
-    monkeypatch.setattr("marble_eval.encoders.mert.MertEncoder", catch)
+    monkeypatch.setattr("marble_eval.encoders.mert._made", catch)
     with torch.device("meta"):
         random_mert(size="330M", seed=0, precision="float32", device="cpu")
 

@@ -13,8 +13,7 @@ import pytest
 import torch
 
 from marble_eval.encoders import Encoder
-from marble_eval.encoders.musicnn import MusicnnEncoder, load_musicnn
-from marble_eval.encoders.musicnn_weights import random_weights
+from marble_eval.encoders.musicnn import load_musicnn, random_weights
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.spec import EncoderCard
 from tests.encoders.musicnn_cases import clip, differences
@@ -76,16 +75,11 @@ def test_weights_of_one_s_own_are_read_and_named_by_their_digest(tmp_path: Path)
     assert torch.equal(encoder.hidden_states(clip()), drawn.hidden_states(clip()))
 
 
-def test_one_changed_weight_changes_the_fingerprint() -> None:
-    weights = random_weights(0)
-    prints = set()
-    for change in (0.0, 1e-6):
-        weights["dense_1/bias"][3] += change
-        encoder = MusicnnEncoder(
-            name="x", weights=weights, revision=None, card=EncoderCard(), device="cpu"
-        )
-        prints.add(encoder.fingerprint())
-    assert len(prints) == 2
+def test_one_changed_weight_changes_the_fingerprint(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, weights = load_musicnn(**OPTIONS).fingerprint(), random_weights(0)
+    weights["dense_1/bias"][3] += 1e-6
+    monkeypatch.setattr("marble_eval.encoders.musicnn.random_weights", lambda seed: weights)
+    assert load_musicnn(**OPTIONS).fingerprint() != before
 
 
 def test_the_fingerprint_changes_with_librosa(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,19 +127,6 @@ def test_a_damaged_checkpoint_is_refused_with_the_way_to_a_whole_one(tmp_path: P
 def test_an_unknown_option_is_refused(option: str, value: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         load_musicnn(**{**OPTIONS, option: value})
-
-
-def test_a_clip_shorter_than_the_window_is_refused() -> None:
-    encoder = load_musicnn(**OPTIONS)
-    assert encoder.hidden_states(torch.zeros(1, 512)).shape == (1, 9, 3, 753)
-    with pytest.raises(ValueError, match=r"at least 512 samples\. Got 511"):
-        encoder.hidden_states(torch.zeros(1, 511))
-
-
-@pytest.mark.parametrize("audio", [torch.zeros(4000), torch.zeros(1, 4000, dtype=torch.int16)])
-def test_audio_of_another_form_is_refused(audio: torch.Tensor) -> None:
-    with pytest.raises(ValueError, match=r"audio must be float32 of shape \(batch, samples\)"):
-        load_musicnn(**OPTIONS).hidden_states(audio)
 
 
 # --- the released weights ---

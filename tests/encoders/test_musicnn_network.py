@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.encoders.musicnn_network import LAYERS, Musicnn
+from marble_eval.encoders.networks.musicnn import LAYERS, Musicnn
 from tests.encoders.musicnn_cases import FOLDER, FRAMES, clip, differences, seeded_weights
 
 WIDTHS = (408, 153, 64, 64, 64, 753, 753, 200, 50)

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.encoders.musicnn_weights import random_weights, read_weights, weight_sizes
+from marble_eval.encoders.musicnn import random_weights, read_checkpoint
+from marble_eval.encoders.networks.musicnn import weight_sizes
 from marble_eval.errors import MissingError, SpecError
 from tests.encoders.tensor_bundles import bundle
 
@@ -80,7 +81,7 @@ def test_an_archive_gives_the_weights_of_the_variant(
     other = {"MTT_musicnn": "MSD_musicnn", "MSD_musicnn": "MTT_musicnn"}[variant]
     files = {**_members((b"no", b"thing"), other), **_members(checkpoint, variant)}
 
-    _assert_read(read_weights(_archive(tmp_path / "musicnn-0.1.0.tar.gz", files), variant))
+    _assert_read(read_checkpoint(_archive(tmp_path / "musicnn-0.1.0.tar.gz", files), variant))
 
     assert [path.name for path in tmp_path.iterdir()] == ["musicnn-0.1.0.tar.gz"]
 
@@ -91,7 +92,7 @@ def test_a_folder_gives_them_too(
 ) -> None:
     _write(tmp_path / "musicnn" / "MTT_musicnn", checkpoint)
 
-    _assert_read(read_weights(tmp_path / named, "MTT_musicnn"))
+    _assert_read(read_checkpoint(tmp_path / named, "MTT_musicnn"))
 
 
 def test_the_folder_of_another_variant_is_not_taken(
@@ -100,7 +101,7 @@ def test_the_folder_of_another_variant_is_not_taken(
     _write(tmp_path / "MSD_musicnn", checkpoint)
 
     with pytest.raises(MissingError, match=r"must hold MTT_musicnn/\.index"):
-        read_weights(tmp_path / "MSD_musicnn", "MTT_musicnn")
+        read_checkpoint(tmp_path / "MSD_musicnn", "MTT_musicnn")
 
 
 def test_a_folder_without_the_data_is_refused(
@@ -110,7 +111,7 @@ def test_a_folder_without_the_data_is_refused(
     (tmp_path / "MTT_musicnn" / DATA).unlink()
 
     with pytest.raises(MissingError, match=r"\.data-00000-of-00001: must be a file"):
-        read_weights(tmp_path, "MTT_musicnn")
+        read_checkpoint(tmp_path, "MTT_musicnn")
 
 
 # --- archives that are not to be trusted ---
@@ -119,19 +120,19 @@ def test_a_folder_without_the_data_is_refused(
 def test_an_archive_without_the_checkpoint_is_refused(tmp_path: Path) -> None:
     archive = _archive(tmp_path / "other.tar.gz", {"other-1.0/setup.py": b"raise SystemExit"})
     with pytest.raises(MissingError, match=r"must hold musicnn/MTT_musicnn/\.index"):
-        read_weights(archive, "MTT_musicnn")
+        read_checkpoint(archive, "MTT_musicnn")
 
 
 @pytest.mark.parametrize("name", ["/musicnn-0.1.0/setup.py", "musicnn-0.1.0/../setup.py"])
 def test_a_member_outside_the_folder_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(MissingError, match=r"files below one folder\. Got .*setup\.py"):
-        read_weights(_archive(tmp_path / "bad.tar.gz", {name: b""}), "MTT_musicnn")
+        read_checkpoint(_archive(tmp_path / "bad.tar.gz", {name: b""}), "MTT_musicnn")
 
 
 def test_a_link_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
     link = f"musicnn-0.1.0/musicnn/MTT_musicnn/{INDEX}"
     with pytest.raises(MissingError, match=r"files below one folder\. Got .*\.index"):
-        read_weights(_archive(tmp_path / "bad.tar.gz", {}, link), "MTT_musicnn")
+        read_checkpoint(_archive(tmp_path / "bad.tar.gz", {}, link), "MTT_musicnn")
 
 
 def test_a_file_out_of_all_proportion_is_refused(
@@ -139,11 +140,11 @@ def test_a_file_out_of_all_proportion_is_refused(
 ) -> None:
     archive = _archive(tmp_path / "large.tar.gz", _members(checkpoint, "MTT_musicnn"))
     _write(tmp_path / "MTT_musicnn", checkpoint)
-    monkeypatch.setattr("marble_eval.encoders.musicnn_weights._LARGEST", 1000)
+    monkeypatch.setattr("marble_eval.encoders.musicnn._LARGEST", 1000)
 
     for path in (archive, tmp_path):
         with pytest.raises(MissingError, match="at most 1000 bytes"):
-            read_weights(path, "MTT_musicnn")
+            read_checkpoint(path, "MTT_musicnn")
 
 
 @pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
@@ -155,7 +156,7 @@ def test_an_archive_that_is_cut_is_refused(
     path.write_bytes(whole[: int(part * len(whole))])
 
     with pytest.raises(MissingError, match="whole source archive of musicnn"):
-        read_weights(path, "MTT_musicnn")
+        read_checkpoint(path, "MTT_musicnn")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_an_archive_that_is_cut_is_refused(
 def test_another_file_or_none_is_refused(tmp_path: Path, make: Callable[[Path], None]) -> None:
     make(tmp_path / "file")
     with pytest.raises(MissingError, match="whole source archive of musicnn, or a folder"):
-        read_weights(tmp_path / "file", "MTT_musicnn")
+        read_checkpoint(tmp_path / "file", "MTT_musicnn")
 
 
 # --- checkpoints that do not fit ---
@@ -173,7 +174,7 @@ def test_another_file_or_none_is_refused(tmp_path: Path, make: Callable[[Path], 
 def _refusal(folder: Path, arrays: Mapping[str, np.ndarray]) -> str:
     _write(folder / "MTT_musicnn", bundle(arrays))
     with pytest.raises((MissingError, SpecError)) as caught:
-        read_weights(folder, "MTT_musicnn")
+        read_checkpoint(folder, "MTT_musicnn")
     assert str(folder) in str(caught.value)
     return str(caught.value)
 
@@ -195,7 +196,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, checkpoint: tuple[bytes
     _write(tmp_path / "MTT_musicnn", (checkpoint[0], bytes(data)))
 
     with pytest.raises(MissingError, match=r"MTT_musicnn must hold .* as it was written"):
-        read_weights(tmp_path, "MTT_musicnn")
+        read_checkpoint(tmp_path, "MTT_musicnn")
 
 
 # --- random weights ---

@@ -13,7 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from marble_eval.encoders.transformer import TransformerEncoder, load_transformer
+from marble_eval.encoders.loaded import LoadedEncoder
+from marble_eval.encoders.transformer import load_transformer
 from marble_eval.errors import MissingError, SpecError
 from tests.encoders.checkpoints import waveform
 
@@ -52,7 +53,7 @@ class Toy(PreTrainedModel):
 AUTO_MAP = {"AutoConfig": "modeling_toy.ToyConfig", "AutoModel": "modeling_toy.Toy"}
 
 
-def load(path: Path | str, **options: Any) -> TransformerEncoder:
+def load(path: Path | str, **options: Any) -> LoadedEncoder:
     defaults: dict[str, Any] = {
         "name": None,
         "path": str(path),

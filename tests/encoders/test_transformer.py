@@ -15,7 +15,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from marble_eval.encoders.transformer import TransformerEncoder, load_transformer
+from marble_eval.encoders.loaded import LoadedEncoder
+from marble_eval.encoders.transformer import load_transformer
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.spec import EncoderCard
 from tests.encoders.checkpoints import FAMILIES, LARGE, ast, clap, waveform, whisper
@@ -26,7 +27,7 @@ WAVEFORM = [
 ]
 
 
-def load(path: Path | str | None, **options: Any) -> TransformerEncoder:
+def load(path: Path | str | None, **options: Any) -> LoadedEncoder:
     defaults: dict[str, Any] = {
         "name": None,
         "path": None if path is None else str(path),

@@ -15,6 +15,8 @@ from tests.encoders.checkpoints import FAMILIES
 from tests.test_encoder_contract import (
     noise,
     test_a_batch_is_its_clips_one_by_one,
+    test_a_clip_too_short_is_refused,
+    test_audio_of_another_form_is_refused,
     test_clips_do_not_hear_each_other,
     test_different_clips_give_different_numbers_in_every_layer,
     test_frames_come_at_the_frame_rate,
@@ -26,6 +28,8 @@ from tests.test_encoder_contract import (
 
 __all__ = [
     "test_a_batch_is_its_clips_one_by_one",
+    "test_a_clip_too_short_is_refused",
+    "test_audio_of_another_form_is_refused",
     "test_clips_do_not_hear_each_other",
     "test_different_clips_give_different_numbers_in_every_layer",
     "test_frames_come_at_the_frame_rate",

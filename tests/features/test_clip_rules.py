@@ -12,8 +12,8 @@ import torch
 from marble_eval.audio import UnusableAudio
 from marble_eval.audio.pieces import FrameGrid
 from marble_eval.encoders import Encoder
-from marble_eval.encoders.mel import load_mel
 from marble_eval.encoders.mert import random_mert
+from marble_eval.encoders.spectra import load_mel
 from marble_eval.errors import MarbleError
 from marble_eval.features.clip_rules import Cut, FrameCuts
 from marble_eval.features.extraction import Job, extract

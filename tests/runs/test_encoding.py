@@ -15,7 +15,7 @@ import soundfile
 import torch
 
 from marble_eval.configuration import load_engine, load_protocol, run_defaults
-from marble_eval.encoders.mel import load_mel
+from marble_eval.encoders.spectra import load_mel
 from marble_eval.errors import MarbleError, MissingError
 from marble_eval.features.stores.frame_store import FrameStore
 from marble_eval.features.stores.store import FeatureStore

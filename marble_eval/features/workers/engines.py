@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from marble_eval.encoders import facts_of
 from marble_eval.errors import SpecError
 from marble_eval.features.workers.assignment import Terms
 from marble_eval.features.workers.processes import Processes, visible_gpus
@@ -99,7 +100,7 @@ def _here(
     engine: EngineSpec,
 ) -> Generator[list[Parcel]]:
     """Encode in this process: on a CPU by threads, on a GPU by one that feeds it."""
-    on_cpu = torch.device(getattr(encoder, "device", "cpu")).type == "cpu"
+    on_cpu = torch.device(facts_of(encoder).device).type == "cpu"
     encoders = (engine.workers or _cores()) if on_cpu else 1
     terms = _terms(forms, engine, encoders=encoders, arithmetic=max(1, _cores() // encoders))
     with closing(Worker(encoder, terms).parcels(assignments)) as arriving:
@@ -112,7 +113,7 @@ def _terms(forms: tuple[Form, ...], engine: EngineSpec, *, encoders: int, arithm
 
 def _gpus_to_share(encoder: Encoder, engine: EngineSpec) -> list[str]:
     """Name the GPUs that get a process each; none where one device was meant."""
-    device = torch.device(getattr(encoder, "device", "cpu"))
+    device = torch.device(facts_of(encoder).device)
     if device.type != "cuda":
         return []
     if device.index is not None or engine.device not in ("auto", "cuda"):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import torch
 
 from marble_eval.audio import UnusableAudio
+from marble_eval.encoders import facts_of
 from marble_eval.features.stores.index import ClipName
 from marble_eval.features.workers.assignment import Parcel
 from marble_eval.features.workers.batch import Clip, encode_batch, is_out_of_memory, send
@@ -70,7 +71,7 @@ class Worker:
 
     def __init__(self, encoder: Encoder, terms: Terms) -> None:
         self._encoder, self._terms = encoder, terms
-        self._device = torch.device(getattr(encoder, "device", "cpu"))
+        self._device = torch.device(facts_of(encoder).device)
         on_gpu = self._device.type == "cuda"
         self._stream: torch.cuda.Stream | None = None  # that copies while another computes
         if on_gpu:

@@ -26,7 +26,7 @@ from marble_eval.audio import clip_bounds
 from marble_eval.configuration import load_protocol
 from marble_eval.data.layouts.jamendo import Row, rows_of
 from marble_eval.data.tracks import check_tracks
-from marble_eval.encoders.mel import MelEncoder
+from marble_eval.encoders.loaded import LoadedEncoder
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.registry import Task, load_task
 from marble_eval.spec import SPLITS, SplitList, Track
@@ -318,13 +318,13 @@ def test_tasks_on_the_same_audio_encode_it_once(
 ) -> None:
     """Genre has 12 of the 13 tracks of top-50; the thirteenth has an instrument alone."""
     heard: list[int] = []
-    hidden_states = MelEncoder.hidden_states
+    hidden_states = LoadedEncoder.hidden_states
 
-    def counted(encoder: MelEncoder, audio: torch.Tensor) -> torch.Tensor:
+    def counted(encoder: LoadedEncoder, audio: torch.Tensor) -> torch.Tensor:
         heard.extend([1] * len(audio))
         return hidden_states(encoder, audio)
 
-    monkeypatch.setattr(MelEncoder, "hidden_states", counted)
+    monkeypatch.setattr(LoadedEncoder, "hidden_states", counted)
     root, rng = tmp_path / "MTG", np.random.default_rng(0)
     both = {name: without_numbers(card(name)) for name in ("MTGGenre", "MTGTop50")}
     for at, name in enumerate(names(both["MTGTop50"])):

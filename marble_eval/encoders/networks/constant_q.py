@@ -13,37 +13,13 @@ import math
 import numpy as np
 import torch
 
-from marble_eval.encoders.hubert import convolve
+from marble_eval.encoders.networks.hubert import convolve
 
 _LOWEST_HZ = 32.7  # C1, as MERT's code has it
 
 
 class ConstantQ:
-    """The transform with its kernels, ready to be used from several threads at once.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Rate of the audio, in Hz.
-    hop_samples : int
-        Samples between frames.
-    bins : int
-        Frequencies, from 32.7 Hz upwards.
-    bins_per_octave : int
-        Frequencies in an octave.
-    device : torch.device or None
-        Where the kernels lie; None for the CPU.
-
-    Raises
-    ------
-    ValueError
-        If there is no bin, or the highest is above half the sample rate.
-
-    Examples
-    --------
-    >>> ConstantQ(16000, 320, 84, 12)(torch.zeros(1, 16000)).shape
-    torch.Size([1, 51, 84])
-    """
+    """The transform with its kernels, ready to be used from several threads at once."""
 
     def __init__(
         self,
@@ -74,18 +50,7 @@ class ConstantQ:
         ]
 
     def __call__(self, audio: torch.Tensor) -> torch.Tensor:
-        """Transform clips.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Clips of equal length.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, 1 + samples // hop_samples, bin), float32]
-            Magnitudes, the lowest frequency first.
-        """
+        """Transform clips: (batch, samples) -> (batch, 1 + samples // hop_samples, bin)."""
         frames = 1 + audio.shape[1] // self._hop
         magnitudes = []
         for kernels in self._octaves:

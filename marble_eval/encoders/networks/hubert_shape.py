@@ -1,7 +1,7 @@
 """The shape of a HuBERT or MERT network: what its config says, what weights that asks for.
 
 Names are those of the released ``config.json`` files and weights; sources as in
-`marble_eval.encoders.hubert`.
+`marble_eval.encoders.networks.hubert`.
 """
 
 from __future__ import annotations
@@ -105,19 +105,7 @@ class HubertShape:
 
 
 def weight_sizes(shape: HubertShape) -> dict[str, tuple[int, ...]]:
-    """List the tensors that a network is made of, under their released names.
-
-    Parameters
-    ----------
-    shape : HubertShape
-        The network.
-
-    Returns
-    -------
-    dict of str to tuple of int
-        Size of each tensor. The positional convolution's weight comes as a length,
-        ``weight_g``, and a direction, ``weight_v``.
-    """
+    """List the tensors that a network is made of, under their released names."""
     hidden, taps = shape.hidden_size, shape.num_conv_pos_embeddings
     sizes: dict[str, tuple[int, ...]] = {}
 
@@ -153,26 +141,7 @@ def weight_sizes(shape: HubertShape) -> dict[str, tuple[int, ...]]:
 
 
 def read_shape(config: Mapping[str, Any], subject: str) -> HubertShape:
-    """Read a config; names left out have transformers' defaults.
-
-    Parameters
-    ----------
-    config : mapping of str to object
-        Content of a ``config.json``.
-    subject : str
-        Who is being read, for the message.
-
-    Returns
-    -------
-    HubertShape
-        What has a bearing on the forward pass. ``attention_relax`` has none: it
-        shifts the scores of a softmax, which cancels out.
-
-    Raises
-    ------
-    SpecError
-        If a value has the wrong type, or asks for what is not implemented.
-    """
+    """Read a config; names left out have transformers' defaults."""
     from transformers import HubertConfig  # noqa: PLC0415 - it takes seconds
 
     for name in ("conv_pos_batch_norm", "adapter_attn_dim"):
@@ -184,26 +153,7 @@ def read_shape(config: Mapping[str, Any], subject: str) -> HubertShape:
 
 
 def operations(shape: HubertShape, samples: int) -> int:
-    """Count the floating-point operations of a clip's products and convolutions.
-
-    Parameters
-    ----------
-    shape : HubertShape
-        The network.
-    samples : int
-        Length of the clip.
-
-    Returns
-    -------
-    int
-        Additions and multiplications; norms and activations are left out.
-
-    Examples
-    --------
-    >>> base = read_shape({"sample_rate": 24000}, "the 95M")
-    >>> round(operations(base, 30 * 24000) / 1e9)
-    812
-    """
+    """Count the floating-point operations of a clip's products and convolutions."""
     count, before = 0, 1
     for channels, kernel, stride in zip(
         shape.conv_dim, shape.conv_kernel, shape.conv_stride, strict=True

@@ -1,24 +1,32 @@
-"""Pickles read without running what they may ask for.
+"""Files of `torch.save`, opened without loading them whole and without running anything.
 
-A pickle is a program that names functions and calls them. Here a name is looked up in a
-list, never in Python: tensors become references to bytes in the file, configuration objects
-of fairseq, omegaconf and argparse become their state as plain values, and a pickle that
-names anything else is refused with that name. Source: Python's pickle protocol.
+Both of torch's formats are read: the zip archive, and the older series of pickles. A
+tensor's bytes stay in the file until they are asked for, so that an optimiser's state
+costs nothing. A pickle is a program that names functions and calls them: here a name is
+looked up in a list, never in Python. Tensors become references to bytes in the file,
+configuration objects of fairseq, omegaconf and argparse become their state as plain values,
+and a pickle that names anything else is refused with that name.
+Sources: torch/serialization.py; Python's pickle protocol.
 """
 
 from __future__ import annotations
 
 import pickle
+import struct
+import zipfile
+import zlib
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import torch
 
-from marble_eval.errors import SpecError
+from marble_eval.errors import MissingError, SpecError
 
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch's own number at the head of its older format
 _DTYPES = {
     "Float": torch.float32, "Double": torch.float64, "Half": torch.float16,
     "BFloat16": torch.bfloat16, "Long": torch.int64, "Int": torch.int32, "Short": torch.int16,
@@ -38,6 +46,92 @@ _INERT = (
     # How omegaconf's structured configs name a type such as List[str]: an inert call.
     *("operator.getitem", "_operator.getitem", "typing"),
 )
+
+
+class TensorFile:
+    """An opened file: its content, and the tensors it refers to.
+
+    Made by `open_tensors`.
+    """
+
+    def __init__(self, content: Any, read: Callable[[StoredTensor], bytes]) -> None:
+        self.content = content
+        self._read = read
+
+    def tensor(self, stored: StoredTensor) -> torch.Tensor:
+        """Read a tensor."""
+        held = self._read(stored)
+        if len(held) != stored.numbers * stored.dtype.itemsize:
+            raise ValueError(f"storage {stored.name} must have {stored.numbers} numbers.")
+        last = stored.offset + sum(
+            (size - 1) * step for size, step in zip(stored.shape, stored.stride, strict=True)
+        )
+        negative = min((*stored.shape, *stored.stride, stored.offset), default=0) < 0
+        if negative or (0 not in stored.shape and last >= stored.numbers):
+            raise ValueError(f"a tensor of storage {stored.name} must lie inside it.")
+        if not held or 0 in stored.shape:
+            return torch.empty(stored.shape, dtype=stored.dtype)
+        numbers = torch.frombuffer(bytearray(held), dtype=stored.dtype)
+        return numbers.as_strided(stored.shape, stored.stride, stored.offset).contiguous()
+
+
+@contextmanager
+def open_tensors(path: Path) -> Iterator[TensorFile]:
+    """Open a file that `torch.save` wrote."""
+    # A damaged archive may claim a compression or encryption that zipfile has not: RuntimeError.
+    broken = (OSError, EOFError, ValueError, LookupError, AttributeError, TypeError, RuntimeError)
+    formats = (pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, struct.error)
+    try:
+        if not path.is_file():
+            raise MissingError(f"{path}: must be a file that torch.save wrote. It is not there.")
+        with path.open("rb") as stream:
+            if zipfile.is_zipfile(path):
+                with zipfile.ZipFile(stream) as archive:
+                    yield _from_archive(archive, path)
+            else:
+                yield _from_series(stream, path)
+    except (*broken, *formats, MemoryError, OverflowError) as error:
+        if isinstance(error, SpecError):
+            raise
+        raise MissingError(
+            f"{path}: must be a whole file that torch.save wrote. "
+            f"Got {type(error).__name__}: {error}. Copy it anew."
+        ) from error
+
+
+def _from_archive(archive: zipfile.ZipFile, path: Path) -> TensorFile:
+    (index,) = [each for each in archive.namelist() if each.rpartition("/")[2] == "data.pkl"]
+    folder = index.removesuffix("data.pkl")
+    if f"{folder}byteorder" in archive.namelist():
+        order = archive.read(f"{folder}byteorder")
+        if order != b"little":
+            raise ValueError(f"numbers must be little-endian, not {order!r}")
+    with archive.open(index) as stream:
+        content = TensorUnpickler(stream, path).load()
+    return TensorFile(plain(content), lambda stored: archive.read(f"{folder}data/{stored.name}"))
+
+
+def _from_series(stream: IO[bytes], path: Path) -> TensorFile:
+    """Read the older format: magic number, version, machine, content, keys, then the bytes."""
+    if TensorUnpickler(stream, path).load() != _LEGACY_MAGIC:
+        raise ValueError("it is neither a zip archive nor torch's older format")
+    for _ in ("version", "machine"):
+        TensorUnpickler(stream, path).load()
+    reader = TensorUnpickler(stream, path)
+    content = reader.load()
+    places: dict[str, tuple[int, int]] = {}
+    for key in TensorUnpickler(stream, path).load():
+        (numbers,) = struct.unpack("<q", stream.read(8))
+        size = numbers * reader.dtypes[key].itemsize
+        places[key] = (stream.tell(), size)
+        stream.seek(size, 1)
+
+    def read(stored: StoredTensor) -> bytes:
+        offset, size = places[stored.name]
+        stream.seek(offset)
+        return stream.read(size)
+
+    return TensorFile(plain(content), read)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +180,7 @@ class Inert:
 
 
 class TensorUnpickler(pickle.Unpickler):
-    """An unpickler that finds nothing but what is on the list.
-
-    Parameters
-    ----------
-    stream : binary file
-        Where the pickle begins.
-    path : Path
-        The file, for messages.
-
-    Attributes
-    ----------
-    dtypes : dict of str to torch.dtype
-        Number type of each storage that was named.
-    """
+    """An unpickler that finds nothing but what is on the list."""
 
     def __init__(self, stream: IO[bytes], path: Path) -> None:
         super().__init__(stream, encoding="latin1")
@@ -159,24 +240,7 @@ def _rebuilt(
 
 
 def plain(value: Any) -> Any:
-    """Replace inert objects by their state.
-
-    Parameters
-    ----------
-    value : object
-        What was unpickled.
-
-    Returns
-    -------
-    object
-        Mappings, lists, single values and `StoredTensor`: of omegaconf's nodes their
-        values, of a namespace its names, of an enumeration's member its value.
-
-    Examples
-    --------
-    >>> plain({"rates": [1, 2.5, None]})
-    {'rates': [1, 2.5, None]}
-    """
+    """Replace inert objects by their state."""
     if isinstance(value, Inert):
         state = value.state
         if isinstance(state, tuple):  # of a class with slots

@@ -18,17 +18,7 @@ _CHUNKS = 4  # encoded together: more are slower on a CPU
 
 
 class EncodecNetwork:
-    """The network, ready to be used from several threads at once.
-
-    Parameters
-    ----------
-    model : transformers.EncodecModel
-        In evaluation mode; its decoder is not used.
-    books : sequence of int
-        After how many code books a sum is a layer, rising.
-    device : torch.device
-        Where it computes.
-    """
+    """The network, ready to be used from several threads at once."""
 
     def __init__(self, model: Any, books: Sequence[int], device: torch.device) -> None:
         self._config = model.config
@@ -40,19 +30,7 @@ class EncodecNetwork:
         self._streams = causal and model.config.chunk_length_s is None
 
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
-        """Encode clips of equal length.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Mono audio; a network of two channels hears it on both.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, 1 + books, frame, width), float32]
-            The encoder's output, then the sums of code books. A network that normalises
-            gives those of audio at a level of 1 in each chunk, whatever it was before.
-        """
+        """Encode clips of equal length: (batch, samples) -> (batch, 1 + books, frame, width)."""
         with torch.inference_mode():
             # On a CPU a batch is slower than its clips one by one.
             size = 1 if self._device.type == "cpu" else max(1, len(audio))

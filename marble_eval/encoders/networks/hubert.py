@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch.nn import functional
 
-from marble_eval.encoders.shape import FEATURES, POSITION, PROJECTION, HubertShape
+from marble_eval.encoders.networks.hubert_shape import FEATURES, POSITION, PROJECTION, HubertShape
 
 _ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "gelu": functional.gelu,
@@ -37,31 +37,7 @@ def convolve(
     padding: int = 0,
     groups: int = 1,
 ) -> torch.Tensor:
-    """Convolve over frames, with channels last.
-
-    Parameters
-    ----------
-    x : torch.Tensor [shape=(batch, frame, channel)]
-        Input, taken in the weight's type.
-    weight : torch.Tensor [shape=(channel, channel of a group, tap)]
-        Kernels.
-    bias : torch.Tensor [shape=(channel,)] or None
-        What is added to each channel.
-    stride, padding : int
-        Frames between outputs, and frames of zeros before and behind.
-    groups : int
-        Groups of channels that do not mix.
-
-    Returns
-    -------
-    torch.Tensor [shape=(batch, frame, channel)]
-        Output, in the weight's type.
-
-    Examples
-    --------
-    >>> convolve(torch.ones(1, 5, 1), torch.ones(1, 1, 3), stride=2).flatten().tolist()
-    [3.0, 3.0]
-    """
+    """Convolve over frames: (batch, frame, channel) by (channel, channel of a group, tap)."""
     # In two dimensions with channels last: 1.6 to 2 times as fast on a CPU as conv1d, and
     # faster than matrix products on strided views. The operator under conv2d takes its
     # last argument, no TF32 on a GPU, for one call; elsewhere that is a global flag.
@@ -75,26 +51,7 @@ def convolve(
 
 
 class Hubert:
-    """A network with its weights, ready to be used from several threads at once.
-
-    Parameters
-    ----------
-    shape : HubertShape
-        What the weights fit.
-    weights : mapping of str to torch.Tensor
-        The tensors that `weight_sizes` lists.
-    dtype : torch.dtype
-        In which the large products are computed.
-    device : torch.device or None
-        Where; None for the CPU.
-    cqt : callable or None
-        Constant-Q magnitudes (batch, frame, bin) of audio (batch, samples).
-
-    Raises
-    ------
-    ValueError
-        If the shape asks for a constant-Q transform and none is given, or the reverse.
-    """
+    """A network with its weights, ready to be used from several threads at once."""
 
     def __init__(
         self,
@@ -130,34 +87,8 @@ class Hubert:
         }
 
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
-        """Run the network.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Clips of equal length, at least ``shape.minimum_samples`` long.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, layer, frame, width), float32]
-            The transformer's input, then what each of its layers gave.
-
-        Raises
-        ------
-        ValueError
-            If the audio has other axes or another type, or is too short.
-        """
+        """Run the network: (batch, samples) -> (batch, layer, frame, width)."""
         shape = self.shape
-        if audio.ndim != 2 or audio.dtype != torch.float32:
-            raise ValueError(
-                f"audio must be float32 of shape (batch, samples). "
-                f"Got {audio.dtype} of shape {tuple(audio.shape)}."
-            )
-        if audio.shape[1] < shape.minimum_samples:
-            raise ValueError(
-                f"audio must have at least {shape.minimum_samples} samples. "
-                f"Got {audio.shape[1]}. Use longer clips."
-            )
         frames = shape.frames(audio.shape[1])
         # Made outside inference mode, so that what is trained on it may keep it.
         states = torch.empty(

@@ -20,8 +20,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf  # noqa: TID251 - fairseq stores its objects
 
-from marble_eval.encoders.tensor_file import open_tensors
-from marble_eval.encoders.tensor_pickle import StoredTensor
+from marble_eval.encoders.checkpoints.torch_file import StoredTensor, open_tensors
 from marble_eval.errors import MissingError, SpecError
 
 

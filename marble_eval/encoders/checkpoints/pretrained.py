@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from marble_eval.encoders.checkpoint import CONFIG
-from marble_eval.encoders.repository import Repository
+from marble_eval.encoders.checkpoints.folder import CONFIG
+from marble_eval.encoders.checkpoints.repository import Repository
 from marble_eval.errors import MissingError, SpecError
 
 #: Types of network (of config.json) whose forward keeps nothing, so that threads may share it.
@@ -34,23 +34,7 @@ _UNUSED = "masked_spec_embed"  # stands for masked frames in training
 
 
 def is_known(model_type: object) -> bool:
-    """Say whether transformers itself has a type of network.
-
-    Parameters
-    ----------
-    model_type : object
-        As ``config.json`` gives it.
-
-    Returns
-    -------
-    bool
-        True if its config and network come with the library.
-
-    Examples
-    --------
-    >>> is_known("wavlm"), is_known("dasheng")
-    (True, False)
-    """
+    """Say whether transformers itself has a type of network."""
     from transformers import CONFIG_MAPPING  # noqa: PLC0415 - it takes seconds
 
     return model_type in CONFIG_MAPPING
@@ -59,32 +43,7 @@ def is_known(model_type: object) -> bool:
 def load_module(
     repository: Repository, *, random: int | None, trusted: bool, name: str
 ) -> torch.nn.Module:
-    """Make a network that takes audio, with its weights or random ones.
-
-    Parameters
-    ----------
-    repository : Repository
-        The checkpoint.
-    random : int or None
-        A seed: random weights, drawn as transformers would to train it.
-    trusted : bool
-        Whether code of the checkpoint's own may be run.
-    name : str
-        Of the encoder, for messages.
-
-    Returns
-    -------
-    torch.nn.Module
-        In evaluation mode and float32; the encoder of a network with a decoder, the audio
-        tower of one with a text tower. Random state elsewhere is as it was.
-
-    Raises
-    ------
-    SpecError
-        If it takes no audio, or weights have no place in it.
-    MissingError
-        If weights are missing, or files are damaged.
-    """
+    """Make a network that takes audio, with its weights or random ones."""
     with _quiet(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0 if random is None else random)
         try:
@@ -118,25 +77,7 @@ def load_module(
 
 
 def load_extractor(repository: Repository, *, trusted: bool) -> Any:
-    """Make the extractor that turns a checkpoint's audio into its input.
-
-    Parameters
-    ----------
-    repository : Repository
-        The checkpoint.
-    trusted : bool
-        Whether code of the checkpoint's own may be run.
-
-    Returns
-    -------
-    transformers.FeatureExtractionMixin
-        The extractor.
-
-    Raises
-    ------
-    MissingError
-        If there is none, or what it needs is not installed.
-    """
+    """Make the extractor that turns a checkpoint's audio into its input."""
     import transformers  # noqa: PLC0415 - it takes seconds
 
     maker: Any = transformers.AutoFeatureExtractor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from marble_eval.encoders.extracted_models import measured_hop
+from marble_eval.encoders.networks.readers import measured_hop
 
 
 def frames(samples: int, hop: int, reach: int) -> int:

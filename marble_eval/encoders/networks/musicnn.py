@@ -15,17 +15,18 @@ from typing import NamedTuple
 import librosa
 import torch
 
-from marble_eval.encoders.hubert import convolve
-from marble_eval.encoders.musicnn_weights import (
-    BANDS,
-    FRAMES,
-    PATCH,
-    RHYTHMIC,
-    SPECTRAL,
-    WIDEST,
-)
+from marble_eval.encoders.networks.hubert import convolve
 
 SAMPLE_RATE, WINDOW, HOP = 16000, 512, 256
+#: Mel bands, tags, and frames that the network hears together (3 s).
+BANDS, TAGS, PATCH = 96, 50, 187
+#: Channels of a timbral and a temporal convolution, of the middle ones, and units behind.
+TIMBRAL, TEMPORAL, MIDDLE, DENSE = 204, 51, 64, 200
+#: Frames of every convolution that hears timbre; bands and frames of the front-end's.
+FRAMES, SPECTRAL, RHYTHMIC = 7, (38, 67), (128, 64, 32)
+#: Channels of the front-end, and of front-end and middle together.
+FRONT = 2 * TIMBRAL + 3 * TEMPORAL
+WIDEST = FRONT + 3 * MIDDLE
 #: Layers in the order of the network, named as the original's features.
 LAYERS = (
     *("timbral", "temporal", "cnn1", "cnn2", "cnn3"),
@@ -34,6 +35,26 @@ LAYERS = (
 _EPSILON = 1e-3  # of TensorFlow's batch normalisation
 _FRONT = (*SPECTRAL, *RHYTHMIC)
 _CONVOLUTIONS = ("conv2d", *(f"conv2d_{index}" for index in range(1, len(_FRONT) + 3)))
+
+
+def weight_sizes() -> dict[str, tuple[int, ...]]:
+    """List the tensors of a network, under their names in the checkpoints."""
+    kernels = [(FRAMES, bands, 1, TIMBRAL) for bands in SPECTRAL]
+    kernels += [(frames, 1, 1, TEMPORAL) for frames in RHYTHMIC]
+    kernels += [(FRAMES, channels, 1, MIDDLE) for channels in (FRONT, MIDDLE, MIDDLE)]
+    sizes: dict[str, tuple[int, ...]] = {}
+    for index, kernel in enumerate(kernels):
+        layer = f"conv2d_{index}" if index else "conv2d"
+        sizes |= {f"{layer}/kernel": kernel, f"{layer}/bias": kernel[-1:]}
+    for layer, inputs, units in (("dense", 2 * WIDEST, DENSE), ("dense_1", DENSE, TAGS)):
+        sizes |= {f"{layer}/kernel": (inputs, units), f"{layer}/bias": (units,)}
+    # One norm of the spectrogram, one behind each convolution, one on either side of "dense".
+    normed = [1, *(kernel[-1] for kernel in kernels), 2 * WIDEST, DENSE]
+    for index, channels in enumerate(normed):
+        norm = f"batch_normalization_{index}" if index else "batch_normalization"
+        for part in ("gamma", "beta", "moving_mean", "moving_variance"):
+            sizes[f"{norm}/{part}"] = (channels,)
+    return sizes
 
 
 class _Convolution(NamedTuple):
@@ -57,15 +78,7 @@ def _norm(weights: Mapping[str, torch.Tensor], index: int) -> tuple[torch.Tensor
 
 
 class Musicnn:
-    """The network with its weights, ready to be used from several threads at once.
-
-    Parameters
-    ----------
-    weights : mapping of str to torch.Tensor
-        The tensors that `marble_eval.encoders.musicnn_weights.weight_sizes` lists.
-    device : torch.device
-        Where it runs.
-    """
+    """The network with its weights, ready to be used from several threads at once."""
 
     def __init__(self, weights: Mapping[str, torch.Tensor], device: torch.device) -> None:
         weights = {name: weight.to(device) for name, weight in weights.items()}
@@ -83,19 +96,7 @@ class Musicnn:
         self._together = 4 if device.type == "cpu" else 64
 
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
-        """Encode clips of equal length.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Mono audio at 16 kHz, more than 256 samples.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, layer, 1 + samples // 256, 753), float32]
-            The layers of `LAYERS`. Columns behind a layer's own width are 0; what a patch
-            has once (from "mean_pool" on) stands in each of its frames.
-        """
+        """Encode clips: (batch, samples) -> (batch, layer, 1 + samples // 256, 753)."""
         frames = 1 + audio.shape[1] // HOP
         # Made outside inference mode, so that what is trained on it may keep it.
         states = torch.zeros((len(audio), len(LAYERS), frames, WIDEST), device=self._window.device)
@@ -120,18 +121,7 @@ class Musicnn:
         return states
 
     def log_mel(self, audio: torch.Tensor) -> torch.Tensor:
-        """Measure the spectrogram that the network hears.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Mono audio at 16 kHz.
-
-        Returns
-        -------
-        torch.Tensor [shape=(batch, 1 + samples // 256, 96), float32]
-            ``log10(10000 * power + 1)``, 0 or more, the lowest band first.
-        """
+        """Measure log10(10000 * power + 1): (batch, samples) -> (batch, 1 + samples // 256, 96)."""
         spectrum = torch.stft(
             audio.to(self._window.device),
             *(WINDOW, HOP, WINDOW, self._window),

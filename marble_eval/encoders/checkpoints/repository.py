@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from marble_eval.encoders.checkpoint import CONFIG, PREPROCESSOR, WEIGHTS, read_json, shards
-from marble_eval.encoders.hub import Place, located
+from marble_eval.encoders.checkpoints.folder import CONFIG, PREPROCESSOR, WEIGHTS, read_json, shards
+from marble_eval.encoders.checkpoints.hub import Place, located
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.files.fingerprint import digest_of, file_digest
 
@@ -55,32 +55,7 @@ class Repository(NamedTuple):
 def open_repository(
     *, name: str, path: str | None, revision: str | None, code: bool, weights: bool
 ) -> Repository:
-    """Find a checkpoint and read what it says of itself.
-
-    Parameters
-    ----------
-    name : str
-        Of the encoder, for messages.
-    path : str or None
-        A folder, or OWNER/NAME on the hub; a folder comes first.
-    revision : str or None
-        Branch or commit on the hub. Not for a folder.
-    code, weights : bool
-        Whether Python files and weights are fetched too; of the weights safetensors
-        alone where there are any.
-
-    Returns
-    -------
-    Repository
-        What is there. Nothing of it has been run.
-
-    Raises
-    ------
-    SpecError
-        If there is no path, or it is no name, or code is to come from an open revision.
-    MissingError
-        If it is not there and cannot be fetched, or is damaged.
-    """
+    """Find a checkpoint and read what it says of itself."""
     if path is None:
         raise SpecError(
             f"encoder {name}: 'path' must name a folder, or OWNER/NAME on the hub. Got nothing. "
@@ -172,30 +147,7 @@ def _words(value: Any) -> str | None:
 
 
 def remote_code(repository: Repository, *, trusted: bool, known: bool, name: str) -> str | None:
-    """Say whose code a checkpoint is run with, refusing what was not asked for.
-
-    Parameters
-    ----------
-    repository : Repository
-        The checkpoint.
-    trusted : bool
-        Whether its own code may be run.
-    known : bool
-        Whether transformers has the network itself.
-    name : str
-        Of the encoder, for messages.
-
-    Returns
-    -------
-    str or None
-        OWNER/NAME@commit, or for a folder its name, "@" and the digest of its Python
-        files; None if no code but transformers' own is run.
-
-    Raises
-    ------
-    SpecError
-        If it brings code that is needed and not trusted, or that lies elsewhere.
-    """
+    """Say whose code a checkpoint is run with, refusing what was not asked for."""
     maps = [each.get("auto_map") for each in (repository.config, repository.preprocessor)]
     classes = [str(name) for each in maps if isinstance(each, dict) for name in each.values()]
     if not classes or (known and not trusted):

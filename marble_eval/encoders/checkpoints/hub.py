@@ -29,27 +29,7 @@ class Place(NamedTuple):
 
 
 def fetched(hub: str, revision: str | None, wanted: Sequence[str]) -> Path:
-    """Find a commit of a repository in the hub's cache, downloaded if it may be.
-
-    Parameters
-    ----------
-    hub : str
-        Repository, such as "m-a-p/MERT-v1-95M".
-    revision : str or None
-        Branch or commit; None for the newest.
-    wanted : sequence of str
-        Names of the files, with ``*`` for any part of one.
-
-    Returns
-    -------
-    Path
-        Its folder, which has the name of the commit.
-
-    Raises
-    ------
-    MissingError
-        If it is not in the cache and cannot be downloaded.
-    """
+    """Find a commit of a repository in the hub's cache, downloaded if it may be."""
     from huggingface_hub import snapshot_download  # noqa: PLC0415 - only if it is needed
 
     try:
@@ -64,33 +44,7 @@ def fetched(hub: str, revision: str | None, wanted: Sequence[str]) -> Path:
 def located(
     *, name: str, path: str | None, hub: str | None, revision: str | None, wanted: Sequence[str]
 ) -> Place:
-    """Find a checkpoint by what a config says of it.
-
-    Parameters
-    ----------
-    name : str
-        Of the encoder, for messages.
-    path : str or None
-        Folder of the checkpoint; None to take it from the hub.
-    hub : str or None
-        Repository, read if there is no path.
-    revision : str or None
-        Branch or commit on the hub. Not for a path.
-    wanted : sequence of str
-        Names of the files that are fetched.
-
-    Returns
-    -------
-    Place
-        Folder and commit.
-
-    Raises
-    ------
-    SpecError
-        If the options contradict themselves.
-    MissingError
-        If the folder is not there, or the hub does not give the repository.
-    """
+    """Find a checkpoint by what a config says of it."""
     if path is None and hub is None:
         raise SpecError(f"encoder {name}: 'path' or 'hub' must be given. Got neither.")
     if path is None:
@@ -105,27 +59,7 @@ def located(
 
 
 def is_cached(hub: str, revision: str | None, file: str = "config.json") -> bool:
-    """Say whether a file of a repository is in the hub's cache, without the network.
-
-    Parameters
-    ----------
-    hub : str
-        Repository.
-    revision : str or None
-        Branch or commit; None for the main branch.
-    file : str
-        Name of the file.
-
-    Returns
-    -------
-    bool
-        True if it is there.
-
-    Examples
-    --------
-    >>> is_cached("nobody/nothing", None)
-    False
-    """
+    """Say whether a file of a repository is in the hub's cache, without the network."""
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only if it is needed
 
     return isinstance(try_to_load_from_cache(hub, file, revision=revision), str)

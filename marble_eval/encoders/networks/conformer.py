@@ -66,13 +66,7 @@ class ConformerShape:
 
 
 class Conformer(nn.Module):
-    """A network that lists its hidden states; weights as torch draws them to begin with.
-
-    Parameters
-    ----------
-    shape : ConformerShape
-        What it is made of.
-    """
+    """A network that lists its hidden states; weights as torch draws them to begin with."""
 
     def __init__(self, shape: ConformerShape) -> None:
         super().__init__()
@@ -85,19 +79,22 @@ class Conformer(nn.Module):
         self.conv = _Frontend(shape)
         self.conformer = _Encoder(shape)
 
+    def hidden_states(self, audio: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """Encode clips: (batch, samples) -> (batch, layer, frame, width), in float32."""
+        device = self.get_buffer("_window").device
+        with (
+            torch.inference_mode(),
+            torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32),
+        ):
+            layers = self(audio.to(device))
+        # Made outside inference mode, so that what is trained on it may keep it.
+        states = torch.empty((len(audio), len(layers), *layers[0].shape[1:]), device=device)
+        for at, layer in enumerate(layers):
+            states[:, at] = layer
+        return states
+
     def forward(self, audio: torch.Tensor) -> list[torch.Tensor]:
-        """Return the conformer's input, then what each layer gave, the last one normed.
-
-        Parameters
-        ----------
-        audio : torch.Tensor [shape=(batch, samples), float32]
-            Longer than half the spectrogram's window.
-
-        Returns
-        -------
-        list of torch.Tensor [shape=(batch, frame, width)]
-            ``1 + shape.layers`` of them.
-        """
+        """Return the conformer's input, then each layer (batch, frame, width), the last normed."""
         with torch.autocast(audio.device.type, enabled=False):
             mel = (self._decibels(audio) - self.shape.mean) / self.shape.deviation
         states: list[torch.Tensor] = self.conformer(self.conv(mel.unsqueeze(1)))
@@ -241,23 +238,10 @@ class _Convolution(nn.Module):
 
 
 def rotations(frames: int, channels: int) -> torch.Tensor:
-    """Return by how much each channel of a head is turned in each frame.
+    """Return cosine and sine of how far channels of a head are turned: (2, frame, channel).
 
-    Parameters
-    ----------
-    frames, channels : int
-        How many.
-
-    Returns
-    -------
-    torch.Tensor [shape=(2, frames, channels)]
-        Cosine and sine of the angles, which fall from one radian a frame by the power law
-        of RoFormer; the second half of the channels repeats the first.
-
-    Examples
-    --------
-    >>> rotations(2, 4)[0, :, 0].tolist() == [1.0, torch.tensor(1.0).cos().item()]
-    True
+    Angles fall from one radian a frame by the power law of RoFormer; the second half of
+    the channels repeats the first.
     """
     exponents = torch.arange(0, channels, 2).float() / channels
     angles = torch.arange(frames).float()[:, None] * torch.exp(-math.log(10000.0) * exponents)

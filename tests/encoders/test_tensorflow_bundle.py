@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marble_eval.encoders.tensor_bundle import read_index, read_tensors
+from marble_eval.encoders.checkpoints.tensorflow_bundle import crc32c, read_index, read_tensors
 from tests.encoders.tensor_bundles import HEADER, block, bundle, entry, field, table
 
 FOLDER = Path(__file__).parents[1] / "data" / "musicnn"
@@ -181,3 +181,45 @@ def test_a_tensor_of_negative_size_is_refused() -> None:
 def test_what_is_no_protocol_buffer_is_refused(message: bytes, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         read_index(table([block([(b"", HEADER), (b"x", message)])]))
+
+
+# --- checksums, against published values and bit by bit ---
+
+
+def _bit_by_bit(data: bytes) -> int:
+    state = 0xFFFFFFFF
+    for byte in data:
+        state ^= byte
+        for _ in range(8):
+            state = state >> 1 ^ (0x82F63B78 if state & 1 else 0)
+    return state ^ 0xFFFFFFFF
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", 0),
+        (b"123456789", 0xE3069283),  # the usual check value
+        (bytes(32), 0x8A9136AA),  # this and those below: RFC 3720, B.4
+        (b"\xff" * 32, 0x62A8AB43),
+        (bytes(range(32)), 0x46DD794E),
+        (bytes(range(31, -1, -1)), 0x113FDB5C),
+    ],
+)
+def test_published_values(data: bytes, expected: int) -> None:
+    assert crc32c(data) == expected
+
+
+@pytest.mark.parametrize("size", [1, 1023, 1024, 1025, 2048, 5000])
+def test_bytes_worked_side_by_side_are_those_worked_one_by_one(size: int) -> None:
+    data = np.random.default_rng(size).bytes(size)
+    assert crc32c(data) == _bit_by_bit(data)
+
+
+def test_every_bit_counts() -> None:
+    data = bytearray(np.random.default_rng(0).bytes(3000))
+    sums = {crc32c(bytes(data))}
+    for at in (0, 1023, 1024, 2047, 2048, 2999):
+        data[at] ^= 16
+        sums.add(crc32c(bytes(data)))
+    assert len(sums) == 7

@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marble_eval.encoders.checkpoint import placed
-from marble_eval.encoders.shape import HubertShape, read_shape
-from marble_eval.encoders.tensor_file import open_tensors
-from marble_eval.encoders.tensor_pickle import StoredTensor
+from marble_eval.encoders.checkpoints.torch_file import StoredTensor, open_tensors
+from marble_eval.encoders.networks.hubert_shape import HubertShape, read_shape
+from marble_eval.encoders.networks.hubert_weights import placed
 from marble_eval.errors import SpecError
 
 if TYPE_CHECKING:
@@ -80,27 +79,7 @@ class Converted(NamedTuple):
 
 
 def convert(path: Path, sample_rate: int | None = None) -> Converted:
-    """Read a checkpoint of fairseq.
-
-    Parameters
-    ----------
-    path : Path
-        A ``.pt`` file of a HuBERT or MERT training.
-    sample_rate : int, optional
-        Rate of the training audio in Hz, where the checkpoint does not say.
-
-    Returns
-    -------
-    Converted
-        Config and weights.
-
-    Raises
-    ------
-    MissingError
-        If the file is absent or damaged, or a weight is missing.
-    SpecError
-        If it names code, is of another network, or a weight has no place.
-    """
+    """Read a checkpoint of fairseq."""
     with open_tensors(path) as file:
         content = file.content
         if not isinstance(content, Mapping) or not isinstance(content.get("model"), Mapping):
@@ -133,27 +112,7 @@ def _released(name: str) -> str:
 def network_config(
     content: Mapping[str, Any], subject: str, sample_rate: int | None = None
 ) -> dict[str, Any]:
-    """Make a ``config.json`` from what a training was configured with.
-
-    Parameters
-    ----------
-    content : mapping of str to object
-        A checkpoint with ``cfg`` (or, of older versions, ``args``).
-    subject : str
-        Who is being read, for messages.
-    sample_rate : int, optional
-        In Hz, where the checkpoint does not say.
-
-    Returns
-    -------
-    dict
-        Names as in transformers' HubertConfig and MERT's.
-
-    Raises
-    ------
-    SpecError
-        If it asks for another network, or nobody says the sample rate.
-    """
+    """Make a ``config.json`` from what a training was configured with."""
     model, task = _sections(content, subject)
     for name, value in _REFUSED.items():
         if model.get(name, value) != value:
@@ -214,30 +173,7 @@ def _sections(
 
 
 def convolutions(text: str, subject: str) -> list[tuple[int, int, int]]:
-    """Read fairseq's list of convolutions, which is written as a sum in Python.
-
-    Parameters
-    ----------
-    text : str
-        Such as "[(512,10,5)] + [(512,3,2)] * 4".
-    subject : str
-        Who is being read, for messages.
-
-    Returns
-    -------
-    list of (int, int, int)
-        Channels, samples and hop of each.
-
-    Raises
-    ------
-    SpecError
-        If it is anything but lists of three numbers, added and repeated.
-
-    Examples
-    --------
-    >>> convolutions("[(512,10,5)] + [(512,3,2)] * 2", "checkpoint.pt")
-    [(512, 10, 5), (512, 3, 2), (512, 3, 2)]
-    """
+    """Read fairseq's list of convolutions, which is written as a sum in Python."""
     layers: list[tuple[int, int, int]] = []
     triple = r"\(\s*\d+\s*,\s*\d+\s*,\s*\d+\s*,?\s*\)"
     for term in text.split("+"):

@@ -1,0 +1,1 @@
+"""Forward passes: networks on plain tensors, of this package or of transformers."""
