@@ -19,6 +19,8 @@ _GROUPS = ("encoder", "engine", "probe", "protocol", "suite")
 _NOT_OF_A_RUN = ("defaults", "hydra", "suite")
 
 
+_DEEPEST = 100  # lists and mappings in each other
+
 #: libyaml's parser where PyYAML was built with it: a listing of the tasks reads every card.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -28,7 +30,13 @@ class _Reader(_Loader):  # type: ignore[misc]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
         names = set()
-        for name, _ in node.value:  # before "<<" brings in names that may be given anew
+        for name, _ in (
+            node.value if isinstance(node, yaml.MappingNode) else ()
+        ):  # before "<<" brings in names that may be given anew
+            if not isinstance(name, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a name must be text, no list or mapping", problem_mark=name.start_mark
+                )
             if name.value in names:
                 raise yaml.MarkedYAMLError(
                     problem=f"{name.value!r} is given twice", problem_mark=name.start_mark
@@ -63,9 +71,20 @@ def read_yaml(text: str, subject: str) -> Any:
     {'seeds': 3}
     """
     try:
+        _check_depth(text)
         return yaml.load(text, Loader=_Reader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise SpecError(f"{subject}: must be a readable YAML file. {error}") from None
+
+
+def _check_depth(text: str) -> None:
+    """Refuse nesting that would overflow the stack of whatever walks the values."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):  # which needs no stack
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.YAMLError(f"more than {_DEEPEST} lists and mappings in each other.")
 
 
 def config_names(group: str) -> tuple[str, ...]:

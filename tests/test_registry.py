@@ -6,6 +6,7 @@ as `pip install` leaves them.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,24 @@ def test_a_folder_without_a_card_is_refused(tmp_path: Path) -> None:
         ),
         ("version: 1", "version: one", "'version' must be of type int. Got 'one'."),
         ("version: 1", "version: 1\nversion: 2", "'version' is given twice"),
+        (
+            "labels: [",
+            "labels: [yes, ",
+            "'labels'[0] must be of type str. Got True. Put it in quotes",
+        ),
+        ("labels: [", "labels: [01, ", "'labels'[0] must be of type str. Got 1. Put it in quotes:"),
+        (
+            "labels: [",
+            "labels: [2020-01-01, ",
+            "Put it in quotes: YAML reads yes, no, on, off, 01,",
+        ),
+        ("version: 1", "[version]: 1", "a name must be text, no list or mapping"),
+        (
+            "version: 1",
+            f"version: {'[' * 50_000}",
+            "more than 100 lists and mappings in each other",
+        ),
+        ("version: 1", f"version: {'9' * 5000}", "must be a readable YAML file."),
         ("labels: [", "labels: [[", "must be a readable YAML file."),
     ],
 )
@@ -207,6 +226,13 @@ def test_a_card_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path.write_bytes("name: Müsik".encode("latin-1"))
     assert complaint(read_card, path).startswith(f"{path}: must be a readable YAML file. ")
     assert complaint(read_card, tmp_path).startswith(f"{tmp_path}: must be a readable YAML file. ")
+    os.mkfifo(tmp_path / "fifo.yaml")
+    assert "Got a FIFO." in complaint(read_card, tmp_path / "fifo.yaml")
+
+
+def test_labels_of_a_card_are_in_one_unicode_form(tmp_path: Path) -> None:
+    (tmp_path / "task.yaml").write_text("{name: a, kind: tagging, labels: [forro\u0301, rock]}")
+    assert load_task(str(tmp_path)).spec.labels == ("forr\u00f3", "rock")
 
 
 def test_a_task_py_replaces_what_it_defines(tmp_path: Path) -> None:

@@ -26,35 +26,7 @@ _TIMEOUT = 30  # seconds
 
 
 def published_list(spec: TaskSpec, root: Path, given: Path | None, name: str) -> bytes:
-    """Return a published list, checked.
-
-    Parameters
-    ----------
-    spec : TaskSpec
-        The card, with the lists' digests and where they are published.
-    root : Path
-        The task's data, where the lists may lie too.
-    given : Path or None
-        Folder in which the user keeps them.
-    name : str
-        Which of the card's ``split_lists``.
-
-    Returns
-    -------
-    bytes
-        As published; of a text, also with the line ends of another system turned back.
-
-    Raises
-    ------
-    SpecError
-        If the card names no such list.
-    MissingError
-        If a list is nowhere and cannot be fetched.
-    ValidationError
-        If a list that was found is not the published one.
-    MarbleError
-        If a list that was fetched cannot be written to the cache.
-    """
+    """Return a published list, checked."""
     if name not in spec.split_lists:
         raise SpecError(
             f"{spec.name}: 'split_lists' must have {name!r} for this layout. "

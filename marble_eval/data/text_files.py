@@ -59,11 +59,16 @@ def text_of(path: Path) -> str:
     return text
 
 
+def nfc(text: str) -> str:
+    """Return text in the form NFC."""
+    return unicodedata.normalize("NFC", text)
+
+
 def normal(text: str) -> str:
-    """Return text in the form NFC; a ValueError names what no text has: NUL, half a surrogate."""
+    """Return text like `nfc`; a ValueError names what no text has: NUL, half a surrogate."""
     if "\0" in text or (not text.isascii() and _SURROGATE.search(text)):
         raise ValueError(f"must be Unicode text without NUL. Got {text[:80]!r}.")
-    return _nfc(text)
+    return nfc(text)
 
 
 def number_of(text: str) -> float:
@@ -90,17 +95,13 @@ def is_there(path: Path) -> bool:
         return False
 
 
-def _nfc(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
-
-
 def _spelt_on_disk(path: Path) -> Path | None:
     """Find a path whose folders differ among themselves in Unicode's form."""
     here = Path(path.anchor or ".")
     for part in path.parts[1:] if path.anchor else path.parts:
-        wanted = _nfc(part)
+        wanted = nfc(part)
         try:
-            alike = [each for each in here.iterdir() if _nfc(each.name) == wanted]
+            alike = [each for each in here.iterdir() if nfc(each.name) == wanted]
         except OSError:
             return None
         same = [each for each in alike if each.name == part] or alike

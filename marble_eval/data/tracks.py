@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from marble_eval.data.text_files import normal
 from marble_eval.errors import ValidationError, near_misses
 from marble_eval.spec import SPLITS, Annotation, Excused, TaskSpec, Track
 
@@ -16,22 +17,7 @@ _NAMED = 5  # examples of one fault; the others are counted
 
 
 def check_tracks(tracks: Sequence[Track], spec: TaskSpec, root: Path) -> None:
-    """Check ids, labels, groups and counts against the card.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        What was read; those that the card's ``may_lack`` excuses may be absent.
-    spec : TaskSpec
-        The card.
-    root : Path
-        Where it was read, for the message.
-
-    Raises
-    ------
-    ValidationError
-        With every fault in one list.
-    """
+    """Check ids, labels, groups and counts against the card."""
     faults = track_faults(tracks, spec)
     if faults:
         absent = [str(each.path) for each in tracks if not each.path.exists()]
@@ -43,24 +29,14 @@ def check_tracks(tracks: Sequence[Track], spec: TaskSpec, root: Path) -> None:
 
 
 def track_faults(tracks: Sequence[Track], spec: TaskSpec) -> list[str]:
-    """Say how tracks break the rules of their card.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        As for `check_tracks`.
-    spec : TaskSpec
-        The card.
-
-    Returns
-    -------
-    list of str
-        One sentence a fault; empty if there is none.
-    """
+    """Say how tracks break the rules of their card."""
     faults = []
     twice = [name for name, count in Counter(each.id for each in tracks).items() if count > 1]
     if twice:
         faults.append(f"ids must be unique; twice or more: {_some(twice)}")
+    unreadable = [repr(each.id) for each in tracks if not _is_text(each.id)]
+    if unreadable:
+        faults.append(f"ids must be Unicode text, not bytes: {_some(unreadable)}")
     unknown = sorted({name for each in tracks for name in label_names(each)} - set(spec.labels))
     for label in unknown[:_NAMED]:
         there = [each.id for each in tracks if label in label_names(each)]
@@ -81,19 +57,22 @@ def track_faults(tracks: Sequence[Track], spec: TaskSpec) -> list[str]:
     return faults
 
 
+def unspread_labels(tracks: Sequence[Track]) -> list[str]:
+    """Name the labels that are not in all splits, with where they are and in how many groups."""
+    groups: dict[str, dict[str, set[str]]] = {}
+    for each in tracks:
+        for label in label_names(each):
+            groups.setdefault(label, {}).setdefault(each.split, set()).add(each.group)
+    return [
+        f"label {label!r} is not in all splits: "
+        + ", ".join(f"{len(there[split])} groups in {split}" for split in SPLITS if split in there)
+        for label, there in groups.items()
+        if len(there) < len(SPLITS)
+    ]
+
+
 def groups_astride(tracks: Sequence[Track]) -> list[str]:
-    """Name the groups that are in more than one split.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        Any tracks.
-
-    Returns
-    -------
-    list of str
-        Artists, songs or whatever the groups are, in the order of the tracks.
-    """
+    """Name the groups that are in more than one split."""
     sides: dict[str, set[str]] = {}
     for each in tracks:
         sides.setdefault(each.group, set()).add(each.split)
@@ -105,16 +84,6 @@ def on_one_side(tracks: Sequence[Track]) -> list[Track]:
 
     For data that was published with a group in two splits: test stays as it is, and
     nothing that is tested is trained on.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        As published.
-
-    Returns
-    -------
-    list of Track
-        In the same order, without those that a later split has the group of.
     """
     last: dict[str, int] = {}
     for each in tracks:
@@ -123,20 +92,7 @@ def on_one_side(tracks: Sequence[Track]) -> list[Track]:
 
 
 def counted_tracks(tracks: Sequence[Track], spec: TaskSpec) -> list[Track]:
-    """Return what the card counts: every track, or the first of each recording.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        Any tracks of the task.
-    spec : TaskSpec
-        The card.
-
-    Returns
-    -------
-    list of Track
-        As many as the card's ``sizes`` count.
-    """
+    """Return what the card counts: every track, or the first of each recording."""
     if spec.counted == "track":
         return list(tracks)
     return list({each.recording or each.id: each for each in reversed(tracks)}.values())
@@ -161,6 +117,14 @@ def _count_faults(tracks: Sequence[Track], split: str, spec: TaskSpec) -> list[s
             without = f", or {number - len(absent)} without {_ids(absent)}" if absent else ""
             faults.append(f"{split} must have {number} of {label!r}{without}. Got {counts[label]}.")
     return faults
+
+
+def _is_text(name: str) -> bool:
+    try:
+        normal(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _ids(tracks: Sequence[Excused]) -> str:

@@ -121,24 +121,7 @@ def _bars(style: Style, beats: float) -> range:
 def accompany_bass(
     style: Style, chords: tuple[Chord, ...], *, beats: float, lowest: int
 ) -> list[Written]:
-    """Play a style's bass, one chord a bar.
-
-    Parameters
-    ----------
-    style : Style
-        One of `STYLES`.
-    chords : tuple of Chord
-        Of one bar after the other; when the last is over they begin again.
-    beats : float
-        Length of the piece.
-    lowest : int
-        MIDI number that no note lies below.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Play a style's bass, one chord a bar."""
     part = []
     for bar in _bars(style, beats):
         tones = chords[bar % len(chords)].tones
@@ -153,24 +136,7 @@ def accompany_bass(
 def accompany_chords(
     style: Style, chords: tuple[Chord, ...], *, beats: float, centre: float
 ) -> list[Written]:
-    """Play a style's chords, one a bar.
-
-    Parameters
-    ----------
-    style : Style
-        One of `STYLES`.
-    chords : tuple of Chord
-        Of one bar after the other; when the last is over they begin again.
-    beats : float
-        Length of the piece.
-    centre : float
-        MIDI number that the chords lie around.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Play a style's chords, one a bar."""
     return [
         Written(bar * style.beats + beat, length, pitch)
         for bar in _bars(style, beats)
@@ -180,22 +146,7 @@ def accompany_chords(
 
 
 def accompany_drums(style: Style, voices: Mapping[str, int], *, beats: float) -> list[Written]:
-    """Play a style's drums on drums of one's choice.
-
-    Parameters
-    ----------
-    style : Style
-        One of `STYLES`.
-    voices : mapping of str to int
-        The drum of each of `DRUM_ROLES`, a MIDI number of General MIDI percussion.
-    beats : float
-        Length of the piece.
-
-    Returns
-    -------
-    list of Written
-        The part, all strokes short.
-    """
+    """Play a style's drums on drums of one's choice."""
     return [
         Written(bar * style.beats + beat, 0.2, voices[role], _STRESS if beat == 0 else 0)
         for bar in _bars(style, beats)

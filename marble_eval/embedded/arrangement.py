@@ -37,29 +37,6 @@ def spread(
 ) -> tuple[Sounding, ...]:
     """Give chords their lengths: whole beats, cut at random, the last of a set length.
 
-    Parameters
-    ----------
-    chords : sequence of Chord
-        At least two.
-    rng : np.random.Generator
-        Source of the cuts.
-    beats : int
-        Length of the piece.
-    last_beats : int
-        Length of the last chord.
-
-    Returns
-    -------
-    tuple of Sounding
-        Without a gap from beat 0 on.
-
-    Raises
-    ------
-    ValueError
-        If there is not a beat for every chord.
-
-    Examples
-    --------
     >>> one = Chord((0, 4, 7), (0, 2, 4, 5, 7, 9, 11))
     >>> [each.beats for each in spread([one] * 3, np.random.default_rng(1), beats=6, last_beats=2)]
     [2, 2, 2]
@@ -76,44 +53,14 @@ def spread(
 
 
 def chord_at(harmony: Sequence[Sounding], beat: float) -> Chord:
-    """Find the chord that sounds at a beat.
-
-    Parameters
-    ----------
-    harmony : sequence of Sounding
-        In the order of time; the last goes on for ever.
-    beat : float
-        Beats from the start of the piece.
-
-    Returns
-    -------
-    Chord
-        The chord.
-    """
+    """Find the chord that sounds at a beat."""
     return [each for each in harmony if each.beat <= max(beat, 0.0)][-1].chord
 
 
 def melody(
     harmony: Sequence[Sounding], rng: np.random.Generator, *, beats: float, lowest: int
 ) -> list[Written]:
-    """Walk along the scale, meeting a tone of the chord on every whole beat.
-
-    Parameters
-    ----------
-    harmony : sequence of Sounding
-        Chords and scales.
-    rng : np.random.Generator
-        Source of rhythm and steps.
-    beats : float
-        Length.
-    lowest : int
-        MIDI number of the lowest pitch it may touch; it spans a ninth.
-
-    Returns
-    -------
-    list of Written
-        One note after the other.
-    """
+    """Walk along the scale, meeting a tone of the chord on every whole beat."""
     span = range(lowest, lowest + _MELODY_SPAN + 1)
     pitch = lowest + _MELODY_SPAN // 2
     part, beat = [], 0.0
@@ -133,20 +80,7 @@ def melody(
 
 
 def held_chords(harmony: Sequence[Sounding], *, centre: float) -> list[Written]:
-    """Hold every chord as long as it sounds.
-
-    Parameters
-    ----------
-    harmony : sequence of Sounding
-        The chords.
-    centre : float
-        MIDI number that they lie around.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Hold every chord as long as it sounds."""
     return [
         Written(beat, beats, pitch)
         for beat, beats, chord in harmony
@@ -157,22 +91,7 @@ def held_chords(harmony: Sequence[Sounding], *, centre: float) -> list[Written]:
 def struck_chords(
     harmony: Sequence[Sounding], *, centre: float, every: float, offset: float = 0.0
 ) -> list[Written]:
-    """Strike the chords again and again.
-
-    Parameters
-    ----------
-    harmony : sequence of Sounding
-        The chords.
-    centre : float
-        MIDI number that they lie around.
-    every, offset : float
-        Beats between two strokes, and before the first.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Strike the chords again and again."""
     end = harmony[-1].beat + harmony[-1].beats
     beats = [offset + at * every for at in range(math.ceil((end - offset) / every))]
     return [
@@ -183,22 +102,7 @@ def struck_chords(
 
 
 def broken_chords(harmony: Sequence[Sounding], *, centre: float, every: float) -> list[Written]:
-    """Play the tones of the chords one after the other, up and down again.
-
-    Parameters
-    ----------
-    harmony : sequence of Sounding
-        The chords.
-    centre : float
-        MIDI number that they lie around.
-    every : float
-        Length of a tone, in beats.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Play the tones of the chords one after the other, up and down again."""
     part = []
     end = harmony[-1].beat + harmony[-1].beats
     for at in range(math.ceil(end / every)):
@@ -209,22 +113,7 @@ def broken_chords(harmony: Sequence[Sounding], *, centre: float, every: float) -
 
 
 def bass_line(harmony: Sequence[Sounding], *, lowest: int, every: float) -> list[Written]:
-    """Play each chord's root, and its fifth in turn where the chord lasts longer.
-
-    Parameters
-    ----------
-    harmony : sequence of Sounding
-        The chords.
-    lowest : int
-        MIDI number that no note lies below.
-    every : float
-        Length of a note, in beats.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Play each chord's root, and its fifth in turn where the chord lasts longer."""
     part = []
     for beat, beats, chord in harmony:
         for at in range(math.ceil(beats / every)):

@@ -50,14 +50,6 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 def beats() -> Collection[Recipe]:
     """List the clips of the data set: by split, then piece.
 
-    Returns
-    -------
-    Collection
-        120 clips for train, 40 for valid and 60 for test, with metre, drums and tempo;
-        the group is the piece. `annotation_of` has the beats.
-
-    Examples
-    --------
     >>> clips = beats().clips
     >>> len(clips), clips[0].path, clips[0].labels
     (220, 'audio/train_000.wav', ('3', 'no', '141.4'))
@@ -114,24 +106,7 @@ def table_of(collection: Collection[Recipe]) -> bytes:
 
 
 def write_beats(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute, with `TABLE` and the folder `MUSIC`; see
-        `write_collection` for what that holds and what can go wrong.
-
-    Raises
-    ------
-    SpecError
-        Besides, if `root` is a file, or has a table but no music of this project's.
-    """
+    """Write the data set, unless it is there complete and unaltered."""
     root = root.absolute()
     collection = beats()
     table, content = root / TABLE, table_of(collection)

@@ -90,18 +90,6 @@ class Collection(Generic[Recipe]):
 def seed_of(*words: object) -> int:
     """Make a seed out of words, the same on every machine.
 
-    Parameters
-    ----------
-    *words : object
-        What the seed belongs to: a task, a split, a number. Written as text.
-
-    Returns
-    -------
-    int
-        0 to 2 ** 64 - 1.
-
-    Examples
-    --------
     >>> seed_of("EmbeddedInstrument", "train", 0)
     9368044382872667838
     """
@@ -117,27 +105,6 @@ def write_collection(root: Path, collection: Collection[Any]) -> Path:
     do it at once. An older or damaged copy is replaced; a folder with anything
     else in it is left alone.
 
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-    collection : Collection
-        What is written.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute, with the wav files, ``tracks.csv`` and a manifest.
-
-    Raises
-    ------
-    MissingError
-        If tinysoundfont or pretty_midi's soundfont is absent.
-    SpecError
-        If `root` is a file, or a folder that holds files of someone else.
-
-    Notes
-    -----
     The bytes are the same in every run. They rest on the soundfont and on
     tinysoundfont's arithmetic, whose digest and version the manifest records.
     """

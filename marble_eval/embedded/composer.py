@@ -114,27 +114,6 @@ class Phrase:
 def scale_pitch(tonic: int, mode: str, degree: int) -> int:
     """Return the pitch of a scale degree.
 
-    Parameters
-    ----------
-    tonic : int
-        Pitch of degree 0; a MIDI number gives MIDI numbers.
-    mode : str
-        One of `MODES`.
-    degree : int
-        Steps above the tonic; 7 is its octave, negative degrees lie below.
-
-    Returns
-    -------
-    int
-        The pitch, in the unit of `tonic`.
-
-    Raises
-    ------
-    ValueError
-        If the mode is not known.
-
-    Examples
-    --------
     >>> [scale_pitch(60, "major", degree) for degree in range(-1, 8)]
     [59, 60, 62, 64, 65, 67, 69, 71, 72]
     """
@@ -147,22 +126,6 @@ def scale_pitch(tonic: int, mode: str, degree: int) -> int:
 def triad(tonic: int, mode: str, root: int) -> tuple[int, int, int]:
     """Return the three pitches of the chord on a scale degree, in root position.
 
-    Parameters
-    ----------
-    tonic : int
-        Pitch of degree 0.
-    mode : str
-        One of `MODES`.
-    root : int
-        Scale degree of the chord's root.
-
-    Returns
-    -------
-    tuple of int
-        Root, third and fifth.
-
-    Examples
-    --------
     >>> triad(60, "major", 4)
     (67, 71, 74)
     """
@@ -173,25 +136,6 @@ def triad(tonic: int, mode: str, root: int) -> tuple[int, int, int]:
 def compose(seed: int, *, seconds: float) -> Phrase:
     """Compose the phrase that belongs to a seed.
 
-    Parameters
-    ----------
-    seed : int
-        Not negative; equal seeds give equal phrases.
-    seconds : float
-        Length of the clip that the phrase is to fill, in seconds.
-
-    Returns
-    -------
-    Phrase
-        Notes that all begin and end inside the clip.
-
-    Raises
-    ------
-    ValueError
-        If the clip is shorter than one second.
-
-    Examples
-    --------
     >>> compose(7, seconds=3.0) == compose(7, seconds=3.0)
     True
     """

@@ -85,20 +85,7 @@ class Voice(NamedTuple):
 
 
 def timing_of(recipe: Recipe, *, seconds: float) -> Timing:
-    """Say when the beats of a piece fall.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Metre, tempo and seed.
-    seconds : float
-        Length of the clip.
-
-    Returns
-    -------
-    Timing
-        Beat 0 is up to a bar before the clip, the last beat behind its end.
-    """
+    """Say when the beats of a piece fall."""
     rng = np.random.default_rng((recipe.seed, 3))
     drift = round(float(rng.uniform(*_DRIFT)), 3)
     skipped_beats = float(rng.uniform(0.0, 1.0)) * recipe.metre
@@ -114,20 +101,7 @@ def timing_of(recipe: Recipe, *, seconds: float) -> Timing:
 
 
 def score_of(recipe: Recipe, *, seconds: float) -> tuple[Voice, ...]:
-    """Write out the piece of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Metre, drums and all else.
-    seconds : float
-        Length of the clip.
-
-    Returns
-    -------
-    tuple of Voice
-        Bass and chords, perhaps a lead, and one part for each drum.
-    """
+    """Write out the piece of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     bars = -(-len(timing_of(recipe, seconds=seconds).beats) // recipe.metre)
     quartered = recipe.tempo_bpm < _QUARTERED_BELOW_BPM and rng.random() < _QUARTERED
@@ -202,20 +176,7 @@ def _chords(
 
 
 def arrange(recipe: Recipe, *, seconds: float) -> tuple[Part, ...]:
-    """Play the score of a recipe by its beats: each part a little early or late, and uneven.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Metre, drums and all else.
-    seconds : float
-        Length of the clip.
-
-    Returns
-    -------
-    tuple of Part
-        What each instrument plays.
-    """
+    """Play the score of a recipe by its beats: each part a little early or late, and uneven."""
     rng = np.random.default_rng((recipe.seed, 4))
     timing = timing_of(recipe, seconds=seconds)
     parts = []

@@ -52,26 +52,6 @@ def groove(
 ) -> tuple[Stroke, ...]:
     """Draw a bar of strokes.
 
-    Parameters
-    ----------
-    rng : np.random.Generator
-        Source of strokes and accents.
-    beats : int
-        Length of the bar.
-    steps : int
-        Positions in a beat: 1, 2 or 4.
-    syncopation : float
-        From 0, where strong positions are struck most, to 1.
-    density : float
-        What the chance of every stroke is multiplied with, positive.
-
-    Returns
-    -------
-    tuple of Stroke
-        At least two, each held until the next, but for two beats at most.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> [each.beat for each in groove(rng, beats=3, steps=2, syncopation=0.0, density=1.0)]
     [0.0, 0.5, 1.0, 1.5]
@@ -102,42 +82,14 @@ def _accent(rng: np.random.Generator) -> int:
 
 
 def running(rng: np.random.Generator, *, beats: int, steps: int) -> tuple[Stroke, ...]:
-    """Strike every position of a bar.
-
-    Parameters
-    ----------
-    rng : np.random.Generator
-        Source of the accents.
-    beats, steps : int
-        As for `groove`.
-
-    Returns
-    -------
-    tuple of Stroke
-        Without a gap between them.
-    """
+    """Strike every position of a bar."""
     return tuple(Stroke(at / steps, 1.0 / steps, _accent(rng)) for at in range(beats * steps))
 
 
 def over_bars(
     grooves: Sequence[tuple[Stroke, ...]], rng: np.random.Generator, *, beats: int, bars: int
 ) -> list[Stroke]:
-    """Play grooves for a number of bars, and leave out a stroke now and then.
-
-    Parameters
-    ----------
-    grooves : sequence of tuple of Stroke
-        One of them, at random, is played in each bar.
-    rng : np.random.Generator
-        Source of their order and of what is left out.
-    beats, bars : int
-        Length of a bar, and how many there are.
-
-    Returns
-    -------
-    list of Stroke
-        In the order of time.
-    """
+    """Play grooves for a number of bars, and leave out a stroke now and then."""
     return [
         stroke._replace(beat=bar * beats + stroke.beat)
         for bar in range(bars)
@@ -153,24 +105,7 @@ def bass_on(
     *,
     lowest: int,
 ) -> list[Written]:
-    """Play the root of each new chord, then any of its tones.
-
-    Parameters
-    ----------
-    strokes : sequence of Stroke
-        When.
-    harmony : sequence of Sounding
-        The chords.
-    rng : np.random.Generator
-        Source of the tones.
-    lowest : int
-        MIDI number that no note lies below.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Play the root of each new chord, then any of its tones."""
     part: list[Written] = []
     chord: Chord | None = None
     for beat, beats, accent in strokes:
@@ -183,24 +118,7 @@ def bass_on(
 def chords_on(
     strokes: Sequence[Stroke], harmony: Sequence[Sounding], *, centre: float, broken: bool
 ) -> list[Written]:
-    """Play chords on the strokes, or their tones one after the other, up and down.
-
-    Parameters
-    ----------
-    strokes : sequence of Stroke
-        When.
-    harmony : sequence of Sounding
-        The chords; broken ones begin anew with each.
-    centre : float
-        MIDI number that they lie around.
-    broken : bool
-        One tone on each stroke instead of all.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Play chords on the strokes, or their tones one after the other, up and down."""
     part: list[Written] = []
     chord, at = None, 0
     for beat, beats, accent in strokes:
@@ -221,24 +139,7 @@ def tune_on(
     *,
     lowest: int,
 ) -> list[Written]:
-    """Walk along the scale; long notes, wherever they fall, are tones of the chord.
-
-    Parameters
-    ----------
-    strokes : sequence of Stroke
-        When.
-    harmony : sequence of Sounding
-        Chords and scales.
-    rng : np.random.Generator
-        Source of the steps.
-    lowest : int
-        MIDI number of the lowest pitch it may touch; it spans a ninth.
-
-    Returns
-    -------
-    list of Written
-        The part.
-    """
+    """Walk along the scale; long notes, wherever they fall, are tones of the chord."""
     pitch = lowest + _TUNE_SPAN // 2
     part = []
     for beat, beats, accent in strokes:

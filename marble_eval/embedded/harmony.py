@@ -94,27 +94,6 @@ class Chord:
 def chord(tonic: int, mode: str, numeral: str) -> Chord:
     """Spell a chord.
 
-    Parameters
-    ----------
-    tonic : int
-        Pitch class of the key, 0 to 11.
-    mode : str
-        "major" or "minor".
-    numeral : str
-        One of the mode's `NUMERALS`.
-
-    Returns
-    -------
-    Chord
-        Its pitch classes.
-
-    Raises
-    ------
-    ValueError
-        If the mode has no such chord.
-
-    Examples
-    --------
     >>> chord(9, "minor", "V7").tones  # E G sharp B D
     (4, 8, 11, 2)
     """
@@ -132,20 +111,6 @@ def chord(tonic: int, mode: str, numeral: str) -> Chord:
 def phrase_in(rng: np.random.Generator, mode: str) -> tuple[str, ...]:
     """Choose the chords of a phrase that ends in a cadence on the tonic.
 
-    Parameters
-    ----------
-    rng : np.random.Generator
-        Source of the choice.
-    mode : str
-        "major" or "minor".
-
-    Returns
-    -------
-    tuple of str
-        Four to six numerals, no two neighbours equal.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> phrase_in(np.random.default_rng(0), "minor")
     ('iv', 'i', 'iv', 'iio', 'viio', 'i')
@@ -161,21 +126,6 @@ def phrase_in(rng: np.random.Generator, mode: str) -> tuple[str, ...]:
 def close_position(tones: tuple[int, ...], centre: float) -> tuple[int, ...]:
     """Put a chord's tones into one octave around a pitch.
 
-    Parameters
-    ----------
-    tones : tuple of int
-        Pitch classes.
-    centre : float
-        MIDI number that the mean of the pitches is to be nearest to. Chords around
-        one centre lead into each other by small steps.
-
-    Returns
-    -------
-    tuple of int
-        MIDI numbers, ascending.
-
-    Examples
-    --------
     >>> close_position((0, 4, 7), 60), close_position((5, 9, 0), 60)
     ((55, 60, 64), (57, 60, 65))
     """
@@ -189,20 +139,6 @@ def close_position(tones: tuple[int, ...], centre: float) -> tuple[int, ...]:
 def lowest_at(pitch_class: int, lowest: int) -> int:
     """Return the lowest pitch of a class that is not below a bound.
 
-    Parameters
-    ----------
-    pitch_class : int
-        Semitones above C, 0 to 11.
-    lowest : int
-        MIDI number of the bound.
-
-    Returns
-    -------
-    int
-        MIDI number, `lowest` to `lowest` + 11.
-
-    Examples
-    --------
     >>> lowest_at(0, 40)
     48
     """

@@ -53,14 +53,6 @@ class Recipe:
 def instrument_families() -> Collection[Recipe]:
     """List the clips of the data set: by split, then phrase, then family.
 
-    Returns
-    -------
-    Collection
-        320 clips for train, 160 for valid and 240 for test; the label is the
-        family, the group the program.
-
-    Examples
-    --------
     >>> clips = instrument_families().clips
     >>> len(clips), clips[0].path, clips[0].labels, clips[0].group
     (720, 'audio/train_00_bass.wav', ('bass',), 'finger bass')
@@ -86,17 +78,5 @@ def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
 
 
 def write_instrument_families(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute. See `write_collection` for what it holds and what
-        can go wrong.
-    """
+    """Write the data set, unless it is there complete and unaltered."""
     return write_collection(root, instrument_families())

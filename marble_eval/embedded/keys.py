@@ -86,14 +86,6 @@ class Recipe:
 def keys() -> Collection[Recipe]:
     """List the clips of the data set: by split, then piece, then key.
 
-    Returns
-    -------
-    Collection
-        168 clips for train, 48 for valid and 120 for test; the label is the key,
-        the group the piece.
-
-    Examples
-    --------
     >>> clips = keys().clips
     >>> len(clips), clips[3].path, clips[3].labels
     (336, 'audio/train_00_Eb_major.wav', ('Eb major',))
@@ -113,20 +105,6 @@ def keys() -> Collection[Recipe]:
 def compose_in(recipe: Recipe) -> tuple[tuple[Sounding, ...], tuple[Part, ...]]:
     """Compose the piece of a recipe.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        The key and all else.
-
-    Returns
-    -------
-    tuple of Sounding
-        The chords, the last of them the tonic.
-    tuple of Part
-        What each instrument plays.
-
-    Examples
-    --------
     >>> played_on = {"chords": 0, "bass": 32, "lead": 73, "mid": 38, "high": 42}
     >>> harmony, parts = compose_in(Recipe("A minor", 5, **played_on))
     >>> harmony[-1].chord.tones  # A C E
@@ -192,17 +170,5 @@ def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
 
 
 def write_keys(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute. See `write_collection` for what it holds and what
-        can go wrong.
-    """
+    """Write the data set, unless it is there complete and unaltered."""
     return write_collection(root, keys())

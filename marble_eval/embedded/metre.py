@@ -43,18 +43,6 @@ class Timing:
     def seconds(self, beat: float) -> float:
         """Say when a point between two beats falls.
 
-        Parameters
-        ----------
-        beat : float
-            Not negative; what lies behind the last beat falls on it.
-
-        Returns
-        -------
-        float
-            Seconds of the clip, negative before it.
-
-        Examples
-        --------
         >>> even = Timing((0.5, 1.0, 2.0))
         >>> [even.seconds(beat) for beat in (0.0, 0.5, 1.25, 7.0)]
         [0.5, 0.75, 1.25, 2.0]
@@ -71,18 +59,7 @@ class Timing:
         return start + share * (end - start)
 
     def timed(self, part: Iterable[Written]) -> list[Written]:
-        """Put a part into seconds: a score of 60 beats a minute.
-
-        Parameters
-        ----------
-        part : iterable of Written
-            In beats; what begins behind the last beat is left out.
-
-        Returns
-        -------
-        list of Written
-            The same notes, where a beat is a second.
-        """
+        """Put a part into seconds: a score of 60 beats a minute."""
         last = len(self.beats) - 1
         timed = []
         for note in part:
@@ -94,20 +71,6 @@ class Timing:
     def annotated(self, *, metre: int, seconds: float) -> tuple[NDArray[np.float64], ...]:
         """Give the beats and downbeats that fall in the clip.
 
-        Parameters
-        ----------
-        metre : int
-            Beats of a bar; the first bar begins with beat 0.
-        seconds : float
-            Length of the clip.
-
-        Returns
-        -------
-        tuple of np.ndarray [shape=(beat,), float64]
-            Times of all beats, and of the first ones of bars.
-
-        Examples
-        --------
         >>> beats, downbeats = Timing((-0.5, 0.5, 1.5, 2.5)).annotated(metre=2, seconds=2.5)
         >>> beats.tolist(), downbeats.tolist()
         ([0.5, 1.5], [1.5])
@@ -127,27 +90,6 @@ def wandering_beats(
 ) -> tuple[float, ...]:
     """Let a tempo wander, and say when the beats fall.
 
-    Parameters
-    ----------
-    rng : np.random.Generator
-        Source of the walk.
-    tempo_bpm : float
-        The middle of the slowest and the fastest beat on a logarithmic scale, in beats
-        per minute.
-    drift : float
-        Logarithm of how far the tempo goes from there, both ways: 0.05 is some 5 %.
-    start_seconds : float
-        When beat 0 falls.
-    seconds : float
-        Length of the clip; the last beat falls behind its end, or on it.
-
-    Returns
-    -------
-    tuple of float
-        Times of the beats in seconds, rising.
-
-    Examples
-    --------
     >>> rng = np.random.default_rng(0)
     >>> wandering_beats(rng, tempo_bpm=120.0, drift=0.0, start_seconds=-0.2, seconds=1.0)
     (-0.2, 0.3, 0.8, 1.3)

@@ -66,21 +66,7 @@ class Performance:
     velocity: int
 
     def of(self, part: Iterable[Written], rng: np.random.Generator) -> tuple[Note, ...]:
-        """Play a part.
-
-        Parameters
-        ----------
-        part : iterable of Written
-            The score.
-        rng : np.random.Generator
-            Source of the player's inaccuracies.
-
-        Returns
-        -------
-        tuple of Note
-            In the order of their onsets; notes that begin outside the clip, or too
-            near its end to be heard, are left out.
-        """
+        """Play a part."""
         beat_seconds = 60.0 / self.tempo_bpm
         notes = []
         for beat, beats, pitch, stress in sorted(part):

@@ -66,14 +66,6 @@ class Recipe:
 def pitches() -> Collection[Recipe]:
     """List the clips of the data set: by split, then take, then pitch.
 
-    Returns
-    -------
-    Collection
-        192 clips for train, 48 for valid and 96 for test; the label is the MIDI
-        number, the group the program.
-
-    Examples
-    --------
     >>> clips = pitches().clips
     >>> len(clips), clips[20].path, clips[20].labels
     (336, 'audio/train_0_60.wav', ('60',))
@@ -98,20 +90,6 @@ def pitches() -> Collection[Recipe]:
 def note_of(recipe: Recipe) -> tuple[Note, float]:
     """Write out the note of a recipe.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        Pitch and seed.
-
-    Returns
-    -------
-    Note
-        When and how hard it is played.
-    float
-        How sharp, in semitones; less than a third of one.
-
-    Examples
-    --------
     >>> note_of(Recipe(pitch=60, program=73, seed=1))[0].pitch
     60
     """
@@ -135,17 +113,5 @@ def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
 
 
 def write_pitches(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute. See `write_collection` for what it holds and what
-        can go wrong.
-    """
+    """Write the data set, unless it is there complete and unaltered."""
     return write_collection(root, pitches())

@@ -139,22 +139,6 @@ def drawn(
 ) -> dict[str, int]:
     """Draw one program from each table.
 
-    Parameters
-    ----------
-    tables : mapping of str to mapping
-        Such as `ROLES` or `DRUMS`.
-    split : str or None
-        "train", "valid" or "test"; None to draw from all of them.
-    rng : np.random.Generator
-        Source of the choice.
-
-    Returns
-    -------
-    dict of str to int
-        A program for each name of a table.
-
-    Examples
-    --------
     >>> import numpy as np
     >>> sorted(drawn(ROLES, "valid", np.random.default_rng(0)))
     ['bass', 'chords', 'lead']

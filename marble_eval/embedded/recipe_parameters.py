@@ -95,20 +95,7 @@ class Character(NamedTuple):
 
 
 def character(drive: float, brightness: float, rng: np.random.Generator) -> Character:
-    """Say what two parameters come to in one piece.
-
-    Parameters
-    ----------
-    drive, brightness : float
-        -1 to 1.
-    rng : np.random.Generator
-        Source of the chance in each thing.
-
-    Returns
-    -------
-    Character
-        Everything within set bounds, however chance falls.
-    """
+    """Say what two parameters come to in one piece."""
     tempo, held, velocity, level, every = (
         float(np.clip(drive + each, -1.5, 1.5)) for each in rng.normal(0.0, _CHANCE, size=5)
     )
@@ -129,14 +116,6 @@ def character(drive: float, brightness: float, rng: np.random.Generator) -> Char
 def recipe_parameters() -> Collection[Recipe]:
     """List the clips of the data set: by split, then piece.
 
-    Returns
-    -------
-    Collection
-        192 clips for train, 48 for valid and 96 for test, with a column for each
-        of `DIMENSIONS`; the group is the piece.
-
-    Examples
-    --------
     >>> clips = recipe_parameters().clips
     >>> len(clips), clips[0].path
     (336, 'audio/train_000.wav')
@@ -155,20 +134,7 @@ def recipe_parameters() -> Collection[Recipe]:
 
 
 def arrange(recipe: Recipe) -> tuple[tuple[Part, ...], Character]:
-    """Write out the piece of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Parameters, programs and seed.
-
-    Returns
-    -------
-    tuple of Part
-        What each instrument plays.
-    Character
-        What the parameters came to.
-    """
+    """Write out the piece of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     made = character(recipe.drive, recipe.brightness, rng)
     tonic = int(rng.choice(_TONICS))
@@ -203,17 +169,5 @@ def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
 
 
 def write_recipe_parameters(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute. See `write_collection` for what it holds and what
-        can go wrong.
-    """
+    """Write the data set, unless it is there complete and unaltered."""
     return write_collection(root, recipe_parameters())

@@ -34,29 +34,6 @@ def reverberated(
 ) -> NDArray[np.float32]:
     """Put a clip into a room.
 
-    Parameters
-    ----------
-    audio : np.ndarray [shape=(samples,), float32]
-        The clip as played.
-    sample_rate : int
-        Rate of the audio, in Hz.
-    decay_seconds : float
-        Time in which the room's sound falls by 60 dB, positive.
-    wet : float
-        Share of the room's sound in the result, 0 to 1.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,), float32]
-        The clip in the room, cut where the clip ends.
-
-    Raises
-    ------
-    ValueError
-        If the decay is not positive or the share lies outside 0 to 1.
-
-    Examples
-    --------
     >>> click = np.eye(1, 24000, dtype=np.float32)[0]
     >>> room = reverberated(click, 24000, decay_seconds=0.5, wet=0.3)
     >>> float(room[0]) > 0.5, bool(np.abs(room[12000:]).max() < 0.01)
@@ -106,27 +83,6 @@ def noisy(
 ) -> NDArray[np.float32]:
     """Add noise that is stronger at low frequencies.
 
-    Parameters
-    ----------
-    audio : np.ndarray [shape=(samples,), float32]
-        A clip that is not silent.
-    rng : np.random.Generator
-        Source of the noise.
-    snr_db : float
-        Level of the clip above the noise, in decibels.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,), float32]
-        Clip and noise.
-
-    Raises
-    ------
-    ValueError
-        If the clip is silent.
-
-    Examples
-    --------
     >>> tone = np.sin(np.arange(24000, dtype=np.float32))
     >>> added = noisy(tone, np.random.default_rng(0), snr_db=20.0) - tone
     >>> round(float(np.std(tone) / np.std(added)))  # 20 dB
@@ -161,31 +117,7 @@ def recorded(
     surroundings: Surroundings,
     level_dbfs: float,
 ) -> NDArray[np.float32]:
-    """Record a clip in a room with some noise, at a level.
-
-    Parameters
-    ----------
-    audio : np.ndarray [shape=(samples,), float32]
-        A clip that is not silent.
-    sample_rate : int
-        Rate of the audio, in Hz.
-    rng : np.random.Generator
-        Source of the room and the noise.
-    surroundings : Surroundings
-        What they are drawn from.
-    level_dbfs : float
-        RMS of the result, in dBFS.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,), float32]
-        The recording.
-
-    Raises
-    ------
-    ValueError
-        If the clip is silent or would be clipped at that level.
-    """
+    """Record a clip in a room with some noise, at a level."""
     decay_seconds, wet, snr_db = (
         round(float(rng.uniform(*bounds)), 3)
         for bounds in (surroundings.decay_seconds, surroundings.wet, surroundings.snr_db)
@@ -205,25 +137,6 @@ def _level_dbfs(audio: NDArray[np.float32] | NDArray[np.float64]) -> float:
 def at_level(audio: NDArray[np.float32], level_dbfs: float) -> NDArray[np.float32]:
     """Scale audio to a level.
 
-    Parameters
-    ----------
-    audio : np.ndarray [shape=(samples,), float32]
-        A clip that is not silent.
-    level_dbfs : float
-        RMS of the result, in dBFS.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,), float32]
-        The clip at that level, to within a thousandth of a decibel.
-
-    Raises
-    ------
-    ValueError
-        If the clip is silent or would be clipped at that level.
-
-    Examples
-    --------
     >>> at_level(np.array([0.5, -0.5], dtype=np.float32), -20.0).round(3).tolist()
     [0.10000000149011612, -0.10000000149011612]
     """
@@ -235,16 +148,6 @@ def at_level(audio: NDArray[np.float32], level_dbfs: float) -> NDArray[np.float3
 
 
 def write_wav(path: Path, audio: NDArray[np.float32], sample_rate: int) -> None:
-    """Write a mono clip as a 16-bit wav file.
-
-    Parameters
-    ----------
-    path : Path
-        File to be written.
-    audio : np.ndarray [shape=(samples,), float32]
-        Samples in (-1, 1).
-    sample_rate : int
-        Rate of the audio, in Hz.
-    """
+    """Write a mono clip as a 16-bit wav file."""
     samples = np.round(audio.astype(np.float64) * 32767.0).astype(np.int16)
     sf.write(path, samples, sample_rate, subtype="PCM_16", format="WAV")

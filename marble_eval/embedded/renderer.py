@@ -46,18 +46,6 @@ _INSTALL = "Run: pip install pretty_midi && pip install --no-deps tinysoundfont"
 def soundfont_path() -> Path:
     """Find the soundfont inside the installed pretty_midi package.
 
-    Returns
-    -------
-    Path
-        The file, where the package has it.
-
-    Raises
-    ------
-    MissingError
-        If the package is not installed or lacks the file.
-
-    Examples
-    --------
     >>> soundfont_path().name
     'TimGM6mb.sf2'
     """
@@ -109,18 +97,7 @@ class Part:
 
 
 class Renderer:
-    """A synthesiser with the soundfont loaded.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Rate of the audio it makes, in Hz.
-
-    Raises
-    ------
-    MissingError
-        If tinysoundfont or the soundfont is absent; the message has the command.
-    """
+    """A synthesiser with the soundfont loaded."""
 
     def __init__(self, sample_rate: int) -> None:
         path = soundfont_path()
@@ -132,27 +109,6 @@ class Renderer:
     def render(self, notes: Sequence[Note], program: int, *, seconds: float) -> NDArray[np.float32]:
         """Play notes on one instrument.
 
-        Parameters
-        ----------
-        notes : sequence of Note
-            What is played; sound that outlasts the clip is faded out at its end.
-        program : int
-            General MIDI program, 0 to 127.
-        seconds : float
-            Length of the clip, in seconds.
-
-        Returns
-        -------
-        np.ndarray [shape=(samples,), float32]
-            The mean of the synthesiser's two channels.
-
-        Raises
-        ------
-        ValueError
-            If the soundfont has no such program.
-
-        Examples
-        --------
         >>> Renderer(24000).render([Note(0.0, 0.5, 69, 90)], 73, seconds=1.0).shape
         (24000,)
         """
@@ -164,27 +120,6 @@ class Renderer:
     ) -> NDArray[np.float32]:
         """Play several parts at once, each on its own instrument.
 
-        Parameters
-        ----------
-        parts : sequence of Part
-            One to fifteen of them.
-        seconds : float
-            Length of the clip, in seconds.
-        tuning_semitones : float
-            How much sharper than 440 Hz the A is; drums are not tuned.
-
-        Returns
-        -------
-        np.ndarray [shape=(samples,), float32]
-            The mean of the synthesiser's two channels.
-
-        Raises
-        ------
-        ValueError
-            If there are no parts or too many, or a program or kit does not exist.
-
-        Examples
-        --------
         >>> kick = Part(0, (Note(0.0, 0.1, 36, 100),), drums=True)
         >>> flute = Part(73, (Note(0.0, 0.5, 69, 90),), level_db=-6.0)
         >>> Renderer(24000).mix([kick, flute], seconds=1.0).shape

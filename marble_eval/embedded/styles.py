@@ -80,14 +80,6 @@ class Recipe:
 def styles() -> Collection[Recipe]:
     """List the clips of the data set: by split, then ensemble, then style.
 
-    Returns
-    -------
-    Collection
-        160 clips for train, 48 for valid and 128 for test; the label is the style,
-        the group the ensemble with its piece.
-
-    Examples
-    --------
     >>> clips = styles().clips
     >>> len(clips), clips[7].path, clips[7].labels
     (336, 'audio/train_00_waltz.wav', ('waltz',))
@@ -107,18 +99,7 @@ def styles() -> Collection[Recipe]:
 
 
 def arrange(recipe: Recipe) -> tuple[Part, ...]:
-    """Write out the piece of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Style and all else.
-
-    Returns
-    -------
-    tuple of Part
-        What each instrument plays.
-    """
+    """Write out the piece of a recipe."""
     style = STYLES[recipe.style]
     # What is drawn does not depend on the style: one seed gives one piece in eight styles.
     rng = np.random.default_rng(recipe.seed)
@@ -165,17 +146,5 @@ def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
 
 
 def write_styles(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute. See `write_collection` for what it holds and what
-        can go wrong.
-    """
+    """Write the data set, unless it is there complete and unaltered."""
     return write_collection(root, styles())

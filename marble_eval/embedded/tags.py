@@ -87,14 +87,6 @@ class Recipe:
 def tags() -> Collection[Recipe]:
     """List the clips of the data set: by split, then piece.
 
-    Returns
-    -------
-    Collection
-        192 clips for train, 48 for valid and 96 for test; the label is the tags
-        with semicolons between them, the group the piece.
-
-    Examples
-    --------
     >>> clips = tags().clips
     >>> len(clips), clips[0].path, clips[0].labels
     (336, 'audio/train_000.wav', ('brass;guitar;off-beats;organ',))
@@ -125,18 +117,7 @@ def _drawn(seed: int) -> Recipe:
 
 
 def arrange(recipe: Recipe) -> tuple[Part, ...]:
-    """Write out the piece of a recipe.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Tags, programs and all else.
-
-    Returns
-    -------
-    tuple of Part
-        What each instrument plays.
-    """
+    """Write out the piece of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     mode = ("major", "minor")[rng.integers(2)]
     tonic = int(rng.integers(12))
@@ -201,17 +182,5 @@ def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
 
 
 def write_tags(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of the data set; need not exist.
-
-    Returns
-    -------
-    Path
-        `root`, made absolute. See `write_collection` for what it holds and what
-        can go wrong.
-    """
+    """Write the data set, unless it is there complete and unaltered."""
     return write_collection(root, tags())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marble_eval.data.layouts.rows import listed
 from marble_eval.kinds.kind import TrackKind
 from marble_eval.metrics.classification import accuracy, confusion, macro_f1, per_label_f1
 from marble_eval.metrics.metric import Metric
@@ -42,7 +43,9 @@ class Classification(TrackKind):
         value = row.get(field)
         if value in (None, ""):
             raise ValueError(f"{field!r} must not be empty.")
-        if not isinstance(value, str | int):
+        if not isinstance(value, str | int) or (
+            isinstance(value, str) and listed(value) is not None
+        ):
             raise ValueError(f"{field!r} must be the name of a class. Got {value!r}.")
         return str(value)
 

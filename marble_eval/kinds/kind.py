@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from marble_eval.data.layouts import Reading, read_layouts
-from marble_eval.data.layouts.jsonl import below
+from marble_eval.data.layouts.rows import below
 from marble_eval.metrics.metric import Metric
 from marble_eval.spec import Annotation, FrameRules, TaskRules
 

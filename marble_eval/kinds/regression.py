@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from marble_eval.data.text_files import number_of
 from marble_eval.kinds.kind import TrackKind
 from marble_eval.metrics.metric import Metric
 from marble_eval.metrics.regression import per_dimension_r2, r2
@@ -130,8 +131,8 @@ class Regression(TrackKind):
 
 def _number(value: Any, name: str) -> float:
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = number_of(value) if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or isinstance(value, bool):
         raise ValueError(f"{name!r} must be a finite number. Got {value!r}.")

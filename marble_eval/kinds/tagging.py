@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.stats import rankdata
 
+from marble_eval.data.layouts.rows import listed
 from marble_eval.kinds.kind import TrackKind
 from marble_eval.metrics.metric import Metric
 from marble_eval.metrics.tagging import (
@@ -53,7 +54,8 @@ class Tagging(TrackKind):
         """
         value = row.get(field)
         if isinstance(value, str):
-            value = [each.strip() for each in value.split(_SEPARATOR)]
+            found = listed(value)
+            value = [each.strip() for each in value.split(_SEPARATOR)] if found is None else found
         if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
             raise ValueError(
                 f"{field!r} must be tags, divided by {_SEPARATOR!r} or in a list. Got {value!r}."

@@ -26,11 +26,12 @@ _TONICS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 KEYS: tuple[str, ...] = tuple(f"{tonic} {mode}" for mode in ("major", "minor") for tonic in _TONICS)
 
 _NATURALS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}  # semitones above C
-_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
+_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1, "-": -1}
 # A letter alone is major only as a capital, since many write c for C minor; M is major, m minor.
 _NAME = re.compile(
-    r"(?P<tonic>[A-Ga-g])(?P<accidental>[#♯b♭]?)"
-    r"(?:[\s:_-]*(?:(?P<major>M|(?i:maj|major))|(?P<minor>m|(?i:min|minor))))?"
+    # music21 writes B flat as B-; but B-major is B major, whose hyphen is none of its own.
+    r"(?P<tonic>[A-Ga-g])(?P<accidental>[#♯b♭]|-(?=[\s:_]|$)|)"
+    r"(?:\s*[:_-]?\s*(?:(?P<major>M|(?i:maj|major))|(?P<minor>m|(?i:min|minor))))?"
 )
 
 

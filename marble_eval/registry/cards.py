@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval.configuration import read_yaml
+from marble_eval.data.text_files import normal, text_of
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.spec import TaskRules, TaskSpec, from_mapping
 
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
 def read_card(path: Path) -> TaskSpec:
     """Read a ``task.yaml``, or raise a SpecError if it is not YAML or breaks a rule."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = text_of(path)
+    except ValueError as error:
         raise SpecError(f"{path}: must be a readable YAML file. {error}") from None
-    return from_mapping(TaskSpec, read_yaml(text, str(path)), str(path))
+    spec = from_mapping(TaskSpec, read_yaml(text, str(path)), str(path))
+    try:
+        return replace(spec, labels=tuple(normal(each) for each in spec.labels))
+    except ValueError as error:
+        raise SpecError(f"{path}: {error}") from None
 
 
 def completed(spec: TaskSpec, kind: Kind, card: Path) -> TaskSpec:

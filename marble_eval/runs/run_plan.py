@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from marble_eval.data.tracks import unspread_labels
 from marble_eval.encoders import Encoder, facts_of
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.features.audio_check import Survey, Unusable, survey
@@ -199,7 +200,10 @@ def plan_run(task: Task, encoder: Encoder, settings: Settings, progress: Progres
         seeds=settings.seed_list,
         tracks=tracks,
         survey=surveyed,
-        said=tuple(reader_remarks(task, settings.root, settings.splits)),
+        said=(
+            *reader_remarks(task, settings.root, settings.splits),
+            *(unspread_labels(tracks) if task.provider == "folder" else ()),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ cards never pass through it; so every mapping is checked here, in one way.
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
 import types
 from collections.abc import Mapping
@@ -151,7 +152,13 @@ def _checked_scalar(hint: Any, value: Any, subject: str) -> Any:
     if hint is float:
         return _checked_number(value, subject)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise SpecError(f"{subject} must be of type {hint.__name__}. Got {value!r}.")
+        quotes = hint is str and isinstance(value, bool | int | float | datetime.date)
+        next_step = (
+            " Put it in quotes: YAML reads yes, no, on, off, 01, 1.0 and dates as other values."
+            if quotes or (hint is str and value is None)
+            else ""
+        )
+        raise SpecError(f"{subject} must be of type {hint.__name__}. Got {value!r}.{next_step}")
     return value
 
 

@@ -38,9 +38,9 @@ def test_keys_stand_in_marble_s_order() -> None:
         (("F# minor", "Gb minor", "f#:min", "F♯m", "g♭ minor", "F#min", "F#_minor"), "Gb minor"),
         (("A maj", "A major", "A", " A Major ", "A\tmajor"), "A major"),
         (("d# minor", "Eb minor", "D#m", "ebm", "E♭:min"), "Eb minor"),
-        (("Bb", "A#", "B♭ major", "bb major", "bbmaj"), "Bb major"),
-        (("b minor", "Bm", "bm", "Cb minor", "B Min"), "B minor"),
-        (("bb minor", "bbm", "A# minor"), "Bb minor"),
+        (("Bb", "A#", "B♭ major", "bb major", "bbmaj", "B- major", "B-"), "Bb major"),
+        (("b minor", "Bm", "bm", "B-minor", "B - minor", "Cb minor", "B Min"), "B minor"),
+        (("bb minor", "bbm", "A# minor", "b- minor"), "Bb minor"),
         (("Ab", "G#", "ab major", "Ab:maj"), "Ab major"),
         (("Fb", "E"), "E major"),
         (("E# minor", "f minor"), "F minor"),
@@ -53,7 +53,8 @@ def test_usual_spellings_are_read(spellings: tuple[str, ...], key: str) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", " ", "X", "H minor", "C dorian", "C other", "minor", "C#b", "F## minor", "C major minor",
-     "C/G", "A major / A minor", "C:", "c", "bb", "12", "C6", "Cm7", "Dim"],
+     "C/G", "A major / A minor", "C:", "c", "bb", "12", "C6", "Cm7", "Dim", "B-- major",
+     "B--major"],
 )  # fmt: skip
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="a key must be a tonic") as refusal:

@@ -52,25 +52,7 @@ class Reading:
 
 
 def read_layouts(reading: Reading) -> list[Track]:
-    """Read tracks from the first layout that is there.
-
-    Parameters
-    ----------
-    reading : Reading
-        Where, by which card.
-
-    Returns
-    -------
-    list of Track
-        In the order of the splits and lists; absent files included.
-
-    Raises
-    ------
-    MissingError
-        If the folder does not exist or holds none of the layouts.
-    ValidationError
-        If a row breaks a rule.
-    """
+    """Read tracks from the first layout that is there, absent audio files included."""
     root, spec = reading.root, reading.spec
     check_root(root, spec)
     for layout in spec.data:
@@ -85,20 +67,7 @@ def read_layouts(reading: Reading) -> list[Track]:
 
 
 def check_root(root: Path, spec: TaskSpec) -> None:
-    """Refuse a data folder that does not exist.
-
-    Parameters
-    ----------
-    root : Path
-        The user's copy of the data.
-    spec : TaskSpec
-        The card.
-
-    Raises
-    ------
-    MissingError
-        If there is nothing, or a file.
-    """
+    """Refuse a data folder that does not exist."""
     if not root.is_dir():
         raise MissingError(
             f"{root}: must be the folder that holds {spec.name}. Got "

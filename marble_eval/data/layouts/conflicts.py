@@ -35,36 +35,12 @@ class Fault(NamedTuple):
 
 
 def conflicts(rows: Sequence[Row], spec: TaskSpec) -> list[Fault]:
-    """Hold rows against the card and against each other.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        A table's, in its order.
-    spec : TaskSpec
-        The card; its labels count if it has any.
-
-    Returns
-    -------
-    list of Fault
-        Unknown labels, each once; files named twice; groups in two splits.
-    """
+    """Hold rows against the card and against each other."""
     return [*_unknown_labels(rows, spec), *_twice(rows), *_astride(rows)]
 
 
 def audio_faults(rows: Sequence[Row]) -> list[Fault]:
-    """Look for missing files, and for the same audio in two splits.
-
-    Parameters
-    ----------
-    rows : sequence of Row
-        A table's, in its order.
-
-    Returns
-    -------
-    list of Fault
-        In no order of the lines.
-    """
+    """Look for missing files, and for the same audio in two splits."""
     faults: list[Fault] = []
     alike: dict[tuple[int, bytes], list[Row]] = {}
     for each in rows:

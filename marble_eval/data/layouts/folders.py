@@ -5,23 +5,14 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from marble_eval.data.layouts import Reading
+from marble_eval.data.text_files import found_file, is_there, normal
 from marble_eval.spec import SPLITS, Layout, Track
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
-    """Read the tracks that the lists name; the first folder of an id is its class.
+    """Read the tracks of the lists; the first folder of an id is its class.
 
-    Parameters
-    ----------
-    reading : Reading
-        Where, by which card; its lists are the splits.
-    layout : Layout
-        ``folder`` may be a pattern, such as ``genres*``.
-
-    Returns
-    -------
-    list of Track
-        In the order of the lists; none if no folder holds any of them.
+    ``folder`` may be a pattern, such as ``genres*``; none if no such folder holds any of them.
     """
     for folder in _matching(reading.root, layout.folder):
         if not _holds_audio(folder, layout):
@@ -48,22 +39,10 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
 def ids_of(content: bytes) -> tuple[str, ...]:
     """Read the ids of a published list.
 
-    Parameters
-    ----------
-    content : bytes
-        One path a line.
-
-    Returns
-    -------
-    tuple of str
-        Paths without the file's extension, in the published order.
-
-    Examples
-    --------
     >>> ids_of(b"jazz/jazz.00001.wav")
     ('jazz/jazz.00001',)
     """
-    lines = (line.strip() for line in content.decode("utf-8").splitlines())
+    lines = (normal(line.strip()) for line in content.decode("utf-8").splitlines())
     return tuple(str(PurePosixPath(line).with_suffix("")) for line in lines if line)
 
 
@@ -81,4 +60,4 @@ def _first_existing(folder: Path, layout: Layout, name: str) -> Path:
     paths = [
         folder / layout.path.format(id=name, extension=extension) for extension in layout.extensions
     ]
-    return next((path for path in paths if path.exists()), paths[0])
+    return next((path for path in map(found_file, paths) if is_there(path)), paths[0])

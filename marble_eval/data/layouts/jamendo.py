@@ -41,29 +41,7 @@ class Row(NamedTuple):
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
-    """Read the tracks of all splits.
-
-    Parameters
-    ----------
-    reading : Reading
-        Where, by which card; its lists are the tables of the splits.
-    layout : Layout
-        ``path`` of the audio below ``folder``, with ``{id}`` and ``{extension}``, and
-        the ``extensions`` in the order in which they are tried; or ``files``, MARBLE
-        v2's lists by split.
-
-    Returns
-    -------
-    list of Track
-        In the order of the tables or lists; none if no audio of theirs is there.
-
-    Raises
-    ------
-    MissingError
-        If only some of the v2 lists are there.
-    ValidationError
-        If a row breaks a rule, or a v2 list names a track that no table has.
-    """
+    """Read the tracks at ``path`` (with ``{id}``, ``{extension}``), or those of v2's ``files``."""
     tracks = _in_lists(reading, layout) if layout.files else _in_folders(reading, layout)
     return tracks if any(each.path.exists() for each in tracks) else []
 
@@ -71,26 +49,6 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
 def rows_of(content: bytes, file: Path) -> tuple[Row, ...]:
     r"""Read a table.
 
-    Parameters
-    ----------
-    content : bytes
-        As published: UTF-8, cells divided by tabs, one or more tags a row.
-    file : Path
-        For the message.
-
-    Returns
-    -------
-    tuple of Row
-        In the published order.
-
-    Raises
-    ------
-    ValidationError
-        If the columns are others, or rows have no path, artist or tag; all such rows
-        in one list.
-
-    Examples
-    --------
     >>> table = b"TRACK_ID ARTIST_ID ALBUM_ID PATH DURATION TAGS\r\n"
     >>> table += b"track_0000382 artist_000020 album_000046 82/382.mp3 211.1 instrument---voice"
     >>> rows_of(table.replace(b" ", b"\t"), Path("test.tsv"))

@@ -24,29 +24,7 @@ _NAMED = 5  # instruments named in a message; the others are counted
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
-    """Read the notes of all splits.
-
-    Parameters
-    ----------
-    reading : Reading
-        Where, by which card.
-    layout : Layout
-        ``folder`` holds ``nsynth-train`` and its siblings; ``label`` is the field of the
-        label, "pitch" or "instrument_family_str".
-
-    Returns
-    -------
-    list of Track
-        In the order of the files; none if none of them is there. The files hold some
-        300,000 notes, and no audio file is looked for.
-
-    Raises
-    ------
-    MissingError
-        If only some of the splits are there.
-    ValidationError
-        If a file is not what it should be, or an instrument of train is elsewhere too.
-    """
+    """Read the notes below ``folder``, some 300,000, without looking for their audio."""
     folder = reading.root / layout.folder
     files = {split: folder / f"nsynth-{split}" / "examples.json" for split in SPLITS}
     absent = [path for path in files.values() if not path.is_file()]

@@ -11,13 +11,13 @@ has a division already writes that file first.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from marble_eval.data.layouts import Reading
 from marble_eval.data.layouts.division import divided
+from marble_eval.data.text_files import nfc, normal
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.spec import SPLITS, Layout, Track
 
@@ -44,33 +44,10 @@ class _Fault(NamedTuple):
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
-    """Read the tracks of a folder.
+    """Read the audio in ``folder`` with the annotations called ``path``; none without either.
 
-    Parameters
-    ----------
-    reading : Reading
-        Where, by which card.
-    layout : Layout
-        ``folder`` of the audio, its ``extensions``, and the name of an annotation file,
-        ``path``, with ``{stem}``.
-
-    Returns
-    -------
-    list of Track
-        By id, the path below the folder without extension; none if there is no audio
-        or no annotation file.
-
-    Raises
-    ------
-    MissingError
-        If a folder cannot be read.
-    ValidationError
-        If audio and annotations are not one to one, or an annotation breaks a rule;
-        all such files in one list. An annotation without audio is one of them, or a
-        track that was lost would go unnoticed; a card with ``sizes`` notices by itself,
-        and may leave published annotations out.
-    MarbleError
-        If a division must be kept and cannot be written.
+    An annotation without audio is a fault, or a track that was lost would go unnoticed; but a
+    card with ``sizes`` notices by itself, and may leave published annotations out.
     """
     root = reading.root
     audio = _audio_below(root / layout.folder, layout)
@@ -102,13 +79,20 @@ def _audio_below(folder: Path, layout: Layout) -> list[_Audio]:
     extensions = {f".{each.lower()}" for each in layout.extensions}
     return sorted(
         _Audio(
-            id=_normal(path.relative_to(folder).with_suffix("").as_posix()),
+            id=_id_of(path.relative_to(folder)),
             path=path,
-            annotation=_normal(layout.path.replace("{stem}", path.stem)),
+            annotation=nfc(layout.path.replace("{stem}", path.stem)),
         )
         for path in _files_below(folder)
         if path.suffix.lower() in extensions
     )
+
+
+def _id_of(path: Path) -> str:
+    try:
+        return normal(path.with_suffix("").as_posix())
+    except ValueError:
+        raise ValidationError(f"{str(path)!r}: must have a name in UTF-8. Rename it.") from None
 
 
 def _files_below(folder: Path) -> list[Path]:
@@ -134,26 +118,22 @@ def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
 
 
 def _is_annotation(path: Path, layout: Layout) -> bool:
-    before, after = (_normal(each) for each in layout.path.split("{stem}"))
-    name = _normal(path.name)
+    before, after = (nfc(each) for each in layout.path.split("{stem}"))
+    name = nfc(path.name)
     return name.startswith(before) and name.endswith(after) and len(name) > len(before + after)
-
-
-def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
 
 
 def _paired(
     audio: Sequence[_Audio], annotations: Sequence[Path]
 ) -> tuple[list[_Pair], list[_Fault]]:
     """Find the annotation of each track; where there is not one alone, say so."""
-    by_place = {(path.parent, _normal(path.name)): path for path in annotations}
+    by_place = {(path.parent, nfc(path.name)): path for path in annotations}
     beside = {each: by_place.get((each.path.parent, each.annotation)) for each in audio}
     taken = set(beside.values())
     elsewhere: dict[str, list[Path]] = {}
     for path in annotations:
         if path not in taken:
-            elsewhere.setdefault(_normal(path.name), []).append(path)
+            elsewhere.setdefault(nfc(path.name), []).append(path)
     pairs: list[_Pair] = []
     faults: list[_Fault] = []
     first_of: dict[str | Path, Path] = {}
@@ -185,7 +165,7 @@ def _strays(
     return [
         _Fault(path, rule)
         for path in annotations
-        if path not in used and _normal(path.name) not in told
+        if path not in used and nfc(path.name) not in told
     ]
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
@@ -19,37 +20,21 @@ from typing import Any
 from marble_eval.data.layouts import Reading
 from marble_eval.data.layouts.conflicts import Fault, Row, audio_faults, conflicts
 from marble_eval.data.layouts.division import divided
-from marble_eval.data.layouts.jsonl import json_row
-from marble_eval.data.layouts.rows import refuse, text_of
+from marble_eval.data.layouts.rows import json_row, normal_value, refuse, text_of
+from marble_eval.data.text_files import found_file, is_there, nfc, path_hint
 from marble_eval.errors import ValidationError
 from marble_eval.spec import SPLITS, Layout, Track
 
 #: The columns of a table that has the whole of it, apart from its labels.
 OPTIONAL = ("split", "group", "recording")
 
+_MOST_COLUMNS = 10_000  # a table of a hundred thousand is none of tracks
+
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
-    """Read the tracks of a table.
+    """Read the table at the layout's ``path``, ``.csv`` or ``.jsonl``; none if it is not there.
 
-    Parameters
-    ----------
-    reading : Reading
-        Where, by which card.
-    layout : Layout
-        ``path`` of the table, ``.csv`` or ``.jsonl``, and its label column.
-
-    Returns
-    -------
-    list of Track
-        In the order of the table; none if it is not there.
-
-    Raises
-    ------
-    ValidationError
-        If it is no table, a column is missing, or a row breaks a rule; all such
-        rows in one list.
-    MarbleError
-        If a division must be kept and cannot be written.
+    All rows that break a rule are named in one error.
     """
     path = reading.root / layout.folder / layout.path
     if not path.exists():
@@ -84,7 +69,7 @@ def _csv_rows(
     reader = csv.reader(io.StringIO(text_of(path), newline=""), strict=True)
     try:
         header = next((cells for cells in reader if any(each.strip() for each in cells)), [])
-        columns = [each.strip() for each in header]
+        columns = [nfc(each.strip()) for each in header]
         _check_header(columns, ("path", *(reading.columns or (layout.label,))), path)
         for cells in reader:
             values = [each.strip() for each in cells]
@@ -98,15 +83,28 @@ def _csv_rows(
                 )
             else:
                 # A cell that a short row lacks is None, not a label without text.
-                yield reader.line_num, dict(zip_longest(columns, values[: len(columns)]))
+                row = dict(zip_longest(columns, values[: len(columns)]))
+                yield reader.line_num, _normal(row)
     except csv.Error as error:
         raise ValidationError(
             f"{path}: must be comma-separated values. Got {error} after line {reader.line_num}."
         ) from None
 
 
+def _normal(row: dict[str, Any]) -> dict[str, Any] | str:
+    try:
+        found: dict[str, Any] = normal_value(row)
+    except ValueError as error:
+        return str(error)
+    return found
+
+
 def _check_header(columns: Sequence[str], needed: Sequence[str], path: Path) -> None:
-    twice = sorted({each for each in columns if columns.count(each) > 1 and each})
+    if len(columns) > _MOST_COLUMNS:
+        raise ValidationError(
+            f"{path}: must have at most {_MOST_COLUMNS:,} columns. Got {len(columns):,}."
+        )
+    twice = sorted(each for each, count in Counter(columns).items() if count > 1 and each)
     if twice:
         raise ValidationError(f"{path}: a column must be there once. Got {twice[0]!r} twice.")
     absent = [each for each in needed if each not in columns]
@@ -144,6 +142,9 @@ def _track(row: dict[str, Any], folder: Path, reading: Reading, layout: Layout) 
     audio = PurePosixPath(_text(row, "path"))
     if not audio.name:
         raise ValueError(f"'path' must name a file. Got {str(audio)!r}.")
+    path = found_file(folder / audio)  # an absolute path stays as it is
+    if (hint := path_hint(str(audio))) and not is_there(path):
+        raise ValueError(f"the audio is missing: {audio}.{hint}")
     label = reading.label_of(row, layout.label, reading.spec)
     split = _text(row, "split") if "split" in row else ""
     if "split" in row and split not in SPLITS:
@@ -151,7 +152,7 @@ def _track(row: dict[str, Any], folder: Path, reading: Reading, layout: Layout) 
     name = str(audio.with_suffix(""))
     return Track(
         id=name,
-        path=folder / audio,  # an absolute path stays as it is
+        path=path,
         split=split,
         label=label,
         group=_optional(row, "group") or name,

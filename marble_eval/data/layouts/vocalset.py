@@ -72,33 +72,11 @@ class Take(NamedTuple):
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
-    """Read recordings, or pieces of them.
+    """Read recordings or pieces: ``path`` is the folder of singers or of techniques.
 
-    Parameters
-    ----------
-    reading : Reading
-        Where, by which card.
-    layout : Layout
-        ``path`` is the folder that holds singers (the release) or techniques (pieces);
-        ``label`` is "technique" or "singer". ``group`` says how the data is divided: by
-        "singer", or by "exercise" of each singer. Where ``files`` are given instead, they
-        are MARBLE's lists, one piece a line; for the release, its rule gives the same.
-
-    Returns
-    -------
-    list of Track
-        In the order of the names, or of the lists; none if the folder is not there.
-        Of a technique task only the techniques that are its classes.
-
-    Raises
-    ------
-    MissingError
-        If only some of the lists are there, or none beside pieces.
-    ValidationError
-        If a name or a line is not as it should be, or recordings are missing without
-        which MARBLE's rule cannot be followed.
-    SpecError
-        If the card's layout says something else.
+    ``label`` is "technique" or "singer". ``group`` divides the data by "singer", or by
+    "exercise" of each singer; ``files`` instead of it are MARBLE's lists, one piece a line, and
+    for the release its rule gives the same. Of a technique task only its classes are read.
     """
     _check(layout, reading.spec)
     base = reading.root / layout.folder / layout.path

@@ -51,23 +51,6 @@ _GROUPS = (340, 397)  # in the two divisions of all of VocalSet 1.1
 def singer_split(singer: str) -> str:
     """Say in which split a singer is for technique classification.
 
-    Parameters
-    ----------
-    singer : str
-        "f1" to "f9" or "m1" to "m11".
-
-    Returns
-    -------
-    str
-        "train", "valid" or "test".
-
-    Raises
-    ------
-    ValueError
-        If there is no such singer.
-
-    Examples
-    --------
     >>> singer_split("m10")
     'test'
     """
@@ -81,21 +64,6 @@ def singer_split(singer: str) -> str:
 def exercise_of(technique: str, name: str) -> str:
     """Name the exercise that a recording belongs to, whatever its vowel and key.
 
-    Parameters
-    ----------
-    technique : str
-        "belt", "slow_forte", ….
-    name : str
-        Name of the file, without its extension.
-
-    Returns
-    -------
-    str
-        "scales/belt", "long/trill", …; a song by its name alone, since its words and
-        melody are the same in every technique. "other" if the name does not say.
-
-    Examples
-    --------
     >>> exercise_of("slow_forte", "f4_arepggios_c_slow_forte_a")
     'arpeggios/slow_forte'
     >>> exercise_of("spoken", "m4_ row_spoken")
@@ -112,24 +80,6 @@ def exercise_of(technique: str, name: str) -> str:
 def exercise_split(singer: str, exercise: str) -> str:
     """Say in which split a singer's exercise is for singer classification.
 
-    Parameters
-    ----------
-    singer : str
-        "f1" to "f9" or "m1" to "m11".
-    exercise : str
-        As `exercise_of` names it.
-
-    Returns
-    -------
-    str
-        "train", "valid" or "test". Of each singer's 30 exercises, in the order of the
-        SHA-256 of ``<singer>/<exercise>``, the first 6 are for test, the next 10 for
-        validation and the others for training, and so is what is none of the 30.
-        What else is there does not matter, so that a copy with fewer files is divided
-        in the same way.
-
-    Examples
-    --------
     >>> [exercise_split("f1", each) for each in ("long/trill", "scales/straight", "scales/belt")]
     ['test', 'valid', 'train']
     """
@@ -147,30 +97,6 @@ def _digest(text: str) -> str:
 def marble_splits(recordings: Iterable[str], task: str) -> dict[str, str]:
     """Divide recordings by the rule of MARBLE's first code.
 
-    Parameters
-    ----------
-    recordings : iterable of str
-        All of the data set, also of techniques that the task does not ask for:
-        ``<technique>/<name>``, the name as MARBLE completes it.
-    task : {"technique", "singer"}
-        For which task.
-
-    Returns
-    -------
-    dict of str to str
-        Split by recording. For "technique" the test singers are the published ones and
-        two fifths of the other groups are for validation; for "singer" a fifth of the
-        groups is for test and two fifths of the rest for validation. A group is all
-        files at the same position in the sorted folders of their techniques.
-
-    Raises
-    ------
-    ValueError
-        If the number of groups is not that of the whole data set: with a file more or
-        less, all others change places.
-
-    Notes
-    -----
     Of the whole of version 1.1 it gives the lists that MARBLE's first author published
     (nicolaus625/CMI-bench, commit 0a83837, ``data/VocalSet``).
     """

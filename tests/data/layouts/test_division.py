@@ -14,7 +14,9 @@ import pytest
 from sklearn.model_selection import GroupShuffleSplit
 
 from marble_eval.data.layouts.division import divided, stratified
+from marble_eval.data.tracks import unspread_labels
 from marble_eval.errors import MarbleError, ValidationError
+from marble_eval.files.fingerprint import digest_of
 from marble_eval.spec import Label, Track
 
 
@@ -100,6 +102,47 @@ def test_numbers_are_spread_by_fifths_of_their_mean(tmp_path: Path) -> None:
 def test_the_order_of_the_rows_does_not_matter() -> None:
     tracks = tracks_of(["a", "b"] * 30, [at // 3 for at in range(60)])
     assert stratified(tracks, Path("t")) == stratified(tracks[::-1], Path("t"))
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_a_class_of_three_groups_is_in_all_splits(count: int, tmp_path: Path) -> None:
+    for size in (20, 60, 200):
+        labels = ["a"] * size + ["b"] * (size // 2) + ["rare"] * count + ["pair"] * 2
+        tracks = divided(tracks_of(labels), tmp_path / f"{size} {count}.csv")
+        found = shares(tracks, labels)
+        assert set(found["rare"]) == set(found["a"]) == {"train", "valid", "test"}
+        assert sum(each.split == "test" for each in tracks) == pytest.approx(len(labels) / 5, abs=2)
+        told = unspread_labels(tracks)
+        assert len(told) == 1
+        assert told[0].startswith("label 'pair' is not in all splits: ")
+
+
+def test_a_hundred_classes_of_three_and_tags_in_groups_are_in_all_splits() -> None:
+    labels: list[Label] = [f"class {number % 100}" for number in range(300)]
+    tracks = tracks_of(labels)
+    splits = stratified(tracks, Path("t"))
+    assert len({(each.label, splits[each.id]) for each in tracks}) == 300
+    rng = np.random.default_rng(1)
+    names = [f"tag {number}" for number in range(20)]
+    tags: list[Label] = [
+        tuple(name for number, name in enumerate(names) if rng.random() < 0.4 / (1 + number))
+        for _ in range(400)
+    ]
+    tracks = tracks_of(tags, [number // 4 for number in range(400)])
+    splits = stratified(tracks, Path("t"))
+    there = defaultdict(set)
+    groups = defaultdict(set)
+    for each in tracks:
+        for tag in each.label:
+            there[tag].add(splits[each.id])
+            groups[tag].add(each.group)
+    assert all(len(there[tag]) == 3 for tag in names if len(groups[tag]) >= 3)
+
+
+def test_what_was_spread_before_is_divided_as_before() -> None:
+    tracks = tracks_of(["a", "b", "c"] * 20, [at // 2 for at in range(60)])
+    splits = stratified(tracks, Path("t"))
+    assert digest_of(splits) == "ea55745887a6c97b5277f7c1f74ac5f3"  # as version 0.1.0 did
 
 
 @pytest.mark.parametrize("rare", [1, 4, 7])

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from marble_eval.data.layouts import read_layouts
-from marble_eval.data.layouts.jsonl import below
+from marble_eval.data.layouts.rows import below
 from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import MissingError, ValidationError
 from tests.data.layouts.conftest import (
@@ -131,7 +131,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     write_jsonl(tmp_path)
     (tmp_path / FILES["test"]).write_bytes("Flöte".encode("latin-1"))
     told = refusal(ValidationError, reading(tmp_path, card(JSONL)))
-    assert told.startswith(f"{tmp_path / FILES['test']}: must be UTF-8 text. Got ")
+    assert told.startswith(f"{tmp_path / FILES['test']}, line 1: must be UTF-8 text. Got ")
 
 
 def test_a_path_is_found_by_its_end(tmp_path: Path) -> None:

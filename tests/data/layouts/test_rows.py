@@ -17,10 +17,10 @@ def test_text_is_utf_8_with_or_without_a_mark(tmp_path: Path) -> None:
 
 def test_other_encodings_are_told_with_the_path(tmp_path: Path) -> None:
     path = tmp_path / "tracks.csv"
-    path.write_bytes("größe".encode("latin-1"))
+    path.write_bytes("\ngröße".encode("latin-1"))
     with pytest.raises(ValidationError) as caught:
         text_of(path)
-    assert str(caught.value).startswith(f"{path}: must be UTF-8 text. Got 'utf-8' codec can't")
+    assert str(caught.value).startswith(f"{path}, line 2: must be UTF-8 text. Got invalid")
     assert caught.value.exit_code == 4
 
 

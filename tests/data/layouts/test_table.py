@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+import os
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -258,7 +260,8 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for encoding in ("latin-1", "utf-16"):
         (tmp_path / "tracks.csv").write_bytes(f"{HEAD}Flöte.wav,a,test\n".encode(encoding))
         told = refusal(ValidationError, reading(tmp_path, card(CSV)))
-        assert told.startswith(f"{tmp_path / 'tracks.csv'}: must be UTF-8 text. Got ")
+        assert told.startswith(f"{tmp_path / 'tracks.csv'}, line ")
+        assert ": must be UTF-8 text. Got " in told
 
 
 def test_an_empty_jsonl_is_refused(tmp_path: Path) -> None:
@@ -391,3 +394,106 @@ def test_a_reader_is_given_the_columns_that_the_kind_wants(tmp_path: Path) -> No
     spec = TaskSpec(name="Mine", kind="regression", labels=("arousal",))
     found = Reading(tmp_path, spec, no_lists, regression.label_of, ("arousal",))
     assert read_layouts(found)[0].label == (1.0,)
+
+
+# --- what programs and other systems write ---
+
+NFC, NFD = (unicodedata.normalize(form, "forró") for form in ("NFC", "NFD"))
+
+
+@pytest.mark.parametrize("lines", [False, True])
+def test_two_unicode_forms_are_one_label_and_one_file(tmp_path: Path, lines: bool) -> None:
+    touch(tmp_path, f"{NFD}/a{NFD}.wav", f"{NFC} b.wav", f"x {NFC}/{NFD}.wav")
+    paths = [f"{NFC}/a{NFC}.wav", f"{NFD} b.wav", f"x {NFD}/{NFC}.wav"]
+    rows = [(path, label, "train", NFD) for path, label in zip(paths, [NFC, NFD, NFC], strict=True)]
+    if lines:
+        keys = ("path", "label", "split", "group")
+        write_lines(tmp_path, [dict(zip(keys, row, strict=True)) for row in rows])
+    else:
+        write_csv(tmp_path, "path,label,split,group\n" + "\n".join(map(",".join, rows)))
+    tracks = read_layouts(reading(tmp_path, card(LINES if lines else CSV, labels=(NFC,))))
+    assert {each.label for each in tracks} == {each.group for each in tracks} == {NFC}
+    assert [each.id for each in tracks] == [f"{NFC}/a{NFC}", f"{NFC} b", f"x {NFC}/{NFC}"]
+    assert all(each.path.exists() for each in tracks)
+
+
+@pytest.mark.parametrize(
+    ("cell", "tags"),
+    [
+        ("['rock', 'slow']", ("rock", "slow")),
+        ('["rock", "slow"]', ("rock", "slow")),
+        ("('rock',)", ("rock",)),
+        ("{'rock'}", ("rock",)),
+        ("[]", ()),
+        ("[\"it's\", 'a\\'b']", ("it's", "a'b")),
+        ("rock; (live)", ("rock", "(live)")),
+    ],
+)
+def test_a_list_in_a_cell_is_a_list_of_tags(tmp_path: Path, cell: str, tags: Any) -> None:
+    with (tmp_path / "tracks.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("path", "label", "split"), ("a.wav", cell, "train")])
+    spec = TaskSpec(name="Mine", kind="tagging", data=(CSV,))
+    (track,) = read_layouts(Reading(tmp_path, spec, no_lists, tagging.label_of))
+    assert track.label == tags
+
+
+@pytest.mark.parametrize("cell", ["['rock' 'slow']", "[rock, slow]", "[1, 2]"])
+def test_a_list_that_cannot_be_read_for_sure_is_refused(tmp_path: Path, cell: str) -> None:
+    write_csv(tmp_path, f'{HEAD}a.wav,"{cell}",train\n')
+    spec = TaskSpec(name="Mine", kind="tagging", data=(CSV,))
+    told = refusal(ValidationError, Reading(tmp_path, spec, no_lists, tagging.label_of))
+    assert "line 2: a list in a cell must have each name in quotes" in told
+
+
+def test_a_list_is_no_class_and_1_000_is_no_number(tmp_path: Path) -> None:
+    assert "must be the name of a class" in told_of(tmp_path, f"{HEAD}a.wav,\"['flute']\",train\n")
+    spec = TaskSpec(name="Mine", kind="regression", labels=("arousal",), data=(CSV,))
+    for cell in ("1_000", "inf", "١", "0x10"):
+        write_csv(tmp_path, f"path,split,arousal\na.wav,train,{cell}\n")
+        found = Reading(tmp_path, spec, no_lists, regression.label_of, ("arousal",))
+        assert "'arousal' must be a finite number." in refusal(ValidationError, found)
+
+
+@pytest.mark.parametrize("path", ["a\\0.wav", "C:\\music\\0.wav", "C:/music/0.wav"])
+def test_paths_of_windows_have_a_hint(tmp_path: Path, path: str) -> None:
+    touch(tmp_path, "a/0.wav")
+    assert "not with Windows' backslash or drive letter" in told_of(
+        tmp_path, f"{HEAD}{path},flute,train\n"
+    )
+
+
+def test_a_backslash_in_the_name_of_a_file_that_is_there_is_part_of_it(tmp_path: Path) -> None:
+    touch(tmp_path, "a\\b.wav")
+    (track,) = read_csv(tmp_path, f"{HEAD}a\\b.wav,flute,train\n")
+    assert track.path.exists()
+
+
+def test_what_is_no_file_of_text_is_named_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "tracks.csv"
+    makers: dict[str, Callable[[], Any]] = {
+        ": must be a file. Got a folder.": path.mkdir,
+        ": must be a file. Got a FIFO.": lambda: os.mkfifo(path),
+        ": must be a file. Got a device.": lambda: path.symlink_to("/dev/zero"),
+        ", line 2: must be UTF-8 text. Got a NUL byte.": lambda: path.write_text("a\na\0b\n"),
+        ": is a git-lfs pointer, not the file itself.": lambda: path.write_text(
+            "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n"
+        ),
+        ": is a web page (HTML)": lambda: path.write_text("<!DOCTYPE html>\n<html>404"),
+        ": must have at most 10,000 columns. Got 100,000.": lambda: path.write_text("a," * 99_999),
+    }
+    for told, make in makers.items():
+        make()
+        assert refusal(ValidationError, reading(tmp_path, card(CSV))).startswith(f"{path}{told}")
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_text_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tracks.jsonl").write_text(
+        '{"path": "a.wav", "label": "\\ud800", "split": "train"}\n'
+        '{"path": "b\\u0000.wav", "label": "flute", "split": "train"}\n'
+        f"{'[' * 100_000}\n"
+    )
+    told = refusal(ValidationError, reading(tmp_path, card(LINES))).split("\n  ")
+    assert told[1] == "line 1: must be Unicode text without NUL. Got '\\ud800'."
+    assert told[2] == "line 2: must be Unicode text without NUL. Got 'b\\x00.wav'."
+    assert told[3].startswith("line 3: must be a JSON object")
