@@ -226,7 +226,7 @@ def _reported_section(protocol: str, track: str, source: str, claims: list[Claim
     whose = "its own protocol" if protocol == OWN else f"{protocol} protocols"
     return Section(
         title=", ".join(each for each in (f"Reported by {source}", track, whose) if each),
-        reason=f"Stands apart because a paper reports it under {whose}; nothing here was run.",
+        reason=f"Separate because a paper reports it under {whose}; nothing here was run.",
         comparable=True,
         columns=columns,
         averages=(MARBLE, FLAT) if whole else (FLAT,),

@@ -214,7 +214,7 @@ def reason_of(scope: Scope, first: Scope, *, embedded: bool) -> str:
     tasks = "embedded tasks" if embedded else "MARBLE's columns"
     if scope == first:
         return (
-            f"Runs that kept to {first.protocol}@{first.version} on its constrained track, "
+            f"Runs that follow {first.protocol}@{first.version} on its constrained track, "
             f"over the whole grid of layers, on {tasks}."
         )
     why = []
@@ -227,9 +227,9 @@ def reason_of(scope: Scope, first: Scope, *, embedded: bool) -> str:
     if scope.edition:
         why.append("other results have a newer version of the task, or other data")
     if not scope.conforms:
-        why.append("the runs departed from their protocol, each as its row says")
+        why.append("the runs deviate from their protocol, as each row states")
     if not scope.whole:
-        why.append("the runs tried some layers only, each as its row says")
+        why.append("the runs tried some layers only, as each row states")
     if not scope.widest:
         why.append("another result of the same cell tried these layers and seeds and more")
-    return f"Stands apart because {'; and '.join(why)}."
+    return f"Separate because {'; and '.join(why)}."

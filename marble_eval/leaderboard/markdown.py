@@ -74,7 +74,7 @@ def _ranks(section: Section) -> str:
         ]
         rows.append([*(markdown_text(text) for text in each.model[:2]), *cells])
     headers = ["encoder", "revision", *(markdown_text(name) for name in names)]
-    said = "Ranks that resampling the test items gives (95 %), and the chance of being first:"
+    said = "Ranks over resampled test items (95 %), and the probability of being first:"
     return f"{said}\n\n{_table(headers, rows, 2)}"
 
 

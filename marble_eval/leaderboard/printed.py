@@ -143,15 +143,15 @@ def legend(section: Section, table: PrintedTable) -> list[Remark]:
     if any(cell.best for cell in cells):
         found.append(Remark("best", "the best run of a column."))
         if any(each.ranks for each in section.models):
-            tied = "cannot be told from it: the interval (95 %) of the paired difference holds 0."
+            tied = "tied with it: the 95 % interval of the paired difference includes 0."
             found.append(Remark("tied", tied))
         else:
-            found.append(Remark("", "Ties were not looked for."))
+            found.append(Remark("", "Ties were not tested."))
     if any(cell.reproduced for cell in cells):
-        said = "the reported value lies inside the interval (95 %) of our run."
+        said = "the reported value lies within the 95 % interval of our run."
         found.append(Remark("reproduced", said))
     if any(row.reported for row in table.rows):
-        said = "Reported rows are what papers say; nothing of them was run here."
+        said = "Reported rows are taken from papers and were not run here."
         found.append(Remark("", said))
     if table.empty and table.rows:
         found.append(Remark("", f"No score yet: {', '.join(table.empty)}."))
@@ -162,7 +162,11 @@ def _units(section: Section, table: PrintedTable) -> list[str]:
     """State the units of the columns, and those where lower is better."""
     shown = [column for column in section.columns if column.header in table.names]
     units = {column.unit for column in shown} | ({"percent"} if section.averages else set())
-    words = {"percent": "percent", "dB": "separation in dB", "1": "others as they are computed"}
+    words = {
+        "percent": "percent",
+        "dB": "separation in dB",
+        "1": "others in their own unit",
+    }
     said = ", ".join(words[unit] for unit in words if unit in units)
     found = [f"{said[:1].upper()}{said[1:]}."]
     low = [column.header for column in shown if not column.higher_is_better]

@@ -111,7 +111,7 @@ def configuration_text(first: Result, second: Result, changes: Sequence[SettingC
     tasks = [f"{each.task.name}@{each.task.version}" for each in (first, second)]
     lines = [tasks[0] if tasks[0] == tasks[1] else f"{tasks[0]} and {tasks[1]}"]
     if not changes:
-        return f"{lines[0]}   run alike: data, encoder, rules and versions are the same"
+        return f"{lines[0]}   same configuration: data, encoder, rules and versions"
     width = max(len(each.setting) for each in changes)
     for each in changes:
         one, two = ("-" if side is None else _short(side) for side in (each.first, each.second))

@@ -122,4 +122,4 @@ def test_embedded_results_have_a_board_of_their_own_with_ranks(
     assert main(["leaderboard", "toys", "--embedded", "--ranks"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith("Embedded tasks, marble-v1@1, constrained. ")
-    assert "cannot be told from it" in printed
+    assert "tied with it: the 95 % interval" in printed

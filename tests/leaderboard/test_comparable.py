@@ -44,7 +44,7 @@ def _sections(tables: Board) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("edit", "title", "because"),
     [
-        (deviating, "marble-v1@1, constrained, with deviations", "departed from their protocol"),
+        (deviating, "marble-v1@1, constrained, with deviations", "deviate from their protocol"),
         (task("X", ""), "marble-v1@1, constrained, other tasks", "has no column"),
         (task("X", "MyGenres"), "marble-v1@1, constrained, other tasks", "has no column"),
         (without_layer, "marble-v1@1, constrained, on part of the layers", "some layers only"),

@@ -76,7 +76,7 @@ def test_the_best_run_is_bold_and_reported_rows_never_are(tmp_path: Path) -> Non
     written = board_markdown(board(paths))
     bold = re.findall(r"^\| (\S+) .*\*\*([\d.]+)\*\*", written, re.MULTILINE)
     assert bold == [("high", "20.0")]  # though CLMR's reported 65.2 is higher
-    assert "Ties were not looked for" in written
+    assert "Ties were not tested" in written
 
 
 def test_a_reported_value_that_equals_the_best_run_is_not_bold(tmp_path: Path) -> None:
@@ -119,5 +119,5 @@ def test_units_and_directions_are_said(tmp_path: Path) -> None:
     values["metrics"]["hop_error"]["value"] = 0.25
     paths[1].write_text(json.dumps(values))
     written = board_markdown(board(paths))
-    assert "Percent, others as they are computed. Lower is better: T hop\\_error." in written
+    assert "Percent, others in their own unit. Lower is better: T hop\\_error." in written
     assert "| run | **0.250** |" in written and "| run | 0.748 |" in written

@@ -116,12 +116,12 @@ def test_ranks_stand_in_the_long_and_in_the_wide_table(three: list[Path]) -> Non
 def test_ties_are_marked_in_markdown_and_latex(three: list[Path]) -> None:
     tables = _ranked(three)
     assert "†" in board_markdown(tables).split("## ")[1]
-    assert "chance of being first" in board_markdown(tables)
+    assert "probability of being first" in board_markdown(tables)
     written = board_latex(tables)
     runs = written.split("\\midrule\n")[1]
     assert runs.count("\\textbf") == 1
     assert runs.count("$\\dagger$") == 1
-    assert "$\\dagger$: cannot be told from it" in written
+    assert "$\\dagger$: tied with it" in written
 
 
 def test_results_on_other_items_are_not_ranked_and_named(tmp_path: Path, three: list[Path]) -> None:

@@ -84,7 +84,7 @@ def test_settings_that_differ_stand_beside_each_other() -> None:
     result = read_result(EXAMPLE)
     text = configuration_text(result, result, [SettingChange("encoder.step", None, "400000")])
     assert text.splitlines() == ["GTZAN@1", "  encoder.step   -   ->   400000"]
-    assert "run alike" in configuration_text(result, result, [])
+    assert "same configuration" in configuration_text(result, result, [])
 
 
 def test_one_seed_has_no_spread_and_recordings_are_no_items() -> None:

@@ -105,7 +105,7 @@ function gridChart(index, result, { grid }) {
   });
   return index.header.every_seed
     ? [drawing]
-    : [element("p", null, "Means over the seeds; the result file has each."), drawing];
+    : [element("p", null, "Means over the seeds; the result file holds every seed."), drawing];
 }
 
 function labelParts(part, result, { labels, confusion }) {

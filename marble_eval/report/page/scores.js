@@ -10,7 +10,7 @@ function caveats(result, detail) {
     warned.push(["may have seen this data", encoder.overlap]);
   }
   if (encoder.remote_code) {
-    warned.push(["code from elsewhere", encoder.remote_code]);
+    warned.push(["remote code", encoder.remote_code]);
   }
   const lines = [
     ...warned.map(([kind, text]) => [tag(kind, "warn"), text]),
@@ -18,7 +18,7 @@ function caveats(result, detail) {
   ];
   if (warned.length === 0) {
     lines.unshift([tag("complete", "plain"),
-      `Kept to ${protocol.name}; all ${counted(detail.expected, "test track")} were scored.`]);
+      `Follows ${protocol.name}; all ${counted(detail.expected, "test track")} were scored.`]);
   }
   return element("ul", { class: "caveats" }, ...lines.map(([mark, text]) =>
     element("li", null, mark, " ", named(text))));
@@ -44,8 +44,8 @@ function scoreFacts(result, detail) {
 
 function intervalNote(result) {
   const levels = [...new Set(result.metrics.map(([, , level]) => level))];
-  return `Intervals hold ${levels.map((each) => `${plainNumber(100 * each)} %`).join(" or ")} of the `
-    + "resampled test sets.";
+  return `Intervals are ${levels.map((each) => `${plainNumber(100 * each)} %`).join(" or ")} bootstrap `
+    + "intervals over the test tracks.";
 }
 
 function scoreLine(row, { seeds, spread, ceiling }) {

@@ -133,7 +133,7 @@ def _data_entries(
         return _parsed(found.spec.citation, f"the citation in the card of task {task}")
     if embedded:
         return [], [f"task {task}: its music is composed and rendered by marble-eval; "
-                    f"marbleeval stands for it."]  # fmt: skip
+                    f"cite marbleeval for it."]  # fmt: skip
     return [], [f"task {task}: its card has no citation; cite its data yourself."]
 
 

@@ -139,8 +139,8 @@ def _data(results: Sequence[Result]) -> list[str]:
     if embedded:
         told.append(
             f"{listed(embedded)} {'is' if len(embedded) == 1 else 'are'} embedded data, music that "
-            f"marble-eval composes and renders itself: such scores say nothing of recorded music "
-            f"and do not stand beside scores on it."
+            f"marble-eval composes and renders itself: these scores are not "
+            f"comparable with scores on recorded music."
         )
     return told
 
@@ -162,7 +162,7 @@ def _tracks(results: Sequence[Result]) -> list[str]:
 
 def _deviations(results: Sequence[Result]) -> list[str]:
     told = sentences(results, run_sentences.deviations)
-    return told or ["No run departed from its protocol."]
+    return told or ["No run deviated from its protocol."]
 
 
 def _intervals(result: Result, drawn: _Drawn | None) -> str:

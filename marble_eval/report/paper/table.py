@@ -78,9 +78,9 @@ def _ranked(section: Section) -> tuple[Section, list[str]]:
     try:
         ranked, notes = ranked_section(section)
     except MissingError:
-        return section, ["Ties were not looked for: predictions are not beside every result."]
+        return section, ["Ties were not tested: predictions are not beside every result."]
     except SpecError as error:
-        return section, [f"Ties were not looked for: {error}"]
+        return section, [f"Ties were not tested: {error}"]
     # A paper's source goes out into the world; where results lie at home does not.
     for each in section.models:
         for header, path in each.paths.items():
@@ -183,7 +183,7 @@ def _caption(section: Section, shown: PrintedTable, level: str) -> str:
     if any("true" in (row.embedded for row in each.rows) for each in runs):
         said.append("All data are embedded: music composed and rendered by marble-eval.")
     said.append(latex_text(f"Test tracks scored: {_items(section, runs)}."))
-    said.append(latex_text(f"Small, below a score: its interval ({level}) from resampling them."))
+    said.append(latex_text(f"Below each score: its interval ({level}), resampling the tracks."))
     for each in legend(section, shown):
         text = latex_text(each.text)
         said.append(f"{_MARKS[each.mark]}: {text}" if each.mark else text)

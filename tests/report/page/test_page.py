@@ -204,7 +204,7 @@ def test_a_page_is_written_from_result_files(tmp_path: Path) -> None:
     text = file.read_text(encoding="utf-8")
     made = re.findall(r'<time datetime="([^"]*)"', text)
     assert before <= datetime.fromisoformat(made[0]) <= datetime.now(UTC)
-    assert "1 result of 1 encoder on 1 task, beside" in text
+    assert "1 result of 1 encoder on 1 task, with" in text
     assert "1 result on embedded data is not on this page" in text
     write_page(paths, file, embedded=True)
     text = file.read_text(encoding="utf-8")

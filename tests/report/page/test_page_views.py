@@ -64,7 +64,7 @@ def test_a_result_tells_its_provenance_and_what_is_wrong_with_it(
     told = page.inner_text("dialog")
     wanted = [
         "toy-encoder on GTZAN", "another batch", "may have seen this data GTZAN",
-        "code from elsewhere a/b@12", "4 test tracks scored of 5; not rock.00099 (no such file).",
+        "remote code a/b@12", "4 test tracks scored of 5; not rock.00099 (no such file).",
         "one fit of layer 0 did not converge", base.unit, base.task.data_digest,
         base.task.split_digest, base.task.card_digest, base.encoder.fingerprint,
         base.features.fingerprint, "94,371,712", "CC-BY-NC-4.0",

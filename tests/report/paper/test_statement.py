@@ -46,10 +46,10 @@ def test_the_example_is_stated_in_full(say: Say) -> None:
         "mean over its 2 seeds",
         "95 % percentile intervals of a bootstrap",
         "1 track could not be used: 1 (no such file: rock.00099).",
-        "The record remarks: one fit of layer 0 did not converge.",
+        "The record notes: one fit of layer 0 did not converge.",
         "The licence of the weights (CC-BY-NC-4.0) excludes commercial use",
         "Python 3.11.9 with numpy 2.0.0 and torch 2.4.0 on Linux x86_64 (device cpu).",
-        "No run departed from its protocol.",
+        "No run deviated from its protocol.",
     ):
         assert part in text
     assert text.count("\n") == 1
@@ -71,8 +71,8 @@ def test_departures_are_all_told_and_whose_they_are(say: Say) -> None:
     said = ("batch 128 instead of 64", "seed 7")
     strayed = replace(result, protocol=replace(result.protocol, conforms=False, deviations=said))
     text = say(example("mel"), strayed)
-    assert "For MERT, the run departed from its protocol: batch 128 instead of 64; seed 7." in text
-    assert "No run departed" not in text
+    assert "For MERT, the run deviated from its protocol: batch 128 instead of 64; seed 7." in text
+    assert "No run deviated" not in text
 
 
 def test_two_protocols_get_a_sentence_each(say: Say) -> None:
@@ -88,7 +88,7 @@ def test_two_protocols_get_a_sentence_each(say: Say) -> None:
 def test_embedded_data_is_said_plainly(say: Say) -> None:
     text = say(embedded(example("mel", "EmbeddedKey")), example("mel"))
     assert "EmbeddedKey is embedded data" in text
-    assert "do not stand beside" in text
+    assert "not comparable with scores on recorded music" in text
 
 
 def test_windows_are_told_as_they_were(say: Say) -> None:
