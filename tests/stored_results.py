@@ -78,7 +78,7 @@ def stored_result(
     chosen = LayerOutcome("5", 1e-3, seeds, 0.5, valid, test, None)
     trials = [Trial("5", 1e-3, each, 9, 4, 0.5) for each in seeds]
     rules = TaskRules(also_scored="recording" if pieces > 1 else "")
-    scores = score_grid(task, GridOutcome(trials, [chosen], chosen, []), items, rules)
+    scores = score_grid(task, GridOutcome(trials, [chosen], chosen), items, rules)
     record = dataclasses.replace(
         read_result(EXAMPLE),
         **{

@@ -90,7 +90,7 @@ def conditions_of(result: Result) -> Conditions:
         track=protocol.track,
         probe=probe_name(result),
         layers=() if _is_whole_grid(result) else result.choices.layers,
-        deviations=protocol.deviations,
+        deviations=protocol.deviation_sentences,
     )
 
 

@@ -186,13 +186,13 @@ def _rules(result: Result) -> Mapping[str, object]:
         "protocol_version": protocol.version,
         "track": protocol.track,
         "conforms": flag_text(protocol.conforms),
-        "deviations": "; ".join(protocol.deviations),
+        "deviations": "; ".join(protocol.deviation_sentences),
         "probe": result.probe.name,
         "tried": choices_of(result),
         "chosen_layer": chosen.layer,
         "chosen_setting": chosen.setting,
         "selected_on": "valid",
-        "remarks": "; ".join(result.remarks),
+        "remarks": "; ".join(result.notes),
         "device": result.environment.device,
     }
 

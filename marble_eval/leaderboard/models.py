@@ -47,7 +47,7 @@ def model_of(result: Result, *, with_choices: bool = False) -> Model:
         protocol_version=str(protocol.version),
         track=protocol.track,
         probe=probe_name(result),
-        deviations="; ".join(protocol.deviations),
+        deviations="; ".join(protocol.deviation_sentences),
         choices=choices_of(result) if with_choices else "",
     )
 

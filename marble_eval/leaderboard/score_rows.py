@@ -101,7 +101,7 @@ def result_rows(result: Result) -> list[ScoreRow]:
                 protocol_version=protocol.version,
                 track=protocol.track,
                 conforms=flag_text(protocol.conforms),
-                deviations="; ".join(protocol.deviations),
+                deviations="; ".join(protocol.deviation_sentences),
                 probe=result.probe.name,
                 layer=chosen.layer,
                 setting=chosen.setting,

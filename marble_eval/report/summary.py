@@ -70,8 +70,8 @@ def _caveats(result: Result) -> list[str]:
     counts = result.counts
     lines = [f"  scored {counts.scored} of {counts.expected} test tracks"]
     lines += _ceilings(result)
-    lines += [f"  deviates: {each}" for each in result.protocol.deviations]
-    lines += [f"  note: {each}" for each in result.remarks]
+    lines += [f"  deviates: {each}" for each in result.protocol.deviation_sentences]
+    lines += [f"  note: {each}" for each in result.notes]
     if result.encoder.overlap:
         lines.append(f"  the weights may have seen this data: {result.encoder.overlap}")
     for what, licence in (("weights", result.encoder.licence), ("data", result.task.licence)):

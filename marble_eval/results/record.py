@@ -11,6 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from marble_eval.results.caveats import (
+    Deviation,
+    Divergence,
+    LayerLeftOut,
+    Notes,
+    deviation_sentences,
+    note_sentences,
+)
 from marble_eval.results.scores import (
     Chosen,
     Counts,
@@ -21,7 +29,7 @@ from marble_eval.results.scores import (
 )
 from marble_eval.spec import FrameRules, Windowing
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +97,7 @@ class ProtocolRecord:
     version: int
     track: Literal["constrained", "semi-constrained"]
     conforms: bool
-    deviations: tuple[str, ...]
+    deviations: tuple[Deviation, ...]
     frames: FrameRules | None
 
     def __post_init__(self) -> None:
@@ -98,6 +106,11 @@ class ProtocolRecord:
                 f"'conforms' must be true just when 'deviations' is empty. "
                 f"Got {self.conforms!r} and {list(self.deviations)!r}."
             )
+
+    @property
+    def deviation_sentences(self) -> tuple[str, ...]:
+        """Return the deviations in words."""
+        return deviation_sentences(self.deviations, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +189,14 @@ class Result:
         Row: reference. Column: estimate. Empty where the kind has no classes.
     cost, environment : Cost, Environment
         What it took, and where.
+    divergences : tuple of Divergence
+        Probes whose outputs did not stay finite.
+    left_out : tuple of LayerLeftOut
+        Layers that were asked for and have no score.
     remarks : tuple of str
-        What a reader should know, though it is no departure from the protocol.
+        What else a reader should know, in words.
+    written_under : int
+        Schema version that the record was first written under.
     predictions : PredictionFile or None
         None until `write_result` has written the file.
     """
@@ -201,10 +220,18 @@ class Result:
     confusion: tuple[tuple[int, ...], ...]
     cost: Cost
     environment: Environment
+    divergences: tuple[Divergence, ...]
+    left_out: tuple[LayerLeftOut, ...]
     remarks: tuple[str, ...]
+    written_under: int
     predictions: PredictionFile | None = None
 
     def __post_init__(self) -> None:
         classes = len(self.labels)
         if self.confusion and {len(self.confusion), *map(len, self.confusion)} != {classes}:
             raise ValueError(f"'confusion' must be square over the {classes} labels.")
+
+    @property
+    def notes(self) -> list[str]:
+        """Return divergences, layers left out and remarks in words."""
+        return note_sentences(Notes(self.divergences, self.left_out, self.remarks))

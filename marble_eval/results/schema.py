@@ -35,7 +35,7 @@ def load_schema() -> dict[str, Any]:
     Examples
     --------
     >>> load_schema()["properties"]["schema_version"]
-    {'const': 4}
+    {'const': 5}
     """
     file = resources.files("marble_eval.results") / "schemas" / "result.schema.json"
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

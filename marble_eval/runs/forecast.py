@@ -21,6 +21,7 @@ from marble_eval.probes.grid.frame_batches import ROWS
 from marble_eval.probes.grid.trained import training_rules
 from marble_eval.probes.group import ProbeGroup
 from marble_eval.probes.matrix_products import fast_products
+from marble_eval.results import deviation_sentences
 from marble_eval.runs.budget import feature_bytes, in_words, savings
 from marble_eval.runs.pooled_run import grid_plan
 from marble_eval.spec import SPLITS
@@ -83,10 +84,8 @@ def outlook(prepared: RunPlan) -> list[str]:
     ]
     if task.kind.estimate == "frame" and settings.probe.serves_frames:
         lines += _cost(prepared)
-    lines.append(
-        f"{settings.protocol.name}: "
-        + ("; ".join(prepared.deviations) if prepared.deviations else "conforms")
-    )
+    deviations = deviation_sentences(prepared.deviations, settings.protocol.name)
+    lines.append(f"{settings.protocol.name}: " + ("; ".join(deviations) or "conforms"))
     return lines
 
 

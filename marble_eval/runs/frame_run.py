@@ -18,7 +18,7 @@ from marble_eval.features.stores.frame_store import FrameStore
 from marble_eval.probes.grid import check_serves
 from marble_eval.probes.grid.frame_split import FrameSource, FrameSplit
 from marble_eval.probes.grid.frames import FrameLayer, train_frame_grid
-from marble_eval.results import Cost
+from marble_eval.results import Cost, Notes
 from marble_eval.runs.budget import turns
 from marble_eval.runs.encoding import encode_tracks
 from marble_eval.runs.pooled_run import Worked, grid_plan
@@ -69,7 +69,7 @@ def run_frames(prepared: RunPlan, progress: Progress) -> Worked:
     whole, of_turns = prepared, turns(prepared)
     trials: list[Trial] = []
     layers: list[FrameLayer] = []
-    remarks: list[str] = []
+    notes = Notes()
     cost = Cost(0.0, 0.0, 0, 0, 0)
     best: FrameLayer | None = None
     events: ChosenEvents | None = None
@@ -87,7 +87,7 @@ def run_frames(prepared: RunPlan, progress: Progress) -> Worked:
         data = frame_data(prepared)
         started = time.perf_counter()
         found, of_turn, said = train_frame_grid(grid_plan(prepared), data, progress)
-        trials, layers, remarks = [*trials, *found], [*layers, *of_turn], [*remarks, *said]
+        trials, layers, notes = [*trials, *found], [*layers, *of_turn], notes + said
         ahead = max(of_turn, key=lambda each: each.valid)  # of equals the first
         if best is None or ahead.valid > best.valid:
             best, events = ahead, ChosenEvents(ahead, data, prepared.device)
@@ -98,11 +98,9 @@ def run_frames(prepared: RunPlan, progress: Progress) -> Worked:
         raise ValueError("a run must have at least one layer.")
     trials.sort(key=lambda each: whole.seeds.index(each.seed))  # as if trained in one turn
     scores = score_frames(trials, layers, best, events, data)
-    remarks += _ended_early(data)
+    notes += Notes(remarks=(*_ended_early(data), *scores.remarks))
     clips = _clips(prepared)
-    return Worked(
-        replace(whole, survey=prepared.survey), scores, cost, clips, [*remarks, *scores.remarks]
-    )
+    return Worked(replace(whole, survey=prepared.survey), scores, cost, clips, notes)
 
 
 def frame_data(prepared: RunPlan) -> dict[str, FrameSplit]:

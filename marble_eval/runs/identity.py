@@ -1,7 +1,7 @@
 """What a run is: its departures from the protocol, its folder, its fingerprint.
 
 A run may choose encoder, layers, probe, seeds and folders. Whatever else differs
-from the preset is a deviation, said in words. The unit fingerprint covers all
+from the preset is a deviation. The unit fingerprint covers all
 that can move a score, so a finished run is skipped only if it would give the
 same result again.
 """
@@ -15,6 +15,7 @@ from marble_eval.configuration import load_protocol, run_defaults
 from marble_eval.encoders import facts_of
 from marble_eval.files.fingerprint import digest_of, file_digest
 from marble_eval.registry import load_probe, probe_names, probe_options
+from marble_eval.results import RuleChanged, TracksLeftOut, deviation_sentences
 from marble_eval.spec import SPLITS
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
     from marble_eval.features.audio_check import Survey, Unusable
     from marble_eval.registry import Task
+    from marble_eval.results import Deviation
     from marble_eval.spec import FrameRules, Probe, ProtocolSpec, Settings, TaskRules, Track
 
 # Raised when training, choice or scoring changes in a way that can move a score.
@@ -34,7 +36,7 @@ def deviations_of(
     unusable: Sequence[Unusable],
     task: Task,
     frames: FrameRules | None = None,
-) -> tuple[str, ...]:
+) -> tuple[Deviation, ...]:
     """Say how a run departs from its protocol.
 
     Parameters
@@ -50,17 +52,14 @@ def deviations_of(
 
     Returns
     -------
-    tuple of str
-        One sentence a departure; empty if the run conforms.
+    tuple of Deviation
+        Empty if the run conforms.
     """
     preset = load_protocol(protocol.name)
-    found = [
-        f"{field.name} is {getattr(protocol, field.name)}, "
-        f"{protocol.name} has {getattr(preset, field.name)}"
-        for field in dataclasses.fields(preset)
-        if getattr(protocol, field.name) != getattr(preset, field.name)
-    ]
-    found += _otherwise(frames, task.rules(protocol.rules).frames, protocol.name)
+    found: list[Deviation] = [*_changed(protocol, preset)]
+    of_card = task.rules(protocol.rules).frames
+    if frames is not None and of_card is not None:
+        found += _changed(frames, of_card, "frames.")
     excused = {each.id for each in task.spec.may_lack}
     for split in SPLITS:
         lost = [
@@ -68,20 +67,22 @@ def deviations_of(
         ]
         if lost:
             size = task.spec.sizes.get(split) if task.spec.counted == "track" else None
-            of_all = "" if size is None else f" of {size}"
-            found.append(f"{len(lost)}{of_all} {split} tracks left out")
+            found.append(TracksLeftOut(split, len(lost), size))
     return tuple(found)
 
 
-def _otherwise(run: FrameRules | None, card: FrameRules | None, protocol: str) -> list[str]:
-    """Say which rules of frames are not the card's."""
-    if run is None or card is None:
-        return []
+def _changed(
+    run: ProtocolSpec | FrameRules, preset: ProtocolSpec | FrameRules, prefix: str = ""
+) -> list[RuleChanged]:
+    """Compare the rules as run with those asked for, field by field."""
+    pairs = [
+        (field.name, getattr(run, field.name), getattr(preset, field.name))
+        for field in dataclasses.fields(preset)
+    ]
     return [
-        f"frames.{field.name} is {getattr(run, field.name)}, "
-        f"{protocol} has {getattr(card, field.name)}"
-        for field in dataclasses.fields(run)
-        if getattr(run, field.name) != getattr(card, field.name)
+        RuleChanged(prefix + name, got, expected)
+        for name, got, expected in pairs
+        if got != expected
     ]
 
 
@@ -97,7 +98,7 @@ def _identified(probe: Probe) -> dict[str, Any]:
 
 
 def variant_of(
-    settings: Settings, encoder: Encoder, layers: Sequence[str], deviations: Sequence[str]
+    settings: Settings, encoder: Encoder, layers: Sequence[str], deviations: Sequence[Deviation]
 ) -> str:
     """Name the last folder of a result: the protocol, and the choices made.
 
@@ -137,7 +138,9 @@ def variant_of(
     if settings.features.frame_rate != usual["frame_rate"]:
         parts.append(f"frames={settings.features.frame_rate:g}")
     if deviations:
-        parts.append(f"deviates={digest_of(list(deviations))[:6]}")
+        # Of the sentences, as when records held those: folders keep their names.
+        said = deviation_sentences(deviations, settings.protocol.name)
+        parts.append(f"deviates={digest_of(list(said))[:6]}")
     return ",".join(parts)
 
 

@@ -16,7 +16,7 @@ import torch
 from marble_eval.probes import ProbeData
 from marble_eval.probes.examples import examples_of, target_scale, training_unit
 from marble_eval.probes.grid import GridPlan, check_serves, run_grid
-from marble_eval.results import Cost
+from marble_eval.results import Cost, Notes
 from marble_eval.runs.encoding import StoredFeatures, encode_tracks
 from marble_eval.scores.scoring import Scores, score_grid
 from marble_eval.spec import SPLITS
@@ -43,7 +43,7 @@ class Worked:
         What it took.
     clips : int
         Clips of all splits.
-    remarks : list of str
+    notes : Notes
         What a reader should know.
     """
 
@@ -51,7 +51,7 @@ class Worked:
     scores: Scores
     cost: Cost
     clips: int
-    remarks: list[str]
+    notes: Notes
 
 
 def grid_plan(prepared: RunPlan) -> GridPlan:
@@ -119,7 +119,8 @@ def run_pooled(prepared: RunPlan, progress: Progress) -> Worked:
         clips_cached=max(0, clips - encoded.clips_encoded),
         feature_bytes=clips * prepared.plan.store.row_bytes,
     )
-    return Worked(prepared, scores, cost, clips, [*outcome.remarks, *scores.remarks])
+    notes = outcome.notes + Notes(remarks=tuple(scores.remarks))
+    return Worked(prepared, scores, cost, clips, notes)
 
 
 def _probe_data(

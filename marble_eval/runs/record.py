@@ -29,8 +29,7 @@ from marble_eval.runs.identity import track_of
 from marble_eval.spec import TrainedProbe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from marble_eval.results import Notes
     from marble_eval.runs.run_plan import RunPlan
     from marble_eval.scores.scoring import Scores
     from marble_eval.spec import Probe
@@ -39,9 +38,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("librosa", "numpy", "scikit-learn", "soundfile", "soxr", "torch", "transformers")
 
 
-def make_result(
-    prepared: RunPlan, scores: Scores, cost: Cost, clips: int, remarks: Sequence[str]
-) -> Result:
+def make_result(prepared: RunPlan, scores: Scores, cost: Cost, clips: int, notes: Notes) -> Result:
     """Join everything that a result file holds.
 
     Parameters
@@ -54,7 +51,7 @@ def make_result(
         What it took.
     clips : int
         Clips of all splits.
-    remarks : sequence of str
+    notes : Notes
         What a reader should know.
 
     Returns
@@ -106,7 +103,10 @@ def make_result(
             packages=_versions(),
             device=str(prepared.device),
         ),
-        remarks=tuple(remarks),
+        divergences=notes.divergences,
+        left_out=notes.left_out,
+        remarks=notes.remarks,
+        written_under=SCHEMA_VERSION,
     )
 
 

@@ -22,7 +22,7 @@ from marble_eval.registry import (
     load_probe,
     load_task,
 )
-from marble_eval.results import Result, read_result, write_result
+from marble_eval.results import Notes, Result, read_result, write_result
 from marble_eval.results.folder import FILE
 from marble_eval.runs.budget import check_budget
 from marble_eval.runs.forecast import announcements, outlook
@@ -219,8 +219,8 @@ def _run(prepared: RunPlan, progress: Progress) -> Finished:
         progress.say(sentence)
     work = run_frames if prepared.task.kind.estimate == "frame" else run_pooled
     worked = work(prepared, progress)
-    remarks = [*worked.prepared.remarks, *worked.remarks]
-    result = make_result(worked.prepared, worked.scores, worked.cost, worked.clips, remarks)
+    notes = Notes(remarks=tuple(worked.prepared.remarks)) + worked.notes
+    result = make_result(worked.prepared, worked.scores, worked.cost, worked.clips, notes)
     if prepared.folder is None:
         return Finished(result, None, was_there=False)
     folder = worked.prepared.folder or prepared.folder

@@ -34,6 +34,7 @@ from marble_eval.spec import SPLITS
 if TYPE_CHECKING:
     from marble_eval.progress import Progress
     from marble_eval.registry import Task
+    from marble_eval.results import Deviation
     from marble_eval.spec import Settings, TaskRules, Track
 
 _LISTED = 20  # files named in a message; the others are counted
@@ -83,7 +84,7 @@ class RunPlan:
         return torch.device(name)
 
     @property
-    def deviations(self) -> tuple[str, ...]:
+    def deviations(self) -> tuple[Deviation, ...]:
         """Return how the run departs from its protocol."""
         return deviations_of(
             self.settings.protocol, self.survey.unusable, self.task, self.rules.frames

@@ -2,13 +2,12 @@
 
 Every layer is trained with every setting on the first seed, and with the best one on the
 others; the layer is the one that is best on validation. Probes whose outputs were no
-longer finite have no score: the record's remarks name them, and they may be absent.
+longer finite have no score: the record's divergences name them, and they may be absent.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
@@ -16,23 +15,18 @@ from typing import TYPE_CHECKING
 
 from marble_eval.errors import SpecError
 from marble_eval.submission.conformity import probe_of
-from marble_eval.submission.deviations import departures
+from marble_eval.submission.deviations import as_run
 from marble_eval.submission.findings import Finding, shown, some
 
 if TYPE_CHECKING:
-    from marble_eval.results import GridPoint, LayerScore
+    from marble_eval.results import GridPoint, LayerScore, Result
     from marble_eval.submission.submitted import Submitted
 
 # Sums of the same numbers in another order; stored text gives floats back exactly.
 EQUAL = 1e-6
 _SHARES = 1e-4  # of a learned sum: means of float32
-_DIVERGED = re.compile(
-    r"learning rate (\S+), seed (-?\d+): outputs no longer finite at layer (.*); "
-    r"it was the first epoch"
-)
-_LEFT_OUT = re.compile(r"layer (.*) is left out: no probe of it kept finite outputs .*")
 
-Point = tuple[str, str, int]  # layer, setting as it is shown in a remark, seed
+Point = tuple[str, str, int]  # layer, setting (six digits are all that schema 4 kept), seed
 
 
 def check_choice(submitted: Submitted) -> list[Finding]:
@@ -57,7 +51,8 @@ def check_choice(submitted: Submitted) -> list[Finding]:
     if len(sums) > 1:
         rule = "choices.layers must be layers of the encoder, and at most one learned sum"
         found.append(says(rule, some(sums), "layers"))
-    layers = _trained_layers(submitted, sums)
+    found += _sums_left_out(submitted, sums)
+    layers = _trained_layers(result)
     points: dict[str, list[GridPoint]] = {each: [] for each in layers}
     for point in result.grid:
         if point.layer not in points or point.seed not in result.choices.seeds:
@@ -77,11 +72,22 @@ def check_choice(submitted: Submitted) -> list[Finding]:
     return found + _chosen(submitted, sums)
 
 
-def _trained_layers(submitted: Submitted, sums: Sequence[str]) -> list[str]:
-    layers = list(submitted.result.choices.layers)
-    if submitted.result.probe.name == "logreg":  # it has no learned sum
-        return [each for each in layers if each not in sums]
-    return layers
+def _trained_layers(result: Result) -> list[str]:
+    untrained = {each.layer for each in result.left_out if each.reason == "no learned sum"}
+    return [each for each in result.choices.layers if each not in untrained]
+
+
+def _sums_left_out(submitted: Submitted, sums: Sequence[str]) -> list[Finding]:
+    """Check that the learned sum, and nothing else, is left out just where the probe has none."""
+    result, probe = submitted.result, probe_of(submitted)
+    if probe is None:  # said elsewhere
+        return []
+    got = [each.layer for each in result.left_out if each.reason == "no learned sum"]
+    expected = [] if probe.reads_sum else list(sums)
+    if got == expected:
+        return []
+    rule = "left_out must name the learned sum just where the probe reads single layers"
+    return [submitted.says(rule, shown(got), shown(expected))]
 
 
 def _settings(submitted: Submitted) -> tuple[float, ...] | None:
@@ -92,21 +98,19 @@ def _settings(submitted: Submitted) -> tuple[float, ...] | None:
     if rules is None:
         return None
     try:
-        protocol = departures(result.protocol.name, result.protocol.deviations).protocol
+        protocol = as_run(result.protocol.name, result.protocol.deviations).protocol
     except SpecError:  # told elsewhere
         return None
     return rules.learning_rates or protocol.learning_rates
 
 
-def _excused(remarks: Sequence[str]) -> set[Point]:
-    """Read which probes have no score, from remarks as `probes.grid.trials` writes them."""
-    points = set()
-    for remark in remarks:
-        found = _DIVERGED.fullmatch(remark)
-        if found is not None:
-            for layer in found[3].split(", "):
-                points.add((layer, found[1], int(found[2])))
-    return points
+def _excused(result: Result) -> set[Point]:
+    """Name the probes that have no score, since their outputs were never finite."""
+    return {
+        (each.layer, f"{each.setting:g}", each.seed)
+        for each in result.divergences
+        if not each.scored
+    }
 
 
 def _whole(
@@ -115,7 +119,7 @@ def _whole(
     """Check the points of a layer, and give the setting that is best on the first seed."""
     result, settings = submitted.result, _settings(submitted)
     first, *others = result.choices.seeds
-    excused = _excused(result.remarks)
+    excused = _excused(result)
     there = Counter((each.setting, each.seed) for each in points)
     if settings is None:  # without the card: those that were tried first
         settings = tuple(each.setting for each in points if each.seed == first)
@@ -152,7 +156,7 @@ def _epochs(submitted: Submitted) -> list[Finding]:
     if rules is None:
         return found
     try:
-        protocol = departures(result.protocol.name, result.protocol.deviations).protocol
+        protocol = as_run(result.protocol.name, result.protocol.deviations).protocol
     except SpecError:  # told elsewhere
         return found
     limit = min(rules.max_epochs, protocol.max_epochs or rules.max_epochs)
@@ -168,8 +172,7 @@ def _curve(
 ) -> list[Finding]:
     """Check the curve against the grid: its layers, their settings and validation scores."""
     result, says = submitted.result, submitted.says
-    told = [_LEFT_OUT.fullmatch(each) for each in result.remarks]
-    gone = {each[1] for each in told if each is not None}
+    gone = {each.layer for each in result.left_out if each.reason == "diverged"}
     expected = [each for each in points if each not in gone]
     layers = [each.layer for each in result.layers]
     found = []

@@ -14,13 +14,17 @@ from typing import TYPE_CHECKING
 from marble_eval.errors import SpecError
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.registry import load_probe
+from marble_eval.results import TracksLeftOut, deviation_sentences
 from marble_eval.runs.identity import deviations_of, track_of, unit_of
 from marble_eval.spec import Probe, TrainedProbe
-from marble_eval.submission.deviations import Departures, departures
+from marble_eval.submission.deviations import AsRun, as_run
 from marble_eval.submission.findings import Finding, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from marble_eval.registry import Task
+    from marble_eval.results import Deviation
     from marble_eval.spec import TaskRules
     from marble_eval.submission.submitted import Submitted
 
@@ -44,7 +48,7 @@ def check_conformity(submitted: Submitted) -> tuple[list[Finding], list[str]]:
     """
     result = submitted.result
     try:
-        told = departures(result.protocol.name, result.protocol.deviations)
+        told = as_run(result.protocol.name, result.protocol.deviations)
     except SpecError as error:
         rule = "protocol and deviations must be such as marble-eval knows"
         return [submitted.says(rule, shown(str(error)), "a preset and its departures")], []
@@ -73,8 +77,8 @@ def check_conformity(submitted: Submitted) -> tuple[list[Finding], list[str]]:
     return found, [*unchecked, *said]
 
 
-def _told(submitted: Submitted, told: Departures) -> tuple[list[Finding], list[str]]:
-    """Check the sentences themselves: each known, needed, and as it would be written today."""
+def _told(submitted: Submitted, told: AsRun) -> tuple[list[Finding], list[str]]:
+    """Check the deviations themselves: each known, needed, and as it would be recorded today."""
     result, task, found = submitted.result, submitted.task, []
     if result.protocol.version != told.protocol.version:
         rule = "protocol.version must be that of the preset, or a deviation"
@@ -82,27 +86,32 @@ def _told(submitted: Submitted, told: Departures) -> tuple[list[Finding], list[s
     without_lost = [
         each
         for each in result.protocol.deviations
-        if not each.endswith(" tracks left out") and each not in told.unknown
+        if not isinstance(each, TracksLeftOut) and each not in told.unknown
     ]
     if task is not None and submitted.rules is not None:
         frames = result.protocol.frames
         expected = list(deviations_of(told.protocol, [], task, frames))
         if without_lost != expected:
             rule = "protocol.deviations must be those of what was run"
-            found.append(submitted.says(rule, shown(without_lost), shown(expected)))
+            got = _in_words(submitted, without_lost)
+            found.append(submitted.says(rule, got, _in_words(submitted, expected)))
         if (frames is None) != (submitted.rules.frames is None):
             rule = "protocol.frames must be there just where the card has them"
-            got, expected_frames = (
+            pair = (
                 "null" if each is None else "rules" for each in (frames, submitted.rules.frames)
             )
-            found.append(submitted.says(rule, got, expected_frames))
+            found.append(submitted.says(rule, *pair))
     if not told.unknown:
         return found, []
     if submitted.of_this_version:
-        rule = "protocol.deviations must be sentences that marble-eval writes"
-        return [*found, submitted.says(rule, shown(list(told.unknown)), "its own")], []
-    said = f"deviations of another version: {shown(list(told.unknown))}"
+        rule = "protocol.deviations must be such as marble-eval writes"
+        return [*found, submitted.says(rule, _in_words(submitted, told.unknown), "its own")], []
+    said = f"deviations of another version: {_in_words(submitted, told.unknown)}"
     return found, [said]
+
+
+def _in_words(submitted: Submitted, deviations: Sequence[Deviation]) -> str:
+    return shown(list(deviation_sentences(deviations, submitted.result.protocol.name)))
 
 
 def probe_of(submitted: Submitted) -> Probe | None:
@@ -122,7 +131,7 @@ def probe_of(submitted: Submitted) -> Probe | None:
         return None
 
 
-def _windows(submitted: Submitted, told: Departures) -> list[Finding]:
+def _windows(submitted: Submitted, told: AsRun) -> list[Finding]:
     """Hold the windows of the features against protocol and card."""
     windowing, rules = submitted.result.features.windowing, submitted.rules
     if rules is None:
@@ -177,7 +186,7 @@ def _card_digest(submitted: Submitted, task: Task) -> list[Finding]:
 
 
 def _unit(
-    submitted: Submitted, task: Task, rules: TaskRules, told: Departures, probe: Probe
+    submitted: Submitted, task: Task, rules: TaskRules, told: AsRun, probe: Probe
 ) -> list[Finding]:
     """Compute the fingerprint of the run from what the record says was run."""
     result = submitted.result

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from marble_eval.spec import SPLITS
-from marble_eval.submission.deviations import lost_tracks
+from marble_eval.submission.deviations import tracks_left_out
 from marble_eval.submission.findings import Finding, some
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _within_record(submitted: Submitted) -> list[Finding]:
     missing = [each.id for each in counts.missing]
     if len(set(missing)) != len(missing):
         found.append(says("counts.missing must name a track once", some(missing), "each once"))
-    lost = lost_tracks(result.protocol.deviations)
+    lost = tracks_left_out(result.protocol.deviations)
     without_excuse = [each for each in missing if each not in excused]
     if len(without_excuse) != sum(lost.values()):
         rule = "protocol.deviations must count every track of counts.missing that has no excuse"
@@ -118,7 +118,7 @@ def _against_card(submitted: Submitted, table: pd.DataFrame | None) -> list[Find
     if task is None:
         return []
     spec, excused = task.spec, excused_of(submitted)
-    lost, found = lost_tracks(result.protocol.deviations), []
+    lost, found = tracks_left_out(result.protocol.deviations), []
     for split in SPLITS:
         size, of_split = spec.sizes[split], [id for id in excused if excused[id] == split]
         there = result.task.sizes[split] + lost.get(split, 0)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from marble_eval.spec import TaskRules
 
 _NAME = re.compile(r"\w[\w-]*", re.ASCII)  # of a task, as cards must have it
-_OLDER_RECORD = "read from a record of schema version "  # of `marble_eval.results.older`
+_WHOLE = 4  # the first schema version that records all that is checked
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Submitted:
     @property
     def of_this_version(self) -> bool:
         """Return whether the installed marble-eval is the one that made the result."""
-        older = any(each.startswith(_OLDER_RECORD) for each in self.result.remarks)
-        return self.result.tool_version == version("marble-eval") and not older
+        whole = self.result.written_under >= _WHOLE
+        return self.result.tool_version == version("marble-eval") and whole
 
     @property
     def predictions(self) -> Path:

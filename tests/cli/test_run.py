@@ -132,7 +132,7 @@ def test_changed_rules_are_a_deviation(small_task: Path, tmp_path: Path) -> None
     job = [f"task={small_task}", "encoder=mel", f"results={results}", "seeds=1"]
     assert main(["run", *job, "protocol.batch_tracks=16"]) == 0
     found = result_of(results)
-    assert found["protocol"]["deviations"] == ["batch_tracks is 16, marble-v1 has 64"]
+    assert found["protocol"]["deviations"] == [{"rule": "batch_tracks", "got": 16, "expected": 64}]
     assert not found["protocol"]["conforms"]
 
 
@@ -163,7 +163,7 @@ def test_unusable_files_stop_the_run_all_in_one_list(
     assert found["counts"]["expected"] == 12
     assert found["counts"]["scored"] == 11
     assert len(found["counts"]["missing"]) == 4
-    assert "1 of 12 test tracks left out" in found["protocol"]["deviations"]
+    assert {"split": "test", "count": 1, "of": 12} in found["protocol"]["deviations"]
 
 
 def test_a_finished_run_is_made_again_when_the_data_changed(

@@ -24,7 +24,7 @@ def example_file(root: Path, name: str, *edits: Edit, unit: str = "") -> Path:
 
 
 def deviating(values: dict[str, Any]) -> None:
-    values["protocol"].update(conforms=False, deviations=["batch 128 instead of 64"])
+    values["protocol"].update(conforms=False, deviations=[{"words": "batch 128 instead of 64"}])
 
 
 def embedded(values: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from marble_eval.leaderboard import (
     result_rows,
 )
 from marble_eval.results import Result, read_result
+from marble_eval.results.caveats import OtherDeviation, TracksLeftOut
 
 EXAMPLE = Path(__file__).parents[1] / "results" / "example_result.json"
 
@@ -89,11 +90,11 @@ def test_units_follow_the_metric(metric: str, unit: str, value: float, shown: st
 
 def test_deviations_are_joined() -> None:
     result = _result()
-    deviations = ("batch 128 instead of 64", "3 tracks missing")
+    deviations = (OtherDeviation("batch 128 instead of 64"), TracksLeftOut("test", 3, None))
     protocol = dataclasses.replace(result.protocol, conforms=False, deviations=deviations)
     row = result_rows(dataclasses.replace(result, protocol=protocol))[0]
     assert row.conforms == "false"
-    assert row.deviations == "batch 128 instead of 64; 3 tracks missing"
+    assert row.deviations == "batch 128 instead of 64; 3 test tracks left out"
 
 
 def test_a_reported_row_claims_only_what_its_source_says() -> None:

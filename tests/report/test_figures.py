@@ -24,6 +24,7 @@ from marble_eval.report.figures.maps import confusion_map, grid_map, heat_map
 from marble_eval.report.figures.series import comparable, labels
 from marble_eval.report.figures.writing import file_names
 from marble_eval.results import GridPoint, LabelScore, Result
+from marble_eval.results.caveats import OtherDeviation
 from tests.report.result_files import embedded, example, write
 
 
@@ -227,8 +228,10 @@ def test_embedded_and_real_data_other_protocols_and_probes_never_share_axes() ->
     linear = replace(real, probe=replace(real.probe, name="linear", hidden=0, dropout=0.0))
     newer = replace(real, task=replace(real.task, version=2))
     other_data = replace(real, task=replace(real.task, data_digest="9" * 32))
+    other = OtherDeviation("batch 128")
     strayed = replace(
-        real, protocol=replace(real.protocol, conforms=False, deviations=("batch 128",))
+        real,
+        protocol=replace(real.protocol, conforms=False, deviations=(other,)),
     )
     groups = comparable(
         [real, example("b"), embedded(real), quick, linear, newer, other_data, strayed]

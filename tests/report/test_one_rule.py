@@ -14,9 +14,12 @@ from marble_eval.report.page.data import group_title
 from marble_eval.report.page.encoders_by_task import heat_maps
 from marble_eval.report.page.listing import listed_results
 from marble_eval.results import Result
+from marble_eval.results.caveats import OtherDeviation
 from tests.report.result_files import example, write
 
 Edit = Callable[[Result], Result]
+
+BATCH = OtherDeviation("batch 128")
 
 
 def _some_layers(result: Result) -> Result:
@@ -34,7 +37,8 @@ def _some_layers(result: Result) -> Result:
         (lambda r: replace(r, protocol=replace(r.protocol, track="semi-constrained")), False),
         (
             lambda r: replace(
-                r, protocol=replace(r.protocol, conforms=False, deviations=("batch 128",))
+                r,
+                protocol=replace(r.protocol, conforms=False, deviations=(BATCH,)),
             ),
             False,
         ),

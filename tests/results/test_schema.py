@@ -11,6 +11,15 @@ import numpy as np
 import pytest
 
 from marble_eval.errors import ValidationError
+from marble_eval.results import Result
+from marble_eval.results.caveats import (
+    Deviation,
+    Divergence,
+    LayerLeftOut,
+    OtherDeviation,
+    RuleChanged,
+    TracksLeftOut,
+)
 from marble_eval.results.schema import from_json, load_schema, to_json
 
 EXAMPLE = Path(__file__).with_name("example_result.json").read_text(encoding="utf-8")
@@ -66,12 +75,103 @@ def test_a_record_that_breaks_a_rule_is_refused_by_name(
 def test_a_record_of_version_3_is_read_and_says_what_it_lacks() -> None:
     older = Path(__file__).with_name("example_result_3.json").read_text(encoding="utf-8")
     result, newer = from_json(older, "older"), from_json(EXAMPLE, "newer")
-    assert result.schema_version == newer.schema_version == 4
+    assert result.schema_version == newer.schema_version == 5
     assert result.encoder.trained_on == result.encoder.overlap == "not recorded"
     assert result.encoder.step is None and result.encoder.remote_code is None
     assert result.remarks[-1].startswith("read from a record of schema version 3")
+    assert (result.written_under, newer.written_under) == (3, 5)
     assert (result.metrics, result.unit) == (newer.metrics, newer.unit)
     assert from_json(to_json(result, "rewritten"), "rewritten") == result
+
+
+def _of_4(deviations: tuple[str, ...] = (), remarks: tuple[str, ...] = ()) -> Result:
+    text = Path(__file__).with_name("example_result_4.json").read_text(encoding="utf-8")
+    values = json.loads(text)
+    values["protocol"].update(conforms=not deviations, deviations=list(deviations))
+    values["remarks"] += remarks
+    return from_json(json.dumps(values), "older")
+
+
+def test_a_record_of_version_4_is_read_as_it_is() -> None:
+    newer = from_json(EXAMPLE, "newer")
+    assert _of_4() == dataclasses.replace(newer, written_under=4)
+    assert from_json(to_json(_of_4(), "rewritten"), "rewritten").written_under == 4
+    from_3 = "read from a record of schema version 3, without training data, overlap and citation"
+    assert _of_4(remarks=(from_3,)).written_under == 3  # rewritten by a version that had 4
+
+
+@pytest.mark.parametrize(
+    ("sentence", "deviation"),
+    [
+        ("batch_tracks is 16, marble-v1 has 64", RuleChanged("batch_tracks", 16, 64)),
+        ("channels is first, marble-v1 has mean", RuleChanged("channels", "first", "mean")),
+        ("max_epochs is None, marble-v1 has 3", RuleChanged("max_epochs", None, 3)),
+        (
+            "learning_rates is (0.001,), marble-v1 has (5e-05, 0.01)",
+            RuleChanged("learning_rates", (0.001,), (5e-05, 0.01)),
+        ),
+        ("frames.rate is 50.0, marble-v1 has 100.0", RuleChanged("frames.rate", 50.0, 100.0)),
+        ("2 of 443 train tracks left out", TracksLeftOut("train", 2, 443)),
+        ("1 test tracks left out", TracksLeftOut("test", 1, None)),
+    ],
+)
+def test_deviations_of_version_4_become_records_that_say_the_same(
+    sentence: str, deviation: Deviation
+) -> None:
+    protocol = _of_4((sentence,)).protocol
+    assert protocol.deviations == (deviation,)
+    assert protocol.deviation_sentences == (sentence,)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "batch 128 instead of 64",
+        "batch_tracks is 0x10, marble-v1 has 64",  # would not be written again as it stands
+        "batch_tracks is 16, marble-v2 has 64",  # of another protocol
+        "007 of 443 train tracks left out",
+        "1 of 443 other tracks left out",
+    ],
+)
+def test_deviations_of_version_4_that_are_not_known_stay_words(sentence: str) -> None:
+    assert _of_4((sentence,)).protocol.deviations == (OtherDeviation(sentence),)
+
+
+@pytest.mark.parametrize(
+    "value", ["__import__('os').system('true')", "[1", "(" * 5000, "1e999", "{1: 2}", "('a',)"]
+)
+def test_values_of_version_4_are_read_and_never_run(value: str) -> None:
+    sentence = f"batch_tracks is {value}, marble-v1 has 64"
+    protocol = _of_4((sentence,)).protocol
+    assert protocol.deviation_sentences == (sentence,)
+    (found,) = protocol.deviations
+    assert not isinstance(found, RuleChanged) or found.got == value
+
+
+def test_divergences_of_version_4_become_records_that_say_the_same() -> None:
+    remarks = (
+        "learning rate 1e+38, seed -2: outputs no longer finite at layer 0, sum; "
+        "it was the first epoch",
+        "learning rate 0.01, seed 7: outputs no longer finite at layer 1; "
+        "the best epoch before it counts",
+        "layer 0 is left out: no probe of it kept finite outputs with every seed",
+    )
+    result = _of_4(remarks=remarks)
+    assert result.divergences == (
+        Divergence("0", 1e38, -2, scored=False),
+        Divergence("sum", 1e38, -2, scored=False),
+        Divergence("1", 0.01, 7, scored=True),
+    )
+    assert result.left_out == (LayerLeftOut("0", "diverged"),)
+    assert result.remarks == from_json(EXAMPLE, "newer").remarks
+    assert result.notes == [*remarks, *result.remarks]
+
+
+def test_a_sum_that_logistic_regression_lacks_is_left_out_by_name() -> None:
+    result = _of_4(remarks=("logistic regression has no learned sum of layers",))
+    sums = [each for each in result.choices.layers if each not in result.encoder.layers]
+    assert [each.layer for each in result.left_out] == sums == ["sum"]
+    assert {each.reason for each in result.left_out} == {"no learned sum"}
 
 
 def test_a_record_of_version_3_is_held_to_its_schema_too() -> None:
@@ -80,10 +180,10 @@ def test_a_record_of_version_3_is_held_to_its_schema_too() -> None:
         from_json(text, "folder/result.json")
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 5, 3.0, True, "4", None])
+@pytest.mark.parametrize("version", [0, 1, 2, 6, 3.0, True, "5", None])
 def test_another_schema_version_is_refused_with_the_reason(version: object) -> None:
     text = _edited(lambda values: values.update(schema_version=version))
-    told = r"'schema_version' must be from 3 to 4\. Got .* Use the"
+    told = r"'schema_version' must be from 3 to 5\. Got .* Use the"
     with pytest.raises(ValidationError, match=told):
         from_json(text, "folder/result.json")
 

@@ -22,6 +22,7 @@ from marble_eval.features.stores.store import FeatureStore
 from marble_eval.files.fingerprint import file_digest, weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import load_probe, load_task
+from marble_eval.results.caveats import TracksLeftOut
 from marble_eval.runs.encoding import Encoded, encode_tracks
 from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.spec import Settings, from_mapping
@@ -282,7 +283,7 @@ def test_faults_found_in_decoding_are_named_and_the_other_features_kept(small_ta
     assert encoder.clips == 0
     assert len(going_on.features) == 45
     assert len(going_on.prepared.survey.usable) == 45
-    assert "1 of 24 train tracks left out" in going_on.prepared.deviations
+    assert TracksLeftOut("train", 1, 24) in going_on.prepared.deviations
 
 
 def test_a_fault_found_in_repairing_is_that_files_and_not_the_disks(

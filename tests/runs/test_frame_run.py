@@ -214,7 +214,7 @@ def test_other_rules_of_frames_are_run_and_recorded(
     job = [f"task={clicks}", "encoder=mel", "probe=linear", "seeds=1", f"results={tmp_path}"]
     assert main(["run", *job, choice]) == 0
     path, result = result_in(tmp_path)
-    assert result.protocol.deviations == (deviation,)
+    assert result.protocol.deviation_sentences == (deviation,)
     assert not result.protocol.conforms
     trim = 3.0 if "trim" in choice else 0.0
     rows = read_predictions(path).query("split == 'test'")

@@ -15,6 +15,7 @@ from marble_eval.errors import SpecError
 from marble_eval.features.audio_check import Survey, Unusable
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.registry import Task, load_probe, load_task
+from marble_eval.results.caveats import Deviation, RuleChanged, TracksLeftOut, deviation_sentences
 from marble_eval.runs.identity import data_digests, deviations_of, track_of, unit_of, variant_of
 from marble_eval.spec import Settings, Track, from_mapping
 
@@ -51,7 +52,7 @@ def encoder(**facts: Any) -> Encoder:
 
 
 def variant(
-    *, facts: dict[str, Any] | None = None, told: tuple[str, ...] = (), **changes: Any
+    *, facts: dict[str, Any] | None = None, told: tuple[Deviation, ...] = (), **changes: Any
 ) -> str:
     chosen = settings(**changes)
     layers = ["0", "1", "2", "sum"] if chosen.layers == "all" else [str(x) for x in chosen.layers]
@@ -70,9 +71,14 @@ def test_a_preset_as_it_is_conforms(gtzan: Task, name: str) -> None:
     assert deviations_of(load_protocol(name), [], gtzan) == ()
 
 
-def test_each_rule_that_differs_is_a_sentence(gtzan: Task) -> None:
+def said_of(*arguments: Any) -> tuple[str, ...]:
+    return deviation_sentences(deviations_of(*arguments), "marble-v1")
+
+
+def test_each_rule_that_differs_is_a_record_and_a_sentence(gtzan: Task) -> None:
     changed = dataclasses.replace(V1, channels="first", batch_tracks=16, learning_rates=(0.001,))
-    assert deviations_of(changed, [], gtzan) == (
+    assert deviations_of(changed, [], gtzan)[2] == RuleChanged("batch_tracks", 16, 64)
+    assert said_of(changed, [], gtzan) == (
         "channels is first, marble-v1 has mean",
         "learning_rates is (0.001,), marble-v1 has (5e-05, 0.0001, 0.0005, 0.001, 0.005, 0.01)",
         "batch_tracks is 16, marble-v1 has 64",
@@ -83,7 +89,7 @@ def test_each_rule_that_differs_is_a_sentence(gtzan: Task) -> None:
     "name", [each.name for each in dataclasses.fields(V1) if each.name != "name"]
 )
 def test_no_rule_can_be_changed_unseen(gtzan: Task, name: str) -> None:
-    other = {
+    values = {
         "version": 2,
         "rules": "marble-v2",
         "channels": "first",
@@ -95,14 +101,15 @@ def test_no_rule_can_be_changed_unseen(gtzan: Task, name: str) -> None:
         "head": "linear",
         "max_epochs": 5,
     }
-    changes: dict[str, Any] = {name: other[name]}
-    (told,) = deviations_of(dataclasses.replace(V1, **changes), [], gtzan)
-    assert told.startswith(f"{name} is ")
+    changes: dict[str, Any] = {name: values[name]}
+    other = dataclasses.replace(V1, **changes)
+    (told,) = deviations_of(other, [], gtzan)
+    assert told == RuleChanged(name, getattr(other, name), getattr(V1, name))
 
 
 def test_tracks_left_out_are_counted_by_split(gtzan: Task) -> None:
     lost = [unusable("a", "train"), unusable("b", "test"), unusable("c", "test", "silent")]
-    assert deviations_of(V1, lost, gtzan) == (
+    assert said_of(V1, lost, gtzan) == (
         "1 of 443 train tracks left out",
         "2 of 290 test tracks left out",
     )
@@ -112,7 +119,7 @@ def test_a_track_the_card_excuses_is_no_departure(gtzan: Task) -> None:
     excused = unusable("jazz/jazz.00054", "train", "truncated")
     assert deviations_of(V1, [excused], gtzan) == ()
     assert deviations_of(V1, [excused, unusable("a", "train")], gtzan) == (
-        "1 of 443 train tracks left out",
+        TracksLeftOut("train", 1, 443),
     )
 
 
@@ -185,10 +192,10 @@ def test_a_changed_probe_is_told_from_the_shipped_one() -> None:
 
 
 def test_departures_are_told_apart_by_their_digest() -> None:
-    told = variant(told=("batch_tracks is 16, marble-v1 has 64",))
+    told = variant(told=(RuleChanged("batch_tracks", 16, 64),))
     digest = digest_of(["batch_tracks is 16, marble-v1 has 64"])[:6]
     assert told == f"marble-v1,deviates={digest}"
-    assert told != variant(told=("batch_tracks is 8, marble-v1 has 64",))
+    assert told != variant(told=(RuleChanged("batch_tracks", 8, 64),))
 
 
 # --- what makes it another run ---

@@ -21,6 +21,7 @@ from marble_eval.features.stores.store import ClipName, FeatureStore
 from marble_eval.files.fingerprint import weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_probe, load_task
+from marble_eval.results.caveats import TracksLeftOut
 from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.runs.task_data import default_root
 from marble_eval.spec import Excused, Settings, from_mapping
@@ -219,7 +220,7 @@ def test_a_run_may_go_on_without_files_and_says_so(small_task: Path) -> None:
     (small_task / "train_flute_0.wav").unlink()
     prepared = _prepared(small_task, missing="report")
     assert len(prepared.survey.usable) == 47
-    assert prepared.deviations == ("1 of 24 train tracks left out",)
+    assert prepared.deviations == (TracksLeftOut("train", 1, 24),)
     assert prepared.digests[0] != _prepared(_whole(small_task)).digests[0]
     assert prepared.digests[1] == _prepared(_whole(small_task)).digests[1]
 
@@ -259,7 +260,7 @@ def test_files_found_unusable_later_are_settled_like_those_found_before(small_ta
         prepared.without([late])
     going_on = _prepared(small_task, missing="report").without([late])
     assert len(going_on.survey.usable) == 47
-    assert going_on.deviations == ("1 of 24 train tracks left out",)
+    assert going_on.deviations == (TracksLeftOut("train", 1, 24),)
 
 
 def test_a_card_without_the_protocol_is_told_which_it_has(small_task: Path) -> None:

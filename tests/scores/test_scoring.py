@@ -56,7 +56,7 @@ def outcome() -> GridOutcome:
     trials = [
         Trial(each.layer, each.setting, seed, 9, 4, each.valid) for each in layers for seed in SEEDS
     ]
-    return GridOutcome(trials, layers, second, [])
+    return GridOutcome(trials, layers, second)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_one_seed_has_no_spread() -> None:
         valid_outputs=given.chosen.valid_outputs[:1],
         test_outputs=given.chosen.test_outputs[:1],
     )
-    found = score_grid(TASK, GridOutcome([], [lonely], lonely, []), splits(), RULES)
+    found = score_grid(TASK, GridOutcome([], [lonely], lonely), splits(), RULES)
     assert found.metrics["accuracy"].seed_spread == 0
     assert len(found.metrics["accuracy"].seed_values) == 1
 
@@ -114,7 +114,7 @@ def test_tracks_of_one_group_widen_the_interval() -> None:
     widths = []
     for together in (1, 6):
         found = score_grid(
-            TASK, GridOutcome([], [chosen], chosen, []), splits(together=together), RULES
+            TASK, GridOutcome([], [chosen], chosen), splits(together=together), RULES
         ).metrics["accuracy"]
         widths.append(found.high - found.low)
     assert widths[1] == pytest.approx(widths[0] * np.sqrt(6), rel=0.2)
@@ -136,7 +136,7 @@ def test_ties_are_told_on_validation_not_on_test() -> None:
     worse_on_test = replace(good, layer="3", test_outputs=bad.test_outputs)
     worse_on_valid = replace(good, layer="4", valid_outputs=bad.valid_outputs)
     found = score_grid(
-        TASK, GridOutcome([], [good, worse_on_test, worse_on_valid], good, []), splits(), RULES
+        TASK, GridOutcome([], [good, worse_on_test, worse_on_valid], good), splits(), RULES
     )
     assert [each.tied for each in found.layers] == [True, True, False]
 
@@ -222,7 +222,7 @@ def test_recordings_are_scored_besides_by_the_mean_of_their_pieces() -> None:
     rules = TaskRules(scored="clip", also_scored="recording")
     found = score_grid(
         TASK,
-        GridOutcome([], [chosen], chosen, []),
+        GridOutcome([], [chosen], chosen),
         {"valid": tracks("valid"), "test": items},
         rules,
     )
@@ -251,7 +251,7 @@ def test_tags_without_a_positive_are_left_out_and_named() -> None:
     chosen = LayerOutcome(
         "0", 1e-3, (0,), 0.5, rng.normal(size=shape), rng.normal(size=shape), None
     )
-    found = score_grid(task, GridOutcome([], [chosen], chosen, []), items, TaskRules())
+    found = score_grid(task, GridOutcome([], [chosen], chosen), items, TaskRules())
     reference = np.array([bool(each.label) for each in items["test"]])
     outputs = chosen.test_outputs[0]
     expected = np.mean([roc_auc_score(reference, outputs[:, at]) for at in (0, 1)])

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from marble_eval.results import Chosen, GridPoint, LayerScore, Result, ScoreRange
+from marble_eval.results.caveats import Divergence, LayerLeftOut
 from marble_eval.submission.choice import check_choice
 from marble_eval.submission.submitted import Submitted
 from tests.submission.true_results import BEST, SEEDS
@@ -53,30 +54,36 @@ def test_a_layer_without_any_point_is_missed(submitted: Submitted) -> None:
     assert any(each.startswith("grid of layer '2'") for each in found)
 
 
-def test_a_probe_that_diverged_may_be_absent_where_a_remark_says_so(submitted: Submitted) -> None:
+def test_a_probe_that_diverged_may_be_absent_where_the_record_says_so(submitted: Submitted) -> None:
     gone = GridPoint("2", 1e-2, SEEDS[0], 30, 10, 0.0)
     grid = tuple(
         each
         for each in submitted.result.grid
         if (each.layer, each.setting, each.seed) != (gone.layer, gone.setting, gone.seed)
     )
-    remark = (
-        "learning rate 0.01, seed 1234: outputs no longer finite at layer 1, 2; "
-        "it was the first epoch"
-    )
-    assert rules_after(submitted, grid=grid, remarks=(remark,)) == []
-    assert rules_after(submitted, grid=grid, remarks=(remark.replace("0.01", "0.1"),))
+    diverged = Divergence("2", 1e-2, SEEDS[0], scored=False)
+    assert rules_after(submitted, grid=grid, divergences=(diverged,)) == []
+    for other in ({"setting": 0.1}, {"seed": SEEDS[1]}, {"layer": "1"}, {"scored": True}):
+        assert rules_after(submitted, grid=grid, divergences=(replace(diverged, **other),))
 
 
-def test_a_layer_may_be_left_out_where_a_remark_says_so(submitted: Submitted) -> None:
-    last = (
-        "learning rate 0.001, seed 1236: outputs no longer finite at layer 0; "
-        "it was the first epoch",
-        "layer 0 is left out: no probe of it kept finite outputs with every seed",
-    )
+def test_a_layer_may_be_left_out_where_the_record_says_so(submitted: Submitted) -> None:
+    told: dict[str, Any] = {
+        "divergences": (Divergence("0", 1e-3, 1236, scored=False),),
+        "left_out": (LayerLeftOut("0", "diverged"),),
+    }
     grid = tuple(e for e in submitted.result.grid if (e.layer, e.seed) != ("0", 1236))
     layers = tuple(each for each in submitted.result.layers if each.layer != "0")
-    assert rules_after(submitted, grid=grid, layers=layers, remarks=last) == []
+    assert rules_after(submitted, grid=grid, layers=layers, **told) == []
+    assert rules_after(submitted, grid=grid, layers=layers, divergences=told["divergences"])
+
+
+def test_a_sum_is_not_left_out_of_probes_that_read_it(submitted: Submitted) -> None:
+    left_out = (LayerLeftOut("sum", "no learned sum"),)
+    layers = tuple(each for each in submitted.result.layers if each.layer != "sum")
+    grid = tuple(each for each in submitted.result.grid if each.layer != "sum")
+    (rule, *_) = rules_after(submitted, grid=grid, layers=layers, left_out=left_out)
+    assert rule.startswith("left_out must name the learned sum just where")
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from marble_eval.results import ProtocolRecord
+from marble_eval.results.caveats import Deviation, OtherDeviation, RuleChanged
 from marble_eval.submission.conformity import check_conformity
 from marble_eval.submission.submitted import InstalledTasks, Submitted, read_submitted
 from tests.submission.true_results import true_result
@@ -74,20 +75,24 @@ def test_windows_that_are_not_the_card_s_are_named(
 
 
 @pytest.mark.parametrize(
-    "sentence",
+    "deviation",
     [
-        "batch_tracks is 8, marble-v1 has 32",  # the preset has 64
-        "batch_tracks is 64, marble-v1 has 64",
-        "batch_tracks is __import__('os'), marble-v1 has 64",
-        "batch_tracks is many, marble-v1 has 64",
-        "something was done otherwise",
-        "frames.rate is 50.0, marble-v1 has 100.0",
+        RuleChanged("batch_tracks", 8, 32),  # the preset has 64
+        RuleChanged("batch_tracks", 64, 64),
+        RuleChanged("batch_tracks", 8.0, 64),
+        RuleChanged("batch_tracks", "many", 64),
+        RuleChanged("batch_tracks", 0, 64),
+        RuleChanged("learning_rates", "0.1", (5e-05, 0.0001, 0.0005, 0.001, 0.005, 0.01)),
+        RuleChanged("name", "quick", "marble-v1"),
+        RuleChanged("magic", 1, 2),
+        RuleChanged("frames.rate", 50.0, 100.0),
+        OtherDeviation("something was done otherwise"),
     ],
 )
 def test_a_deviation_that_marble_eval_would_not_write_is_named(
-    submitted: Submitted, sentence: str
+    submitted: Submitted, deviation: Deviation
 ) -> None:
-    protocol = replace(submitted.result.protocol, conforms=False, deviations=(sentence,))
+    protocol = replace(submitted.result.protocol, conforms=False, deviations=(deviation,))
     assert any("deviations" in each for each in rules_after(submitted, protocol=protocol))
 
 

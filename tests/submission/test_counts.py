@@ -49,7 +49,7 @@ def lossy(tmp_path_factory: pytest.TempPathFactory) -> Submitted:
 
 def test_true_counts_agree(submitted: Submitted, lossy: Submitted) -> None:
     assert found_after(submitted) == []
-    assert lossy.result.protocol.deviations == LOST
+    assert lossy.result.protocol.deviation_sentences == LOST
     assert found_after(lossy) == []
 
 

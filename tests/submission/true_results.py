@@ -122,7 +122,7 @@ def outcome_of(
         for seed, score in zip(SEEDS[1:], scores[1:], strict=True):
             again.append(Trial(name, BEST, seed, 30, 10, score))
     chosen = max(layers, key=lambda each: each.valid)
-    return GridOutcome([*trials, *again], layers, chosen, [])
+    return GridOutcome([*trials, *again], layers, chosen)
 
 
 def true_result(

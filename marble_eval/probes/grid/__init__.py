@@ -67,9 +67,9 @@ def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) 
         _check_finite(split, each, plan)
     check_serves(plan.probe, plan.task)
     run = fit_grid if isinstance(plan.probe, FittedProbe) else train_grid
-    trials, outcomes, remarks = run(plan, data, progress)
+    trials, outcomes, notes = run(plan, data, progress)
     chosen = max(outcomes, key=lambda each: each.valid)  # of equals the first: the lower layer
-    return GridOutcome(trials, outcomes, chosen, remarks)
+    return GridOutcome(trials, outcomes, chosen, notes)
 
 
 def check_serves(probe: Probe, task: Task) -> None:

@@ -11,6 +11,7 @@ from marble_eval.probes import FittedProbe, ProbeData
 from marble_eval.probes.grid.outcome import GridPlan, LayerOutcome, Trial
 from marble_eval.probes.grid.validation import validation_score
 from marble_eval.probes.heads import track_means
+from marble_eval.results import LayerLeftOut, Notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def fit_grid(
     plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
-) -> tuple[list[Trial], list[LayerOutcome], list[str]]:
+) -> tuple[list[Trial], list[LayerOutcome], Notes]:
     """Fit every single layer with every value, once; of equals the first value wins."""
     probe = plan.probe
     if not isinstance(probe, FittedProbe):
@@ -33,9 +34,10 @@ def fit_grid(
             f"probe={probe.name} reads single layers. Got only the learned sum in 'layers'."
         )
     splits = {name: _on_cpu(each) for name, each in data.items()}
-    remarks = []
-    if len(singles) < len(plan.layers):
-        remarks.append(f"{probe.description} has no learned sum of layers")
+    sums = tuple(
+        LayerLeftOut(each, "no learned sum") for each in plan.layers if each not in singles
+    )
+    remarks: list[str] = []
     trials, outcomes = [], []
     progress.begin("fit", len(singles))
     try:
@@ -47,7 +49,7 @@ def fit_grid(
             progress.advance()
     finally:
         progress.end()
-    return trials, outcomes, remarks
+    return trials, outcomes, Notes(left_out=sums, remarks=tuple(remarks))
 
 
 def _fit_layer(

@@ -22,6 +22,7 @@ from marble_eval.probes.grid.outcome import GridPlan, Trial
 from marble_eval.probes.grid.trained import training_rules
 from marble_eval.probes.grid.trials import best_of, divergences, left_out, mean_shares, trial_of
 from marble_eval.probes.matrix_products import fast_products
+from marble_eval.results import Notes, divergence_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +65,7 @@ class FrameLayer:
 
 def train_frame_grid(
     plan: GridPlan, data: Mapping[str, FrameSplit], progress: Progress
-) -> tuple[list[Trial], list[FrameLayer], list[str]]:
+) -> tuple[list[Trial], list[FrameLayer], Notes]:
     """Train the grid and decode every layer.
 
     Parameters
@@ -82,7 +83,7 @@ def train_frame_grid(
         Every probe that has a score, which is that of the stand-in.
     layers : list of FrameLayer
         Every layer with its best learning rate.
-    remarks : list of str
+    notes : Notes
         Which probes diverged, and what was left out because of it.
 
     Raises
@@ -127,10 +128,10 @@ def train_frame_grid(
     whole = [layer for layer, seeds in of_layers.items() if all(each.scored for each in seeds)]
     trained = [*found, *repeated]
     if not whole:
+        said = "; ".join(divergence_sentences(divergences(trained)))
         raise MarbleError(
-            f"the grid must have a layer whose probes give finite outputs. Got none: "
-            f"{'; '.join(divergences(trained))}. Look at the size of the features, or give "
-            f"smaller learning rates."
+            f"the grid must have a layer whose probes give finite outputs. Got none: {said}. "
+            f"Look at the size of the features, or give smaller learning rates."
         )
     progress.begin("decode", len(whole))
     try:
@@ -143,7 +144,7 @@ def train_frame_grid(
     return (
         [trial_of(each) for each in trained if each.scored],
         layers,
-        [*divergences(trained), *left_out(plan.layers, whole)],
+        Notes(divergences(trained), left_out(plan.layers, whole)),
     )
 
 

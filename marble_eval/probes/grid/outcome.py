@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from marble_eval.results import Notes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -117,14 +119,14 @@ class GridOutcome:
         Every layer with its best setting, in order.
     chosen : LayerOutcome
         The layer chosen on validation.
-    remarks : list of str
+    notes : Notes
         What a reader of the result should know.
     """
 
     trials: list[Trial]
     layers: list[LayerOutcome]
     chosen: LayerOutcome
-    remarks: list[str]
+    notes: Notes = Notes()  # noqa: RUF009 - it is frozen
 
     def rescaled(self, mean: np.ndarray, deviation: np.ndarray) -> GridOutcome:
         """Return the outputs of standardised targets in the targets' own unit.

@@ -18,6 +18,7 @@ from marble_eval.probes.grid.validation import validation_score
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.probes.schedule import Patience
 from marble_eval.probes.training import TrainingRules, predict, train_group
+from marble_eval.results import Notes, divergence_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +32,7 @@ _FEW = 3
 
 def train_grid(
     plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
-) -> tuple[list[Trial], list[LayerOutcome], list[str]]:
+) -> tuple[list[Trial], list[LayerOutcome], Notes]:
     """Train every layer with every rate, then the best rates on the other seeds.
 
     Parameters
@@ -49,7 +50,7 @@ def train_grid(
         Every probe that has a score.
     outcomes : list of LayerOutcome
         Every layer with the learning rate that is best on validation.
-    remarks : list of str
+    notes : Notes
         Which probes diverged, and what was left out because of it.
 
     Raises
@@ -86,15 +87,15 @@ def train_grid(
     whole = [layer for layer, seeds in of_layers.items() if all(each.scored for each in seeds)]
     trained = [*found, *repeated]
     if not whole:
+        said = "; ".join(divergence_sentences(divergences(trained)))
         raise MarbleError(
-            f"the grid must have a layer whose probes give finite outputs. Got none: "
-            f"{'; '.join(divergences(trained))}. Look at the size of the features, or give "
-            f"smaller learning rates."
+            f"the grid must have a layer whose probes give finite outputs. Got none: {said}. "
+            f"Look at the size of the features, or give smaller learning rates."
         )
     return (
         [trial_of(each) for each in trained if each.scored],
         [_outcome(of_layers[layer], plan, data) for layer in whole],
-        [*divergences(trained), *left_out(plan.layers, whole)],
+        Notes(divergences(trained), left_out(plan.layers, whole)),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from marble_eval.probes.grid.outcome import Trial
+from marble_eval.results import Divergence, LayerLeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,28 +32,18 @@ def best_of(candidates: Sequence[TrainedMember]) -> TrainedMember:
     return max(candidates, key=lambda each: each.valid_score)
 
 
-def divergences(trained: Sequence[TrainedMember]) -> list[str]:
-    """Tell of the probes whose outputs were no longer finite, together by rate and seed."""
-    layers: dict[tuple[float, int, str], list[str]] = {}
-    for each in trained:
-        if each.diverged:
-            what = "the best epoch before it counts" if each.scored else "it was the first epoch"
-            case = (each.member.learning_rate, each.member.seed, what)
-            layers.setdefault(case, []).append(each.member.layer)
-    return [
-        f"learning rate {rate:g}, seed {seed}: outputs no longer finite at layer "
-        f"{', '.join(of_case)}; {what}"
-        for (rate, seed, what), of_case in layers.items()
-    ]
+def divergences(trained: Sequence[TrainedMember]) -> tuple[Divergence, ...]:
+    """Name the probes whose outputs were no longer finite."""
+    return tuple(
+        Divergence(each.member.layer, each.member.learning_rate, each.member.seed, each.scored)
+        for each in trained
+        if each.diverged
+    )
 
 
-def left_out(layers: Iterable[str], whole: Sequence[str]) -> list[str]:
-    """Tell of the layers without a score."""
-    return [
-        f"layer {layer} is left out: no probe of it kept finite outputs with every seed"
-        for layer in layers
-        if layer not in whole
-    ]
+def left_out(layers: Iterable[str], whole: Sequence[str]) -> tuple[LayerLeftOut, ...]:
+    """Name the layers that have no score on every seed."""
+    return tuple(LayerLeftOut(each, "diverged") for each in layers if each not in whole)
 
 
 def trial_of(trained: TrainedMember) -> Trial:

@@ -99,11 +99,12 @@ def _shared(result: Result) -> dict[str, Any]:
         "task": dataclasses.asdict(result.task),
         "encoder": dataclasses.asdict(result.encoder),
         "features": features,
-        "protocol": dataclasses.asdict(result.protocol),
+        "protocol": dataclasses.asdict(result.protocol)
+        | {"deviations": list(result.protocol.deviation_sentences)},
         "probe": dataclasses.asdict(result.probe),
         "choices": dataclasses.asdict(result.choices),
         "environment": dataclasses.asdict(result.environment),
-        "remarks": list(result.remarks),
+        "remarks": result.notes,
         "tool_version": result.tool_version,
         "group": group_title(result),
         "metrics": [

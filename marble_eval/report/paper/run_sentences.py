@@ -184,7 +184,7 @@ def _beats(said: FrameRules) -> str:
 
 def deviations(result: Result) -> str:
     """Say every way in which a run departed from its protocol."""
-    found = result.protocol.deviations
+    found = result.protocol.deviation_sentences
     return f"the run deviated from its protocol: {'; '.join(found)}" if found else ""
 
 
@@ -205,7 +205,7 @@ def missing(result: Result) -> str:
 
 def remarks(result: Result) -> str:
     """Repeat what the record wants a reader to know."""
-    return f"the record notes: {'; '.join(result.remarks)}" if result.remarks else ""
+    return f"the record notes: {'; '.join(result.notes)}" if result.notes else ""
 
 
 def overlap(result: Result) -> str:

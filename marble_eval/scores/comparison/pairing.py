@@ -142,7 +142,7 @@ def _by_rules(
             each.result.probe.name,
             "every layer" if whole else " ".join(choices.layers),
             " ".join(map(str, choices.seeds)),
-            "; ".join(protocol.deviations),
+            "; ".join(protocol.deviation_sentences),
         )
         other = rules.setdefault(key, each)
         if other is not each:

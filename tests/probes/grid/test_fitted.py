@@ -15,6 +15,7 @@ from marble_eval.probes.grid import GridPlan, layer_choices, run_grid
 from marble_eval.probes.logistic import LogisticProbe
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
+from marble_eval.results.caveats import note_sentences
 
 NAMES = ("0", "1", "2")
 PENALTIES = (1e-4, 1e-2, 1.0)
@@ -57,7 +58,7 @@ def test_every_single_layer_meets_every_penalty_and_the_best_is_chosen() -> None
     assert [(each.layer, each.setting) for each in outcome.trials] == [
         (layer, penalty) for layer in NAMES for penalty in PENALTIES
     ]
-    assert outcome.remarks == ["logistic regression has no learned sum of layers"]
+    assert note_sentences(outcome.notes) == ["layer sum is left out: the probe reads single layers"]
     for at, trial in enumerate(outcome.trials):
         position, penalty = at // 3, PENALTIES[at % 3]
         scaler = StandardScaler().fit(data["train"].features[position].double().numpy())
@@ -88,7 +89,7 @@ def test_layers_that_are_alike_leave_the_choice_to_the_lower_one() -> None:
 
 def test_a_fit_that_does_not_converge_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("marble_eval.probes.logistic._ITERATIONS", 2)
-    remarks = run_grid(plan(), splits(), Silence()).remarks
+    remarks = run_grid(plan(), splits(), Silence()).notes.remarks
     assert "layer 2, C=1: the fit did not converge" in remarks
 
 

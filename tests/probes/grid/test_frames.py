@@ -23,6 +23,7 @@ from marble_eval.probes.grid.frames import FrameLayer, counts_of, estimates, tra
 from marble_eval.probes.grid.trained import training_rules
 from marble_eval.probes.logistic import LogisticProbe
 from marble_eval.progress import Silence
+from marble_eval.results.caveats import Notes, note_sentences
 from marble_eval.spec import TrainedProbe
 from tests.probes.grid.conftest import (
     MLP,
@@ -65,9 +66,7 @@ class Grid:
         self.data = frames_splits(root, self.task)
         self.plan = frames_plan(self.task)
         self.progress = Telling()
-        self.trials, self.layers, self.remarks = train_frame_grid(
-            self.plan, self.data, self.progress
-        )
+        self.trials, self.layers, self.notes = train_frame_grid(self.plan, self.data, self.progress)
 
 
 @pytest.fixture(scope="module", params=["beat", "chord"])
@@ -81,7 +80,7 @@ def test_every_layer_meets_every_rate_and_the_best_rate_every_seed(grid: Grid) -
     second = [(each.layer, each.setting) for each in grid.trials if each.seed == 1]
     assert second == [(each.layer, each.setting) for each in grid.layers]
     assert [each.layer for each in grid.layers] == LAYERS
-    assert grid.remarks == []
+    assert grid.notes == Notes()
     for layer in grid.layers:
         of_layer = [each for each in grid.trials if each.layer == layer.layer and each.seed == 0]
         best = max(each.valid for each in of_layer)
@@ -211,8 +210,8 @@ def same(one: FrameLayer, other: FrameLayer) -> bool:
 def test_nothing_that_is_chosen_depends_on_the_test_split(tmp_path: Path, grid: Grid) -> None:
     other = frames_split(tmp_path, grid.task, name="other", seed=17, clearness=0.0)
     data = {**grid.data, "test": other}
-    trials, layers, remarks = train_frame_grid(grid.plan, data, Silence())
-    assert (trials, remarks) == (grid.trials, grid.remarks)
+    trials, layers, notes = train_frame_grid(grid.plan, data, Silence())
+    assert (trials, notes) == (grid.trials, grid.notes)
     for one, two in zip(layers, grid.layers, strict=True):
         assert same(one, two)
         np.testing.assert_array_equal(one.valid_counts, two.valid_counts)
@@ -283,10 +282,10 @@ def test_a_rate_far_too_large_is_no_reason_to_fail(tmp_path: Path, probe: Traine
 def test_a_rate_that_diverges_is_told_and_never_chosen(tmp_path: Path) -> None:
     task = frame_task("beat")
     plan = frames_plan(task, rates=(1e38, 1e-2), probe=MLP)
-    trials, layers, remarks = train_frame_grid(plan, frames_splits(tmp_path, task), Silence())
+    trials, layers, notes = train_frame_grid(plan, frames_splits(tmp_path, task), Silence())
     assert {each.setting for each in trials} == {each.setting for each in layers} == {1e-2}
     assert [each.layer for each in layers] == LAYERS
-    assert remarks == [
+    assert note_sentences(notes) == [
         "learning rate 1e+38, seed 0: outputs no longer finite at layer 0, 1, 2, sum; "
         "it was the first epoch"
     ]
@@ -296,10 +295,10 @@ def test_a_layer_with_infinite_features_is_left_out_and_told(tmp_path: Path) -> 
     """The learned sum is over layers 1 and 2, and shares the fate of layer 1."""
     task = frame_task("beat")
     data = frames_splits(tmp_path, task, spoilt=1)
-    trials, layers, remarks = train_frame_grid(frames_plan(task), data, Silence())
+    trials, layers, notes = train_frame_grid(frames_plan(task), data, Silence())
     assert [each.layer for each in layers] == ["0", "2"]
     assert {each.layer for each in trials} == {"0", "2"}
-    assert remarks == [
+    assert note_sentences(notes) == [
         *(
             f"learning rate {rate:g}, seed 0: outputs no longer finite at layer 1, sum; "
             f"it was the first epoch"

@@ -23,6 +23,7 @@ from marble_eval.probes.matrix_products import fast_products
 from marble_eval.probes.training import predict, train_group
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
+from marble_eval.results.caveats import note_sentences
 from marble_eval.spec import TaskSpec, TrainedProbe
 
 NAMES = ("0", "1", "2", "3")
@@ -94,7 +95,7 @@ def test_every_layer_meets_every_rate_and_the_best_rate_every_seed(outcome: Grid
     second = [(each.layer, each.setting) for each in outcome.trials if each.seed == 1]
     assert second == [(each.layer, each.setting) for each in outcome.layers]
     assert [each.layer for each in outcome.layers] == layers
-    assert outcome.remarks == []
+    assert note_sentences(outcome.notes) == []
     for layer in outcome.layers:
         of_layer = [each for each in outcome.trials if each.layer == layer.layer]
         best = max(each.valid for each in of_layer if each.seed == 0)
@@ -166,7 +167,7 @@ def test_nothing_that_is_chosen_depends_on_the_test_split(probe: str) -> None:
     )
     second = run_grid(plan(probe=spec), {**data, "test": other}, Silence())
     assert second.trials == first.trials
-    assert second.remarks == first.remarks
+    assert second.notes == first.notes
     for one, two in zip(
         [*first.layers, first.chosen], [*second.layers, second.chosen], strict=True
     ):
@@ -273,7 +274,7 @@ def test_a_rate_that_diverges_is_told_and_never_chosen() -> None:
     assert {each.setting for each in outcome.layers} == {1e-2}
     assert {each.setting for each in outcome.trials} == {1e-2}
     assert all(math.isfinite(each.valid) for each in outcome.trials)
-    assert outcome.remarks == [
+    assert note_sentences(outcome.notes) == [
         "learning rate 1e+38, seed 0: outputs no longer finite at layer 0, 1, 2, 3, sum; "
         "it was the first epoch"
     ]
@@ -284,7 +285,7 @@ def test_a_probe_that_diverges_late_is_told_and_its_best_epoch_counts() -> None:
     endless = replace(given.rules, max_epochs=60, stop_patience=60, plateau_patience=60)
     given = replace(given, rules=endless)
     outcome = run_grid(given, splits(), Silence())
-    assert outcome.remarks == [
+    assert note_sentences(outcome.notes) == [
         "learning rate 1e+18, seed 0: outputs no longer finite at layer 3; "
         "the best epoch before it counts"
     ]
@@ -304,7 +305,7 @@ def test_a_layer_that_no_rate_can_train_is_left_out_and_told() -> None:
     outcome = run_grid(plan(layers=layers, rates=rates), data, Silence())
     assert [each.layer for each in outcome.layers] == ["1"]
     assert {each.layer for each in outcome.trials} == {"1"}
-    assert outcome.remarks == [  # and no other seed has been tried
+    assert note_sentences(outcome.notes) == [  # and no other seed has been tried
         "learning rate 1e+12, seed 0: outputs no longer finite at layer 2; it was the first epoch",
         "layer 2 is left out: no probe of it kept finite outputs with every seed",
     ]

@@ -27,6 +27,7 @@ from marble_eval.results import (
     Result,
     ScoreRange,
 )
+from marble_eval.results.caveats import OtherDeviation
 from marble_eval.results.schema import from_json
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def example() -> Result:
 
 def deviating(result: Result) -> Result:
     protocol = result.protocol
-    deviations = ("another batch",)
+    deviations = (OtherDeviation("another batch"),)
     record = ProtocolRecord(
         protocol.name, protocol.version, protocol.track, False, deviations, protocol.frames
     )
@@ -110,7 +111,10 @@ def _of_encoder(number: int, tasks: Sequence[str], rng: np.random.Generator) -> 
             metrics={metric: _score(scores[chosen], rng) for metric in TASKS[name]},
             counts=Counts(290, 290, ()),
             cost=replace(base.cost, extract_seconds=float(rng.uniform(5, 500))),
+            divergences=(),
+            left_out=(),
             remarks=(),
+            written_under=5,
             labels=labels,
             confusion=confusion,
         )

@@ -16,6 +16,7 @@ from marble_eval.errors import MissingError, ValidationError
 from marble_eval.leaderboard import published_scores
 from marble_eval.report.page import page, render, write_page
 from marble_eval.results import Result
+from marble_eval.results.caveats import OtherDeviation
 from marble_eval.results.schema import to_json
 from tests.report.page.conftest import MADE
 from tests.report.page.many_results import example, many_results
@@ -78,7 +79,7 @@ def hostile_results() -> list[Result]:
             labels=tuple(replace(each, name=f"{text} {each.name}") for each in base.labels),
             counts=replace(base.counts, missing=(replace(base.counts.missing[0], id=text),)),
             remarks=(text,),
-            protocol=replace(base.protocol, conforms=False, deviations=(text,)),
+            protocol=replace(base.protocol, conforms=False, deviations=(OtherDeviation(text),)),
         )
         for number, text in enumerate(HOSTILE)
     ]  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from marble_eval.report.paper import paper_table
+from marble_eval.results.caveats import OtherDeviation
 from tests.report.result_files import embedded, example, write, write_classified
 
 GROUPS = [f"artist {number}" for number in range(60)]
@@ -88,9 +89,11 @@ def test_embedded_results_have_a_table_of_their_own(board: list[Path], tmp_path:
 def test_runs_that_departed_are_told_apart_and_not_marked(
     board: list[Path], tmp_path: Path
 ) -> None:
+    other = OtherDeviation("batch 128")
     result = example("astray")
     astray = replace(
-        result, protocol=replace(result.protocol, conforms=False, deviations=("batch 128",))
+        result,
+        protocol=replace(result.protocol, conforms=False, deviations=(other,)),
     )
     tables = paper_table([*board, *write(tmp_path / "more", astray)]).split(r"\begin{table*}")
     assert len(tables) == 3

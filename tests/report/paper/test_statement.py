@@ -13,6 +13,7 @@ import pytest
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.report.paper import statement
 from marble_eval.results import GridPoint, Missing, Result
+from marble_eval.results.caveats import OtherDeviation, RuleChanged
 from marble_eval.spec import FrameRules
 from tests.report.result_files import embedded, example, write, write_classified
 
@@ -68,10 +69,11 @@ def test_the_order_of_the_files_is_of_no_matter(tmp_path: Path) -> None:
 
 def test_departures_are_all_told_and_whose_they_are(say: Say) -> None:
     result = example("MERT")
-    said = ("batch 128 instead of 64", "seed 7")
+    said = (RuleChanged("batch_tracks", 128, 64), OtherDeviation("seed 7"))
     strayed = replace(result, protocol=replace(result.protocol, conforms=False, deviations=said))
     text = say(example("mel"), strayed)
-    assert "For MERT, the run deviated from its protocol: batch 128 instead of 64; seed 7." in text
+    told = "deviated from its protocol: batch_tracks is 128, marble-v1 has 64; seed 7."
+    assert f"For MERT, the run {told}" in text
     assert "No run deviated" not in text
 
 

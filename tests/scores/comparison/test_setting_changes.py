@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from marble_eval.results import read_result
+from marble_eval.results.caveats import OtherDeviation
 from marble_eval.scores.comparison import SettingChange, cautions, configuration_changes
 from tests.stored_results import EXAMPLE
 
@@ -51,10 +52,11 @@ def test_results_on_disk_of_two_protocols_differ_in_the_protocol(tmp_path: Path)
 
 def test_what_makes_scores_compare_badly_is_named() -> None:
     result = read_result(EXAMPLE)
+    batch = OtherDeviation("batch_size=8")
     other = dataclasses.replace(
         result,
         task=dataclasses.replace(result.task, data_digest="0" * 32),
-        protocol=dataclasses.replace(result.protocol, conforms=False, deviations=("batch_size=8",)),
+        protocol=dataclasses.replace(result.protocol, conforms=False, deviations=(batch,)),
         encoder=dataclasses.replace(result.encoder, name="other"),
     )
     assert cautions(result, result) == []
