@@ -126,8 +126,8 @@ def read_found(paths: Iterable[Path]) -> list[Found]:
 def without_copies(found: Iterable[Found]) -> list[Found]:
     """Keep the first of equal results: of one unit, encoder and revision, with the same scores.
 
-    A unit says all that can move a score, but not what an encoder is called: the same weights under
-    two names are two rows.
+    A unit identifies all that can move a score, but not the name of an encoder: the same weights
+    under two names are two rows.
     """
     kept: dict[object, Found] = {}
     for each in found:

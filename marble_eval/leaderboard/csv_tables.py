@@ -41,7 +41,7 @@ def write_board(tables: Board, path: Path) -> tuple[Path, Path]:
 
 
 def wide_path(path: Path) -> Path:
-    """Say where the wide table lies beside the long one."""
+    """Name the file of the wide table, next to the long one."""
     return path.with_name(f"{path.stem}.wide.csv")
 
 
@@ -104,7 +104,7 @@ def _rank_cells(ranks: Standing | None) -> tuple[str, float | None, str]:
 
 
 def _beside(scores: ModelScores) -> list[object]:
-    """Sum up what the results of a model say apart from scores."""
+    """Sum up terms and cost over a model's results."""
     if scores.model.source != "run":
         return ["", "", "", None, None, "", None, None, None, None, ""]
     # One row a result: the main metric's.
@@ -132,5 +132,5 @@ def _total(values: Iterable[float]) -> float:
 
 
 def _one(values: list[int | None]) -> int | None:
-    """Give what all results of a model say, if they agree."""
+    """Return the value that all results of a model share, if they do."""
     return values[0] if len(set(values)) == 1 else None

@@ -204,5 +204,5 @@ def _bounds(metric: str, unit: str) -> tuple[float | str, float | str]:
 
 
 def _texts(values: Mapping[str, object]) -> dict[str, str]:
-    """Give values as text, as the schema asks, without those that say nothing."""
+    """Give values as text, as the schema asks, without empty ones."""
     return {name: str(value) for name, value in values.items() if value not in (None, "")}

@@ -1,6 +1,6 @@
 """The leaderboard as JSON, for programs: all rows, and every section with its scores.
 
-Strict JSON, without NaN. `format` and `format_version` say how to read it; the version
+Strict JSON, without NaN. `format` and `format_version` identify the form; the version
 rises when a name or a meaning changes, not when something is added.
 """
 

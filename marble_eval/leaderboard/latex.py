@@ -7,6 +7,7 @@ stands below a rule. Free text is escaped.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -69,20 +70,26 @@ def section_latex(section: Section) -> str:
     runs = [_line(row) for row in table.rows if not row.reported]
     reported = [_line(row) for row in table.rows if row.reported]
     rule = ["\\midrule"] if runs and reported else []
+    body = [*runs, *rule, *reported]
+    return latex_table(" ".join(said), columns, _head(table), body, size="scriptsize", gap="2.5pt")
+
+
+def latex_table(
+    caption: str, columns: str, head: Sequence[str], body: Sequence[str], *, size: str, gap: str
+) -> str:
+    r"""Write a booktabs table over both columns, from ``\begin{table*}`` to ``\end{table*}``."""
     return "\n".join(
         [
             "\\begin{table*}",
             "\\centering",
-            f"\\caption{{{' '.join(said)}}}",
-            "\\scriptsize",
-            "\\setlength{\\tabcolsep}{2.5pt}",
+            f"\\caption{{{caption}}}",
+            f"\\{size}",
+            f"\\setlength{{\\tabcolsep}}{{{gap}}}",
             f"\\begin{{tabular}}{{{columns}}}",
             "\\toprule",
-            *_head(table),
+            *head,
             "\\midrule",
-            *runs,
-            *rule,
-            *reported,
+            *body,
             "\\bottomrule",
             "\\end{tabular}",
             "\\end{table*}",
@@ -104,18 +111,22 @@ def _head(table: PrintedTable) -> list[str]:
 
 
 def _line(row: PrintedRow) -> str:
-    cells = [*(latex_text(each) for each in row.labels), *(_cell(each) for each in row.cells)]
+    cells = [
+        *(latex_text(each) for each in row.labels),
+        *(latex_cell(each, _MARKS) for each in row.cells),
+    ]
     return f"{' & '.join(cells)} \\\\"
 
 
-def _cell(cell: PrintedCell) -> str:
+def latex_cell(cell: PrintedCell, marks: Mapping[str, str]) -> str:
+    """Write a number with its marks; "--" where there is none."""
     if not cell.text:
         return "--"
     minus = "$-$" if cell.text.startswith("-") else ""
     number = minus + cell.text.removeprefix("-")
     text = f"\\textbf{{{number}}}" if cell.best else number
-    text += _MARKS["tied"] if cell.tied else ""
-    return text + (_MARKS["reproduced"] if cell.reproduced else "")
+    text += marks["tied"] if cell.tied else ""
+    return text + (marks["reproduced"] if cell.reproduced else "")
 
 
 def latex_text(text: str) -> str:

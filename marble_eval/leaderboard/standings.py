@@ -3,7 +3,7 @@
 Test items are resampled with the same draws for all results on the same items, and runs
 are ranked on each resample; that gives ranges of ranks and chances of being first. An
 average is resampled with draws of its own for each task. Runs tied with the best are
-those whose paired difference from it has an interval that holds 0.
+those whose paired difference from it has an interval that includes 0.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def ranked_section(section: Section) -> tuple[Section, list[str]]:
 
 
 def _draw(columns: Sequence[Column], models: Sequence[ModelScores], draws: Draws) -> list[str]:
-    """Resample the columns of a task, one result at a time; say which were left out."""
+    """Resample the columns of a task, one result at a time; list those left out."""
     # Only ranks read predictions; a board without them needs no kind and no task.
     from marble_eval.scores.rescoring import stored_scores  # noqa: PLC0415 - only if ranks are wanted
 

@@ -1,4 +1,4 @@
-"""Reports: what result files say, for people.
+"""Reports on result files, for people.
 
 `summary` is the text at the end of a run, `difference_text` that of a comparison.
 Everything here is made from results alone, nothing is measured anew.

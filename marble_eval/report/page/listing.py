@@ -37,7 +37,7 @@ class PublishedRow(NamedTuple):
 
 
 class TableLine(NamedTuple):
-    """A line of the page's table in words; "–" where there is nothing to say."""
+    """A line of the page's table in words; "–" for what does not apply."""
 
     encoder: str
     task: str

@@ -1,6 +1,6 @@
 """The report as one HTML file that needs nothing else.
 
-The tables stand in the file as text, so that they read without JavaScript; all else
+The tables are in the file as text, so that they read without JavaScript; all else
 is packed data that the page's own scripts unpack and draw on demand. A content
 security policy inside the page forbids every request and every script but these.
 Names reach the page escaped (Jinja2's autoescape) or packed, and its scripts put them
@@ -45,7 +45,7 @@ from marble_eval.report.page.listing import (
 from marble_eval.results import Result
 
 FIRST_ROWS = 200  # rows of the table that are drawn at once; the rest on demand
-_SCRIPTS = (  # in the order in which they stand in the page
+_SCRIPTS = (  # in their order in the page
     "elements", "packing", "data", "state", "score_text", "score_rows", "table", "filters",
     "encoders_by_task", "drawing", "provenance", "scores", "detail", "overview", "start",
 )  # fmt: skip

@@ -1,9 +1,8 @@
-"""BibTeX of what results stand on: harness, benchmark, encoders, data sets, metrics.
+"""BibTeX of what results build on: harness, benchmark, encoders, data sets, metrics.
 
 Papers of encoders come from `encoders.bib`, matched by the arXiv number or DOI that an
 encoder's citation names; papers of data sets from the tasks' cards. Nothing is invented:
-a citation that names neither is given as it stands, and what cannot be cited is said in
-a comment.
+a citation that names neither is given as it is, and what cannot be cited is named in a comment.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ _MIR_EVAL = frozenset({"beat", "chord", "frames", "key"})
 
 
 class Bibliography(NamedTuple):
-    """Entries, and sentences on what is not as one would expect."""
+    """Entries sorted by key, and remarks on what has none or a changed key."""
 
     entries: tuple[BibEntry, ...]  # sorted by key; no key twice, in whatever case
     remarks: tuple[str, ...]  # what has no entry, and which key was changed
@@ -125,7 +124,7 @@ def _identifiers(entry: BibEntry) -> set[str]:
 def _data_entries(
     task: str, found: TaskFolder | None, *, embedded: bool
 ) -> tuple[list[BibEntry], list[str]]:
-    """Read what the card of a task says is to be cited for its data."""
+    """Read the citation of a task's data from its card."""
     if found is None:
         return [], [f"task {task}: not installed here, so its card could not be read; cite its "
                     f"data yourself, or install the package that brings it."]  # fmt: skip
@@ -146,7 +145,7 @@ def _parsed(text: str, subject: str) -> tuple[list[BibEntry], list[str]]:
 
 
 def _reported_entries(results: Sequence[Result]) -> list[BibEntry]:
-    """Find the papers whose reported scores stand beside real results."""
+    """Find the papers whose reported scores are shown with results on real data."""
     columns = {each.task.column for each in results if not each.task.embedded}
     sources = sorted({each.source for each in published_scores() if each.task in columns})
     known = shipped_entries("encoders.bib") + shipped_entries("methods.bib")
@@ -155,7 +154,7 @@ def _reported_entries(results: Sequence[Result]) -> list[BibEntry]:
 
 
 def _merged(parts: Sequence[tuple[BibEntry, str]]) -> tuple[list[BibEntry], list[str]]:
-    """Keep each entry once; give a key that two different ones claim to the first."""
+    """Keep each entry once; the first of two different ones keeps a key they share."""
     entries: dict[str, BibEntry] = {}
     remarks = []
     for raw, owner in parts:

@@ -1,7 +1,7 @@
 """What a run did, from audio to scores, and its caveats, as sentences about one result.
 
 They state only what the record holds; each can stand alone or after "For GTZAN,", without a full
-stop, and is empty where there is nothing to say.
+stop, and is empty where nothing applies.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NAMED = 5  # missing tracks named for one reason; more are counted, the records
 
 
 def rules(result: Result) -> str:
-    """Say by which program and under which protocol."""
+    """State program and protocol."""
     protocol = result.protocol
     return (
         f"results were made with marble-eval {result.tool_version} under protocol "
@@ -42,7 +42,7 @@ def rules(result: Result) -> str:
 
 
 def audio(result: Result) -> str:
-    """Say how audio became clips."""
+    """State how audio became clips."""
     windowing = result.features.windowing
     crop = windowing.crop_seconds
     return (
@@ -67,7 +67,7 @@ def _clips(windowing: Windowing) -> str:
 
 
 def features(result: Result) -> str:
-    """Say what was kept of the hidden states."""
+    """State what was kept of the hidden states."""
     rate, pooling = result.features.frame_rate, result.features.pooling
     if rate is not None:
         kept = f"hidden states were kept at {rate:g} frames a second"
@@ -79,7 +79,7 @@ def features(result: Result) -> str:
 
 
 def probe(result: Result) -> str:
-    """Say what was trained."""
+    """State the probe."""
     shape = result.probe
     if shape.name in _HEADS:
         return _HEADS[shape.name]
@@ -90,7 +90,7 @@ def probe(result: Result) -> str:
 
 
 def grid(result: Result) -> str:
-    """Say which layers were tried with which settings and seeds."""
+    """State layers, settings and seeds tried."""
     settings = sorted({point.setting for point in result.grid})
     one, several = (
         ("value of C", "values of C")
@@ -116,7 +116,7 @@ def _layers(result: Result) -> str:
 
 
 def _seeds(result: Result) -> str:
-    """Tell a whole grid on every seed from one whose best settings were trained again."""
+    """Describe the seeds: all on the whole grid, or the later ones on the best settings only."""
     seeds = tuple(dict.fromkeys(point.seed for point in result.grid))
     texts = [str(seed) for seed in seeds]
     if len(seeds) == 1:
@@ -132,7 +132,7 @@ def _seeds(result: Result) -> str:
 
 
 def choice(result: Result) -> str:
-    """Say what was chosen on which split, and what a score is."""
+    """State what was chosen on validation, and what a score is."""
     settings = "C" if result.probe.name == "logreg" else "checkpoint, learning rate"
     seeds = len(result.chosen.seeds)
     score = f", and a score is the mean over its {seeds} seeds" if seeds > 1 else ""
@@ -144,52 +144,52 @@ def choice(result: Result) -> str:
 
 
 def frames(result: Result) -> str:
-    """Say how estimates for frames became events, and when one is right."""
-    said = result.protocol.frames
-    if said is None:
+    """State how frame estimates became events, and when one is correct."""
+    used = result.protocol.frames
+    if used is None:
         return ""
-    context = f" with {said.context_seconds:g} s of context" if said.context_seconds else ""
+    context = f" with {used.context_seconds:g} s of context" if used.context_seconds else ""
     text = (
-        f"probes were trained on windows of {said.window_seconds:g} s{context}, "
-        f"{said.batch_windows} in a batch, and their outputs interpolated to {said.rate:g} "
+        f"probes were trained on windows of {used.window_seconds:g} s{context}, "
+        f"{used.batch_windows} in a batch, and their outputs interpolated to {used.rate:g} "
         f"frames a second"
     )
     if result.task.kind == "beat":
-        return f"{text}; {_beats(said)}"
+        return f"{text}; {_beats(used)}"
     if result.task.kind == "frames":
         return (
-            f"{text}; a frame has a note from a probability of {said.threshold:g}, and an onset "
-            f"counts within {1000 * said.tolerance:g} ms"
+            f"{text}; a frame has a note from a probability of {used.threshold:g}, and an onset "
+            f"counts within {1000 * used.tolerance:g} ms"
         )
     return text
 
 
-def _beats(said: FrameRules) -> str:
+def _beats(used: FrameRules) -> str:
     tempi = "{:g} to {:g} beats and {:g} to {:g} bars a minute".format(
-        *said.tempo, *said.downbeat_tempo
+        *used.tempo, *used.downbeat_tempo
     )
-    if said.decoder == "dbn":
+    if used.decoder == "dbn":
         decoder = (
             f"by a dynamic Bayesian network ({tempi}, transition lambda "
-            f"{said.transition_lambda:g}, observation lambda {said.observation_lambda})"
+            f"{used.transition_lambda:g}, observation lambda {used.observation_lambda})"
         )
     else:
-        decoder = f"by the peaks above {said.threshold:g} of the outputs' range ({tempi})"
-    trim = f"those before {said.trim_seconds:g} s were" if said.trim_seconds else "none was"
+        decoder = f"by the peaks above {used.threshold:g} of the outputs' range ({tempi})"
+    trim = f"those before {used.trim_seconds:g} s were" if used.trim_seconds else "none was"
     return (
-        f"beats were found {decoder}, count within {1000 * said.tolerance:g} ms of the reference, "
+        f"beats were found {decoder}, count within {1000 * used.tolerance:g} ms of the reference, "
         f"and {trim} left out at the start"
     )
 
 
 def deviations(result: Result) -> str:
-    """Say every way in which a run departed from its protocol."""
+    """List the deviations from the protocol."""
     found = result.protocol.deviation_sentences
     return f"the run deviated from its protocol: {'; '.join(found)}" if found else ""
 
 
 def missing(result: Result) -> str:
-    """Say which tracks of any split could not be used, and why."""
+    """List the unusable tracks of every split, with reasons."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for each in result.counts.missing:
         reasons[each.reason].append(each.id)
@@ -204,24 +204,24 @@ def missing(result: Result) -> str:
 
 
 def remarks(result: Result) -> str:
-    """Repeat what the record wants a reader to know."""
+    """Repeat the remarks of the record."""
     return f"the record notes: {'; '.join(result.notes)}" if result.notes else ""
 
 
 def overlap(result: Result) -> str:
-    """Say what of the data the weights are known to have seen."""
+    """State known overlap of the data with pre-training."""
     if not result.encoder.overlap:
         return ""
     return f"the weights may have seen data of the task: {result.encoder.overlap}"
 
 
 def terms_of_weights(result: Result) -> str:
-    """Say that scores inherit the terms of the weights, where those exclude commerce."""
+    """State non-commercial terms of the weights, which scores inherit."""
     return _terms("weights", result.encoder.licence)
 
 
 def terms_of_data(result: Result) -> str:
-    """Say that scores inherit the terms of the data, where those exclude commerce."""
+    """State non-commercial terms of the data, which scores inherit."""
     return _terms("data", result.task.licence)
 
 
@@ -232,7 +232,7 @@ def _terms(what: str, licence: str) -> str:
 
 
 def environment(result: Result) -> str:
-    """Say where a run was made."""
+    """State the environment."""
     place = result.environment
     packages = [
         f"{name} {version}"

@@ -1,6 +1,6 @@
 """The protocol as it was run, as a paragraph for a paper.
 
-What results share is said once; where they differ, each part gets a sentence that names it by as
+What results share is stated once; where they differ, each part gets a sentence that names it by as
 little as distinguishes it: tasks, encoders, protocols, or those together.
 """
 
@@ -46,21 +46,21 @@ _NAMINGS = (
 
 
 def sentences(results: Sequence[Result], say: Callable[[Result], str]) -> list[str]:
-    """Say something of results, in as many sentences as there are things to say."""
+    """State a fact of results in one sentence, or one for each group where it differs."""
     parts: dict[str, list[Result]] = {}
     for result in results:
         parts.setdefault(say(result), []).append(result)
-    told = []
+    written = []
     for said, part in parts.items():
         if said and len(part) == len(results):
-            told.append(f"{said[0].upper()}{said[1:]}.")
+            written.append(f"{said[0].upper()}{said[1:]}.")
         elif said:
-            told.append(f"For {named(part, results)}, {said}.")
-    return told
+            written.append(f"For {named(part, results)}, {said}.")
+    return written
 
 
 def named(part: Sequence[Result], whole: Sequence[Result]) -> str:
-    """Name some of the results by what tells them from the others."""
+    """Name some of the results by what distinguishes them from the others."""
     members = {id(each) for each in part}
     others = [each for each in whole if id(each) not in members]
     for naming in _NAMINGS:
@@ -82,7 +82,7 @@ def statement(paths: Iterable[Path], *, latex: bool = False) -> str:
     if not results:
         return ""
     drawn = {id(each): _drawn(path) for each, path in zip(results, files, strict=True)}
-    told = [
+    written = [
         *sentences(results, run_sentences.rules),
         _encoders(results),
         *_data(results),
@@ -102,15 +102,15 @@ def statement(paths: Iterable[Path], *, latex: bool = False) -> str:
         *sentences(results, run_sentences.terms_of_data),
         *sentences(results, run_sentences.environment),
     ]
-    text = " ".join(" ".join(told).split())
+    text = " ".join(" ".join(written).split())
     return (bibtex_text(text) if latex else text) + "\n"
 
 
 def _encoders(results: Sequence[Result]) -> str:
-    told = sorted({_encoder(each) for each in results}, key=str.casefold)
-    if len(told) == 1:
-        return f"The frozen encoder was {told[0]}."
-    return f"The {len(told)} frozen encoders were {listed(told)}."
+    written = sorted({_encoder(each) for each in results}, key=str.casefold)
+    if len(written) == 1:
+        return f"The frozen encoder was {written[0]}."
+    return f"The {len(written)} frozen encoders were {listed(written)}."
 
 
 def _encoder(result: Result) -> str:
@@ -126,27 +126,27 @@ def _encoder(result: Result) -> str:
 
 
 def _data(results: Sequence[Result]) -> list[str]:
-    """Say how many tracks of each task were used, and what data is embedded."""
+    """Count the tracks of each task, and name embedded data."""
     parts = []
     for task in sorted({each.task.name for each in results}, key=str.casefold):
         of_task = [each for each in results if each.task.name == task]
         parts += [f"{task} {each}" for each in _tracks(of_task)]
-    told = [
+    written = [
         "Tracks for training, tracks for validation, and test tracks scored of those expected: "
         f"{'; '.join(parts)}."
     ]
     embedded = sorted({each.task.name for each in results if each.task.embedded})
     if embedded:
-        told.append(
+        written.append(
             f"{listed(embedded)} {'is' if len(embedded) == 1 else 'are'} embedded data, music that "
             f"marble-eval composes and renders itself: these scores are not "
             f"comparable with scores on recorded music."
         )
-    return told
+    return written
 
 
 def _tracks(results: Sequence[Result]) -> list[str]:
-    """Count the tracks of one task, apart where its results differ."""
+    """Count the tracks of one task, separately where its results differ."""
     parts: dict[str, list[Result]] = {}
     for result in results:
         sizes, counts = result.task.sizes, result.counts
@@ -161,8 +161,8 @@ def _tracks(results: Sequence[Result]) -> list[str]:
 
 
 def _deviations(results: Sequence[Result]) -> list[str]:
-    told = sentences(results, run_sentences.deviations)
-    return told or ["No run deviated from its protocol."]
+    written = sentences(results, run_sentences.deviations)
+    return written or ["No run deviated from its protocol."]
 
 
 def _intervals(result: Result, drawn: _Drawn | None) -> str:

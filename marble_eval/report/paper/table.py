@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.leaderboard import board, latex_text, ranked_section
+from marble_eval.leaderboard.latex import latex_cell, latex_table
 from marble_eval.leaderboard.printed import legend, printed_table
 from marble_eval.leaderboard.score_text import interval_text
 from marble_eval.leaderboard.sections import MARBLE
@@ -24,7 +25,7 @@ from marble_eval.results import read_result
 
 if TYPE_CHECKING:
     from marble_eval.leaderboard import ModelScores, ScoreRow, Section
-    from marble_eval.leaderboard.printed import PrintedCell, PrintedRow, PrintedTable
+    from marble_eval.leaderboard.printed import PrintedRow, PrintedTable
 
 _IN_WORDS, _LONG = ("deviations", "choices"), "p{4cm}"  # labels that may be sentences
 _MARKS = {"best": "Bold", "tied": r"$^{\dagger}$", "reproduced": r"$^{\mathrm{r}}$"}
@@ -100,25 +101,15 @@ def _table(section: Section, notes: Sequence[str], level: str) -> str:
     if lines[True]:
         said = f"\\multicolumn{{{width}}}{{l}}{{\\emph{{Reported, not run here}}}} \\\\"
         lines[True] = ["\\midrule", said, *lines[True]]
-    return "\n".join(
-        [
-            *(_comment(each) for each in notes),
-            "\\begin{table*}",
-            "\\centering",
-            f"\\caption{{{_caption(section, shown, level)}}}",
-            "\\footnotesize",
-            "\\setlength{\\tabcolsep}{3pt}",
-            f"\\begin{{tabular}}{{{columns}{'c' * len(shown.headers)}}}",
-            "\\toprule",
-            *_head(shown, labels),
-            "\\midrule",
-            *lines[False],
-            *lines[True],
-            "\\bottomrule",
-            "\\end{tabular}",
-            "\\end{table*}",
-        ]
+    table = latex_table(
+        _caption(section, shown, level),
+        f"{columns}{'c' * len(shown.headers)}",
+        _head(shown, labels),
+        [*lines[False], *lines[True]],
+        size="footnotesize",
+        gap="3pt",
     )
+    return "\n".join([*(_comment(each) for each in notes), table])
 
 
 def _labels(shown: PrintedTable) -> list[int]:
@@ -152,21 +143,15 @@ def _lines(
     row: PrintedRow, scores: ModelScores, labels: Sequence[int], names: Sequence[str]
 ) -> list[str]:
     """Write a model, and its intervals on a line of their own."""
-    cells = [*(latex_text(row.labels[at]) for at in labels), *(_cell(each) for each in row.cells)]
+    cells = [
+        *(latex_text(row.labels[at]) for at in labels),
+        *(latex_cell(each, _MARKS) for each in row.cells),
+    ]
     below = [_interval(scores.scores.get(name)) for name in names]
     lines = [f"{' & '.join(cells)} \\\\"]
     if any(below):
         lines.append(f"{' & '.join(['', *[''] * (len(labels) - 1), *below])} \\\\[2pt]")
     return lines
-
-
-def _cell(cell: PrintedCell) -> str:
-    if not cell.text:
-        return "--"
-    number = f"$-${cell.text[1:]}" if cell.text.startswith("-") else cell.text
-    text = f"\\textbf{{{number}}}" if cell.best else number
-    marks = [name for name in ("tied", "reproduced") if getattr(cell, name)]
-    return text + "".join(_MARKS[name] for name in marks)
 
 
 def _interval(row: ScoreRow | None) -> str:
