@@ -22,7 +22,7 @@ from marble_eval.errors import SpecError, near_misses
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.kinds import KINDS, FrameKind, Kind, TrackKind, load_kind
 from marble_eval.registry.cards import completed, read_card
-from marble_eval.registry.overrides import overridden, own_functions
+from marble_eval.registry.overrides import overridden, own_kind
 from marble_eval.spec import TaskRules, TaskSpec
 
 if TYPE_CHECKING:
@@ -180,10 +180,11 @@ def load_task(name: str) -> Task:
             f"Got {spec.kind!r}. {near_misses(spec.kind, KINDS)}"
         )
     module = _own_module(found.folder)
-    own = {} if module is None else own_functions(vars(module), found.folder / "task.py")
-    kind = overridden(load_kind(spec.kind), own)
+    kind = load_kind(spec.kind)
+    if module is not None:
+        kind = own_kind(kind, module, str(found.folder / "task.py"))
     spec = completed(spec, kind, card)
-    if not spec.data and "read_tracks" not in own:
+    if not spec.data and not hasattr(module, "read_tracks"):
         raise SpecError(f"{card}: 'data' must name a layout, or a task.py must have read_tracks.")
     return Task(spec=spec, folder=found.folder, provider=found.provider, kind=kind)
 
