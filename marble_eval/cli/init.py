@@ -10,24 +10,25 @@ from typing import TYPE_CHECKING
 
 from marble_eval.cli.arguments import Arguments
 from marble_eval.errors import SpecError, near_misses
-from marble_eval.kinds import KINDS
+from marble_eval.kinds import KINDS, load_kind
 
 if TYPE_CHECKING:
+    from marble_eval.kinds import Kind
     from marble_eval.spec import TaskSpec
 
-HELP = """\
+HELP = f"""\
 marble-eval init: write a task folder or an encoder that runs as it is, to make it your own
 
 usage: marble-eval init task FOLDER [--kind KIND]
        marble-eval init encoder NAME
 
 Writes a commented task.yaml, a tracks.csv, a README, and 84 short synthesised tracks
-(below 1.5 MB); for beat, chord and frames 20 tracks of 8 s and their annotation files
+(below 1.5 MB); for what changes within a track 20 tracks of 8 s and their annotation files
 (5 MB). No Python is needed for a task of your own.
 
   FOLDER   a new folder, or an empty one; the task is called like it
-  --kind   classification (a class a track; the default), tagging, regression, key, pitch,
-           or what changes within a track: beat, chord, frames (88 notes)
+  --kind   classification (one class a track) without it; the kinds are
+           {", ".join(KINDS)}
 
 examples:
   marble-eval init task my-dataset
@@ -65,12 +66,12 @@ def main(argv: list[str]) -> int:
             f"marble-eval init: a task's folder must have no comma in its path, since task=a,b are "
             f"two tasks. Got {options.folder!r}. Choose another name."
         )
-    return _init_task(Path(options.folder), options.kind)
+    return _init_task(Path(options.folder), load_kind(options.kind))
 
 
-def _init_task(folder: Path, kind: str) -> int:
+def _init_task(folder: Path, kind: Kind) -> int:
     from marble_eval.registry import task_folders
-    from marble_eval.scaffold import floor_of, task_name, write_task_folder
+    from marble_eval.scaffold import task_name, write_task_folder
 
     name = task_name(folder)
     taken = {each: task.provider for task in task_folders().values() for each in _names(task.spec)}
@@ -81,9 +82,11 @@ def _init_task(folder: Path, kind: str) -> int:
         )
     written = write_task_folder(folder, kind, name)
     megabytes = sum(each.stat().st_size for each in written) / 1e6
-    command = f"marble-eval run task={shlex.quote(_behind_task(folder))} encoder={floor_of(kind)}"
+    command = (
+        f"marble-eval run task={shlex.quote(_behind_task(folder))} encoder={kind.example.encoder}"
+    )
     sys.stdout.write(
-        f"{name}: a {kind} task in {folder}: task.yaml, tracks.csv, README.md and "
+        f"{name}: a {kind.name} task in {folder}: task.yaml, tracks.csv, README.md and "
         f"{sum(each.suffix == '.wav' for each in written)} tracks, {megabytes:.1f} MB\n\n"
         f"next:\n"
         f"  {command} --dry-run   # check the data\n"

@@ -20,6 +20,16 @@ from marble_eval.data.annotations.beats import Beats, beats_of, beats_text
 from marble_eval.decoding.bar_pointer import decode_beats
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.peaks import pick_peaks, relative_threshold
+from marble_eval.kinds.example import (
+    ETUDE_SECONDS,
+    Example,
+    Piece,
+    Player,
+    add,
+    seconds,
+    silence,
+    tone,
+)
 from marble_eval.kinds.kind import FrameKind
 from marble_eval.metrics.beat import LATEST, METRICS, NARROW, beat_counts, likelihood
 from marble_eval.metrics.metric import Metric
@@ -48,11 +58,58 @@ def _metric(name: str) -> Metric:
     return Metric(name, "percent", written=written, citation="raffel2014mireval")
 
 
+_SLOWEST, _FASTEST = 80.0, 160.0  # beats a minute, of the example
+_CLICK_LOW, _CLICK_HIGH = 57, 96  # MIDI numbers of its downbeats and other beats
+
+
+def _clicks(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play clicks in bars of three or four, the first of a bar lower."""
+    period = 60 / rng.uniform(_SLOWEST, _FASTEST)
+    beats_in_bar = 3 if number % 3 == 0 else 4
+    times = np.arange(rng.uniform(0, period), ETUDE_SECONDS - 0.1, period)
+    places = (np.arange(len(times)) + rng.integers(beats_in_bar)) % beats_in_bar + 1
+    sound, time, lines = silence(), seconds(0.1), []
+    for at, place in zip(times, places, strict=True):
+        note = _CLICK_LOW if place == 1 else _CLICK_HIGH
+        click = tone(note + player.tuning, time, 0.7 + player.decay)
+        add(sound, np.exp(-40 * time) * click, at)
+        lines.append(f"{at:.4f} {place}\n")
+    return Piece(sound, annotation="".join(lines))
+
+
+_EXAMPLE = Example(
+    target="the times of its beats and downbeats",
+    summary="Clicks in bars of three and four",
+    labels="""\
+# The outputs are beat and downbeat, and need not be named. A file of beats has a line for each:
+# the time in seconds and, if it is known, the place in the bar, 1 for the downbeat.
+""",
+    play=_clicks,
+    cell="audio/take 1.beats",
+    cell_text="""\
+- `beats`: the file of its beats, relative to this folder, or absolute. A line for each
+  beat: its time in seconds and, if it is known, its place in the bar, as in `0.53 1`;
+  1 is the downbeat, and without places downbeats are not asked for. `.beats` and
+  `.txt` with spaces, `.csv` with commas, `.tsv` with tabs, or `.jams`.
+""",
+    columns=("beats",),
+    suffix=".beats",
+    frames="""\
+#       decoder: dbn                    # a dynamic Bayesian network; or peaks
+#       tempo: [55.0, 215.0]            # slowest and fastest, in beats a minute
+#       downbeat_tempo: [18.0, 72.0]    # and in bars a minute
+#       threshold: 0.5                  # probability from which a peak is a beat
+#       tolerance: 0.07                 # how far an estimate may lie from a beat, in seconds
+""",
+)
+
+
 class Beat(FrameKind[Beats]):
     """The times of the beats and downbeats of a track."""
 
     name = "beat"
     loss = "binary-cross-entropy"
+    example = _EXAMPLE
     metrics = tuple(_metric(each) for each in METRICS)
     labels = _LABELS
     draft = "F-measure of peaks, with a tenth of likelihood,"

@@ -20,6 +20,16 @@ from marble_eval.data.annotations.chord_files import checked_chords, read_chords
 from marble_eval.data.annotations.chords import Chords, chords_of, chords_text
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.segments import equal_runs
+from marble_eval.kinds.example import (
+    ETUDE_SECONDS,
+    Example,
+    Piece,
+    Player,
+    add,
+    seconds,
+    silence,
+    tone,
+)
 from marble_eval.kinds.kind import FrameKind
 from marble_eval.metrics.chord import (
     CHORDS,
@@ -36,12 +46,56 @@ if TYPE_CHECKING:
 
 _V2 = ("start_time", "end_time", "chord_str")  # the fields of a chord in MARBLE v2's rows
 
+_TRIADS, _IN_A_PIECE = 24, 6  # of the example: four pieces share out the triads
+_SILENCE = 0.5  # seconds before its first chord
+
+
+def _changes(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play the major and minor triads in any order."""
+    # The same order for four pieces that follow each other: each split has all triads.
+    order = np.random.default_rng(number * _IN_A_PIECE // _TRIADS).permutation(_TRIADS).tolist()
+    start = number * _IN_A_PIECE % _TRIADS
+    bounds = np.linspace(_SILENCE, ETUDE_SECONDS, _IN_A_PIECE + 1)
+    sound, lines = silence(), [f"0.000 {_SILENCE:.3f} N\n"]
+    for triad, at, end in zip(order[start:][:_IN_A_PIECE], bounds, bounds[1:], strict=False):
+        minor, root = divmod(triad, 12)
+        time = seconds(end - at)
+        for step in (0, 3 if minor else 4, 7):
+            note = 48 + (root + step) % 12 + 12 * rng.integers(2)
+            add(sound, np.exp(-time) * tone(note + player.tuning, time, 1 + player.decay), at)
+        lines.append(f"{at:.3f} {end:.3f} {CHORDS[triad]}\n")
+    return Piece(sound, annotation="".join(lines))
+
+
+_EXAMPLE = Example(
+    target="its chord at each time, one of 24 major and minor triads or none",
+    summary="Major and minor triads, one after another",
+    labels="""\
+# The labels are the 24 triads and N, no chord, and need not be named. A file of chords has a line
+# for each: start, end, and a name such as C, A:min7/b3, N, or X for what is not to be scored.
+""",
+    play=_changes,
+    cell="audio/take 1.lab",
+    cell_text="""\
+- `chords`: the file of its chords, relative to this folder, or absolute. A line for
+  each chord: start and end in seconds, and its name, as in `0.0 2.5 A:min7/b3`. A
+  chord counts as the major or minor triad in it; `N` is no chord, and `X`, like what
+  has no such triad (`C:sus4`), is not scored. `.lab` and `.txt` with spaces, `.csv`
+  with commas, `.tsv` with tabs, or `.jams`.
+""",
+    columns=("chords",),
+    suffix=".lab",
+    encoder="chroma",
+    floor="chroma statistics",
+)
+
 
 class Chord(FrameKind[Chords]):
     """One of 24 major and minor triads or none at each time."""
 
     name = "chord"
     loss = "cross-entropy"
+    example = _EXAMPLE
     metrics = (
         Metric("frame_accuracy", "percent", citation="raffel2014mireval"),
         Metric("majmin", "percent", citation="raffel2014mireval"),

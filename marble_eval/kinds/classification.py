@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marble_eval.data.layouts.rows import listed
+from marble_eval.kinds.example import SECONDS, Example, Piece, Player, seconds, tone
 from marble_eval.kinds.kind import TrackKind
 from marble_eval.metrics.classification import accuracy, confusion, macro_f1, per_label_f1
 from marble_eval.metrics.metric import Metric
@@ -21,12 +22,40 @@ if TYPE_CHECKING:
 
 ACCURACY = Metric("accuracy", "percent")
 
+_TIMBRES = ("bright", "hollow", "pure")  # of the example
+
+
+def _timbre(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play a tone of one of three timbres."""
+    label = _TIMBRES[number % 3]
+    decay = {"bright": 0.1, "hollow": 0.3, "pure": 2.5}[label] + player.decay
+    note = rng.uniform(55, 67) + player.tuning
+    sound = tone(note, seconds(SECONDS), decay, odd=label == "hollow")
+    return Piece(sound, (label,))
+
+
+_EXAMPLE = Example(
+    target="one class a track",
+    summary="Three timbres, told by their overtones",
+    labels="""\
+# The classes, in the order in which results list them. Without this line they are taken from
+# the table, and a misspelt one would be a class of its own.
+labels: [bright, hollow, pure]
+""",
+    play=_timbre,
+    cell="bright",
+    cell_text="""\
+- `label`: the class, written as in the card.
+""",
+)
+
 
 class Classification(TrackKind):
     """One class a track; `marble_eval.kinds.key` and `pitch` are alike."""
 
     name = "classification"
     loss = "cross-entropy"
+    example = _EXAMPLE
     metrics: tuple[Metric, ...] = (ACCURACY, Metric("macro_f1", "percent", written="macro F1"))
     aggregations = ("mean-logits", "mean-probabilities")
 

@@ -22,6 +22,16 @@ from marble_eval.data.annotations.note_files import checked_notes, read_notes
 from marble_eval.data.annotations.notes import Notes, notes_of, notes_text
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.segments import Segments, active_frames, active_runs
+from marble_eval.kinds.example import (
+    ETUDE_SECONDS,
+    Example,
+    Piece,
+    Player,
+    add,
+    seconds,
+    silence,
+    tone,
+)
 from marble_eval.kinds.kind import FrameKind
 from marble_eval.metrics.metric import Metric
 from marble_eval.metrics.note import METRICS, note_counts, note_name
@@ -41,11 +51,52 @@ def _metric(name: str) -> Metric:
     return Metric(name, "percent", written=written, citation="raffel2014mireval")
 
 
+_SCALE = (60, 62, 64, 65, 67, 69, 71, 72)  # of the example: MIDI numbers, C major
+
+
+def _melody(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play a melody of one voice, with rests."""
+    sound, lines = silence(), ["onset,end,pitch\n"]
+    onset = rng.uniform(0.1, 0.5)
+    while (end := onset + rng.uniform(0.3, 0.8)) < ETUDE_SECONDS:
+        pitch = rng.choice(_SCALE)
+        time = seconds(end - onset)
+        add(sound, np.exp(-time) * tone(pitch + player.tuning, time, 0.5 + player.decay), onset)
+        lines.append(f"{onset:.4f},{end:.4f},{pitch}\n")
+        onset = end + rng.uniform(0.1, 0.3)
+    return Piece(sound, annotation="".join(lines))
+
+
+_EXAMPLE = Example(
+    target="which of a piano's 88 notes sound at each time",
+    summary="Melodies of one voice",
+    labels="""\
+# The labels are the 88 notes, and need not be named. A file of notes is MIDI, or has a line for
+# each: onset, end, MIDI number (21 to 108).
+""",
+    play=_melody,
+    cell="audio/take 1.mid",
+    cell_text="""\
+- `notes`: the file of its notes, relative to this folder, or absolute. MIDI (`.mid`),
+  whose sustain pedal is heeded and whose drums are left out; or a line for each note:
+  onset and end in seconds, MIDI number from 21 to 108, as in `0.5,1.25,60`. `.csv`
+  with commas, `.tsv` with tabs, `.txt` with spaces.
+""",
+    columns=("notes",),
+    suffix=".notes.csv",  # a table of tracks ends with .csv too, and is no file of notes
+    frames="""\
+#       threshold: 0.5                  # probability from which a note sounds
+#       tolerance: 0.05                 # how far an estimate may lie from an onset, in seconds
+""",
+)
+
+
 class Frames(FrameKind[Notes]):
     """Which of a piano's 88 notes sound at each time."""
 
     name = "frames"
     loss = "binary-cross-entropy"
+    example = _EXAMPLE
     metrics = tuple(_metric(each) for each in METRICS)
     labels = _LABELS
     # The tolerance is that of mir_eval.transcription.

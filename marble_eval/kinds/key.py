@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marble_eval.kinds.classification import ACCURACY, Classification
+from marble_eval.kinds.example import SECONDS, Example, Piece, Player, seconds, tone
 from marble_eval.metrics.classification import accuracy
 from marble_eval.metrics.key import KEYS, key_index, mirex_score, weighted_score
 from marble_eval.metrics.metric import Metric
@@ -21,11 +22,47 @@ from marble_eval.metrics.metric import Metric
 if TYPE_CHECKING:
     from marble_eval.spec import TaskSpec, Track
 
+_KEYS = ("C major", "A minor", "Eb major", "F# minor", "G major", "Bb minor")  # of the example
+
+
+def _cadence(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play I, IV, V, I."""
+    label = _KEYS[number % len(_KEYS)]
+    mode, tonic = divmod(key_index(label), 12)
+    time = seconds(SECONDS)
+    chords = np.array_split(time, 4)
+    played = [
+        sum(
+            tone(48 + (tonic + root + step) % 12 + 12 * octave + player.tuning, chord, 1.0)
+            for step in (0, 3 if mode and root != 7 else 4, 7)  # the dominant is always major
+            for octave in (0, 1)
+        )
+        for root, chord in zip((0, 5, 7, 0), chords, strict=True)
+    ]
+    return Piece(np.concatenate([np.asarray(each) for each in played]), (label,))
+
+
+_EXAMPLE = Example(
+    target="one of the 24 major and minor keys a track",
+    summary="Keys of short cadences",
+    labels="""\
+# The labels are the 24 keys, and need not be named. "F# minor", "Gb min", "f#:minor" and "F#m"
+# in the table are the same key.
+""",
+    play=_cadence,
+    cell="F# minor",
+    cell_text="""\
+- `label`: tonic and mode, like `F# minor`, `Gb min`, `f#:minor` or `F#m`; a capital
+  alone, like `Eb`, is major.
+""",
+)
+
 
 class Key(Classification):
     """One of the 24 major and minor keys a track."""
 
     name = "key"
+    example = _EXAMPLE
     metrics = (
         Metric("weighted_score", "percent", citation="raffel2014mireval"),
         Metric("mirex_score", "percent", citation="raffel2014mireval"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from marble_eval.data.layouts import Lists
+    from marble_eval.kinds.example import Example
     from marble_eval.spec import Label, TaskSpec, Track
 
 #: What an estimate is for; "untrained" needs no probe. There are `TrackKind` and `FrameKind`.
@@ -51,12 +52,15 @@ class Kind(Protocol):
         How clips may become tracks.
     rules : TaskRules
         Of a card without any.
+    example : Example
+        The data set that ``init task`` writes.
     """
 
     name: str
     estimate: Estimate
     loss: str
     metrics: tuple[Metric, ...]
+    example: Example
     labels: tuple[str, ...] | None = None
     scaled: bool = False
     aggregations: tuple[str, ...] = ("mean-logits",)

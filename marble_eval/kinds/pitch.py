@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marble_eval.kinds.classification import ACCURACY, Classification
+from marble_eval.kinds.example import SECONDS, Example, Piece, Player, seconds, tone
 from marble_eval.metrics.classification import accuracy
 from marble_eval.metrics.metric import Metric
 from marble_eval.metrics.pitch import chroma_accuracy
@@ -26,10 +27,38 @@ def _same_chroma(reference: np.ndarray, estimate: np.ndarray, spec: TaskSpec) ->
     return np.asarray(chroma[reference] == chroma[estimate], dtype=np.float64)
 
 
+_PITCHES = (60, 62, 64, 65, 67, 69)  # of the example: MIDI numbers, C to A above middle C
+
+
+def _note(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play a note."""
+    pitch = _PITCHES[number % len(_PITCHES)]
+    time = seconds(SECONDS)
+    sound = tone(pitch + player.tuning, time, rng.uniform(0.3, 1.2) + player.decay)
+    return Piece(sound * np.exp(-2 * time), (str(pitch),))
+
+
+_EXAMPLE = Example(
+    target="one note a track, by its MIDI number",
+    summary="Single notes of many timbres",
+    labels="""\
+# The notes that can occur, as MIDI numbers (60 is middle C). Without this line they are taken
+# from the table.
+labels: ["60", "62", "64", "65", "67", "69"]
+""",
+    play=_note,
+    cell="60",
+    cell_text="""\
+- `label`: the MIDI number of the note, 0 to 127; 60 is middle C.
+""",
+)
+
+
 class Pitch(Classification):
     """One note a track."""
 
     name = "pitch"
+    example = _EXAMPLE
     metrics = (ACCURACY, Metric("chroma_accuracy", "percent", item_scores=_same_chroma))
 
     def fault_of(self, spec: TaskSpec) -> str:

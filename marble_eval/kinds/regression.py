@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from marble_eval.data.text_files import number_of
+from marble_eval.kinds.example import SECONDS, Example, Piece, Player, seconds, tone
 from marble_eval.kinds.kind import TrackKind
 from marble_eval.metrics.metric import Metric
 from marble_eval.metrics.regression import per_dimension_r2, r2
@@ -23,11 +24,38 @@ if TYPE_CHECKING:
     from marble_eval.spec import TaskSpec, Track
 
 
+def _shade(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play a tone of some brightness that fades."""
+    brightness, sustain = np.round(rng.uniform(0, 1, size=2), 2)
+    time = seconds(SECONDS)
+    sound = tone(57 + player.tuning, time, 1.0 - 0.8 * brightness)
+    fading = 10 ** (-2 * (1 - sustain) * time / SECONDS)  # by 40 dB if nothing is sustained
+    return Piece(sound * fading, (f"{brightness:.2f}", f"{sustain:.2f}"))
+
+
+_EXAMPLE = Example(
+    target="one number a track, or several",
+    summary="How bright a tone is, and how long it lasts",
+    labels="""\
+# The numbers to be told: each is a column of the table.
+labels: [brightness, sustain]
+""",
+    play=_shade,
+    cell="0.25,0.9",
+    cell_text="""\
+- `brightness`, `sustain`: the numbers, with a point. Your own columns are named in
+  the card, under `labels`.
+""",
+    columns=("brightness", "sustain"),
+)
+
+
 class Regression(TrackKind):
     """One number a track for each dimension."""
 
     name = "regression"
     loss = "squared-error"
+    example = _EXAMPLE
     metrics = (Metric("r2", "percent", written="R²"),)
     scaled = True
 

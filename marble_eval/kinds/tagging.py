@@ -15,6 +15,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from marble_eval.data.layouts.rows import listed
+from marble_eval.kinds.example import SECONDS, Example, Piece, Player, seconds, tone
 from marble_eval.kinds.kind import TrackKind
 from marble_eval.metrics.metric import Metric
 from marble_eval.metrics.tagging import (
@@ -29,12 +30,46 @@ if TYPE_CHECKING:
 
 _SEPARATOR = ";"  # between the tags of a table's cell
 
+_TAGS = ("bell", "drone", "hiss")  # of the example
+
+
+def _mixture(number: int, player: Player, rng: np.random.Generator) -> Piece:
+    """Play eight mixtures in turn: each tag is on in half of them, and one has none."""
+    tags = [tag for place, tag in enumerate(_TAGS) if number >> place & 1]
+    time = seconds(SECONDS)
+    sound = 0.2 * tone(rng.uniform(60, 72) + player.tuning, time, 1.0)
+    if "bell" in tags:
+        strokes = np.exp(-8 * (time % 0.3))
+        sound = sound + strokes * tone(rng.uniform(90, 96), time, 0.7, odd=True)
+    if "drone" in tags:
+        sound = sound + tone(rng.uniform(36, 40), time, 0.4 + player.decay)
+    if "hiss" in tags:
+        sound = sound + 0.15 * rng.standard_normal(len(time))
+    return Piece(sound, (";".join(tags),))
+
+
+_EXAMPLE = Example(
+    target="any number of tags a track, none included",
+    summary="What sounds in a mixture of three",
+    labels="""\
+# The tags, in the order in which results list them. Without this line they are taken from the
+# table, and a misspelt one would be a tag of its own.
+labels: [bell, drone, hiss]
+""",
+    play=_mixture,
+    cell="bell;drone",
+    cell_text="""\
+- `label`: the tags, divided by `;`. An empty cell is a track without any tag.
+""",
+)
+
 
 class Tagging(TrackKind):
     """Any number of tags a track."""
 
     name = "tagging"
     loss = "binary-cross-entropy"
+    example = _EXAMPLE
     metrics = (
         Metric("roc_auc", "percent", written="ROC-AUC", ranked=True),
         # A copy of a positive item ranks beside it, and raises the precision down to both.

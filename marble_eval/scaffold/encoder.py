@@ -119,23 +119,7 @@ def test_it_keeps_the_rule(rule) -> None:
 
 
 def write_encoder(path: Path) -> list[Path]:
-    """Write an encoder and its test.
-
-    Parameters
-    ----------
-    path : Path
-        The module, with or without ``.py``; its folder is made.
-
-    Returns
-    -------
-    list of Path
-        The module, and ``test_NAME.py`` beside it.
-
-    Raises
-    ------
-    SpecError
-        If the name cannot be a module's, or a file is there already.
-    """
+    """Write an encoder, and ``test_NAME.py`` beside it; returns both files."""
     module = path.stem if path.suffix == ".py" else path.name
     if not re.fullmatch(r"[a-z][a-z0-9_]*", module):
         raise SpecError(

@@ -19,10 +19,10 @@ import yaml
 import marble_eval
 from marble_eval.cli import main
 from marble_eval.errors import MarbleError, SpecError
-from marble_eval.kinds import KINDS
+from marble_eval.kinds import KINDS, load_kind
 from marble_eval.registry import load_task, read_card
 from marble_eval.runs.task_data import task_tracks
-from marble_eval.scaffold import floor_of, task_name, write_task_folder
+from marble_eval.scaffold import task_name, write_task_folder
 
 #: Main metric of each kind, and what a guess earns. Beats at any steady tempo are right in the
 #: 0.14 s around each of up to 2.7 a second; all eight notes of the melodies always on have a
@@ -70,7 +70,9 @@ def rows_of(folder: Path) -> list[dict[str, str]]:
 def test_a_new_task_of_every_kind_runs_and_scores_above_chance(
     folders: dict[str, Path], kind: str
 ) -> None:
-    result = marble_eval.evaluate(floor_of(kind), f"{folders[kind]}/", protocol="quick", seeds=1)
+    result = marble_eval.evaluate(
+        load_kind(kind).example.encoder, f"{folders[kind]}/", protocol="quick", seeds=1
+    )
     metric, chance = CHANCE[kind]
     assert next(iter(result.metrics)) == metric
     score = result.metrics[metric]
@@ -101,7 +103,7 @@ def test_the_folder_is_small_and_always_the_same(
     assert in_audio == {f"{name}{end}" for name in names for end in ends}
     assert len(names) == sum(sizes_of(kind).values())
     assert sum(map(len, files.values())) < (5.2e6 if kind in SUFFIXES else 1.5e6)
-    written = write_task_folder(tmp_path / "again", kind, f"my-{kind}")
+    written = write_task_folder(tmp_path / "again", load_kind(kind), f"my-{kind}")
     assert {path.relative_to(tmp_path / "again") for path in written} == set(files)
     for path in written:
         name = path.relative_to(tmp_path / "again")
@@ -213,7 +215,7 @@ def test_the_readme_shows_the_table_as_it_is(folders: dict[str, Path], kind: str
     assert len(next(csv.reader([row]))) == len(next(csv.reader([header])))
     for column in header.split(","):
         assert f"`{column}`" in text
-    assert f"marble-eval run task=./my-{kind} encoder={floor_of(kind)}\n" in text
+    assert f"marble-eval run task=./my-{kind} encoder={load_kind(kind).example.encoder}\n" in text
     amount = "20 tracks of 8 s" if kind in SUFFIXES else "84 tracks of 0.4 s"
     assert amount in text and "{" not in text
     assert ("Without a table" in text) == ("half a minute" in text) == (kind in SUFFIXES)
@@ -293,7 +295,7 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MarbleError, match=r"cannot be written: Not a directory\. Choose a folder"):
-        write_task_folder(tmp_path / "file" / "mine", "key", "mine")
+        write_task_folder(tmp_path / "file" / "mine", load_kind("key"), "mine")
 
 
 @pytest.mark.parametrize(

@@ -9,22 +9,25 @@ import mir_eval.chord
 import numpy as np
 import pytest
 
-from marble_eval.scaffold.etudes import ETUDES, Etude
-from marble_eval.scaffold.tones import SAMPLE_RATE, Player
+from marble_eval.kinds import KINDS, load_kind
+from marble_eval.kinds.example import SAMPLE_RATE, Piece, Player
 
 PIECES = range(20)
+ETUDES = [each for each in KINDS if load_kind(each).estimate == "frame"]
 
 
-def etude(kind: str, number: int) -> Etude:
+def etude(kind: str, number: int) -> Piece:
     """Play a piece in tune, without overtones that decay."""
-    return ETUDES[kind].play(number, Player(0.0, 0.0, 1.0), np.random.default_rng(number))
+    return load_kind(kind).example.play(
+        number, Player(0.0, 0.0, 1.0), np.random.default_rng(number)
+    )
 
 
-def rows(piece: Etude) -> list[list[str]]:
+def rows(piece: Piece) -> list[list[str]]:
     return [line.replace(",", " ").split() for line in piece.annotation.splitlines()]
 
 
-def spectrum(piece: Etude, start: float, seconds: float) -> tuple[np.ndarray, np.ndarray]:
+def spectrum(piece: Piece, start: float, seconds: float) -> tuple[np.ndarray, np.ndarray]:
     """Return MIDI numbers, and the magnitude at each, of a part of a piece."""
     at = round(start * SAMPLE_RATE)
     part = piece.sound[at : at + round(seconds * SAMPLE_RATE)]
@@ -34,7 +37,7 @@ def spectrum(piece: Etude, start: float, seconds: float) -> tuple[np.ndarray, np
     return 69 + 12 * np.log2(hertz / 440), magnitudes
 
 
-def loudest(piece: Etude, start: float, seconds: float) -> float:
+def loudest(piece: Piece, start: float, seconds: float) -> float:
     notes, magnitudes = spectrum(piece, start, seconds)
     return float(notes[np.argmax(magnitudes)])
 
