@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from marble_eval.cli.arguments import Arguments
 from marble_eval.errors import MarbleError, SpecError, near_misses
-from marble_eval.features.stores.description import read_description
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.store import FeatureStore
+from marble_eval.features.stores import open_store
 from marble_eval.files.home import home_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from marble_eval.features.stores import Store
 
 HELP = """\
 marble-eval cache: list, verify or prune cached features
@@ -59,24 +59,18 @@ def _folders() -> list[Path]:
     return sorted(each for each in root.iterdir() if each.is_dir()) if root.is_dir() else []
 
 
-def _store(folder: Path) -> FeatureStore | FrameStore:
-    """Open a store, which says itself whether it keeps clips or every frame."""
-    has_frames = read_description(folder).get("pooling") == "frames"
-    return FrameStore.open(folder) if has_frames else FeatureStore.open(folder)
-
-
-def _opened() -> list[tuple[Path, FeatureStore | FrameStore]]:
+def _opened() -> list[tuple[Path, Store]]:
     """Open every store; one that cannot be opened is named, and the others go on."""
     opened = []
     for folder in _folders():
         try:
-            opened.append((folder, _store(folder)))
+            opened.append((folder, open_store(folder)))
         except MarbleError as error:
             sys.stderr.write(f"marble-eval: {error}\n")
     return opened
 
 
-def _facts(folder: Path, store: FeatureStore | FrameStore) -> dict[str, Any]:
+def _facts(folder: Path, store: Store) -> dict[str, Any]:
     about = store.describe()
     return {
         "fingerprint": folder.name,
@@ -84,18 +78,10 @@ def _facts(folder: Path, store: FeatureStore | FrameStore) -> dict[str, Any]:
         "dtype": about["dtype"],
         "layers": about["layers"],
         "width": about["width"],
-        **_held(store),
+        **store.contents(),
         "bytes": store.data_bytes(),
         "days": _age(folder),
     }
-
-
-def _held(store: FeatureStore | FrameStore) -> dict[str, int]:
-    """Count what a store holds."""
-    if isinstance(store, FeatureStore):
-        return {"clips": len(store)}
-    tracks = store.tracks()
-    return {"tracks": len(tracks), "frames": sum(store.frames(each) for each in tracks)}
 
 
 def _list(argv: list[str]) -> int:

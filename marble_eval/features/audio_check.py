@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from marble_eval.features.clip_rules import Cuts
-    from marble_eval.features.stores.frame_store import FrameStore
-    from marble_eval.features.stores.store import FeatureStore
+    from marble_eval.features.stores import Store
     from marble_eval.progress import Progress
     from marble_eval.spec import Track
 
@@ -80,7 +79,7 @@ class Survey:
 
 def survey(
     tracks: Sequence[Track],
-    store: FeatureStore | FrameStore,
+    store: Store,
     cuts: Cuts,
     *,
     readers: int,
@@ -92,7 +91,7 @@ def survey(
     ----------
     tracks : sequence of Track
         What is to be encoded.
-    store : FeatureStore or FrameStore
+    store : Store
         Where features may be cached.
     cuts : Cuts
         How tracks become clips.
@@ -113,7 +112,7 @@ def survey(
             digest = memory.digest(track.path)
         except OSError as error:
             return Unusable(track, _why_not_opened(error))
-        stored, rows = store.stored_clips(digest), store.stored_rows(digest)
+        stored, rows = store.stored_clips(digest), store.rows(digest)
         if store.is_complete(digest):
             return digest, (stored, 0, rows, 0)
         try:

@@ -61,6 +61,16 @@ class Cuts(Protocol):
         """Return the encoder's shortest input."""
         ...
 
+    @property
+    def grid(self) -> FrameGrid | None:
+        """Return which frames are kept; None where those of a clip are averaged."""
+        ...
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Return the positions of the encoder's layers that are kept; empty for all."""
+        ...
+
     def lengths(self, samples: int) -> list[int]:
         """Say how many samples each cut of a track has, from the track's own length."""
         ...
@@ -96,6 +106,15 @@ class ClipCuts:
     normalised: bool
     sample_rate: int
     minimum_samples: int
+
+    @property
+    def grid(self) -> None:
+        """Return None: no frame is kept."""
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Return no layer in particular: all are kept."""
+        return ()
 
     def lengths(self, samples: int) -> list[int]:
         """Say how many samples each clip has."""

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
     from marble_eval.encoders import Encoder
     from marble_eval.features.clip_rules import Cuts
-    from marble_eval.features.stores.frame_store import FrameStore
-    from marble_eval.features.stores.index import ClipName
-    from marble_eval.features.stores.store import FeatureStore
+    from marble_eval.features.stores import ClipName, Store
     from marble_eval.progress import Progress
     from marble_eval.spec import EngineSpec
 
@@ -61,7 +59,7 @@ class Extraction:
 def extract(
     jobs: Sequence[Job],
     encoder: Encoder,
-    store: FeatureStore | FrameStore,
+    store: Store,
     cuts: Cuts,
     *,
     expected_clips: int,
@@ -77,7 +75,7 @@ def extract(
         Tracks, in the order in which they are to be written.
     encoder : Encoder
         What encodes them.
-    store : FeatureStore or FrameStore
+    store : Store
         Where the features go.
     cuts : Cuts
         How tracks are cut, and what is kept.
@@ -136,7 +134,7 @@ def extract(
     return outcome
 
 
-def _assignments(jobs: Sequence[Job], store: FeatureStore | FrameStore) -> Iterator[Assignment]:
+def _assignments(jobs: Sequence[Job], store: Store) -> Iterator[Assignment]:
     """Ask for what is not stored yet; another process may be at work too."""
     for number, job in enumerate(jobs):
         store.refresh()
@@ -165,9 +163,7 @@ class _Forecast:
             self._progress.say(f"about {pace * self._expected / 60:.1f} min for all clips")
 
 
-def _write(
-    store: FeatureStore | FrameStore, names: list[ClipName], features: list[np.ndarray]
-) -> None:
+def _write(store: Store, names: list[ClipName], features: list[np.ndarray]) -> None:
     try:
         store.append(names, features)
     except OSError as error:

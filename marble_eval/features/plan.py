@@ -16,8 +16,7 @@ from marble_eval.audio.pieces import FrameGrid
 from marble_eval.encoders import facts_of, normalises
 from marble_eval.errors import SpecError
 from marble_eval.features.clip_rules import ClipCuts, Cuts, FrameCuts
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.store import FeatureStore
+from marble_eval.features.stores import FrameStore, PooledStore
 from marble_eval.features.workers.batch import Keep
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.files.home import home_folder
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from marble_eval.encoders import Encoder
+    from marble_eval.features.stores import Store
     from marble_eval.spec import FeatureSpec, ProtocolSpec, TaskRules
 
 _RATIO_ERROR = 1e-3  # of a rate to a whole part of the encoder's
@@ -38,7 +38,7 @@ class FeaturePlan(NamedTuple):
     ----------
     cuts : Cuts
         How tracks are cut, and what is kept.
-    store : FeatureStore or FrameStore
+    store : Store
         Where they are.
     fingerprint : str
         What identifies them.
@@ -50,7 +50,7 @@ class FeaturePlan(NamedTuple):
     """
 
     cuts: Cuts
-    store: FeatureStore | FrameStore
+    store: Store
     fingerprint: str
     pooling: str
     beside: Keep | None = None
@@ -58,7 +58,7 @@ class FeaturePlan(NamedTuple):
     @property
     def frame_rate(self) -> float | None:
         """Return the frames kept a second, in Hz; None where those of a clip are averaged."""
-        return self.cuts.grid.rate if isinstance(self.cuts, FrameCuts) else None
+        return self.cuts.grid.rate if self.cuts.grid else None
 
 
 def feature_plan(
@@ -111,7 +111,7 @@ def feature_plan(
         fingerprint = digest_of({**about, "dtype": features.dtype})
         return FeaturePlan(
             ClipCuts(windowing, normalised, encoder.sample_rate, minimum),
-            FeatureStore(
+            PooledStore(
                 root / fingerprint,
                 layers=len(encoder.layers),
                 width=width,

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from marble_eval.errors import MissingError
-from marble_eval.features.clip_rules import FrameCuts
 from marble_eval.probes import LEARNED_SUM
 
 if TYPE_CHECKING:
@@ -46,11 +45,11 @@ def savings(prepared: RunPlan) -> list[str]:
     total, limit = feature_bytes(prepared), prepared.settings.features.max_bytes
     goal = limit if _is_over(prepared) else total / _USUAL
     cuts, lines = prepared.plan.cuts, []
-    if isinstance(cuts, FrameCuts):
+    if cuts.grid is not None:
         lines += _lower_rate(prepared, cuts.grid, goal)
     if prepared.settings.features.dtype == "float32" and total / 2 <= limit:
         lines.append(f"features.dtype=float16: {in_words(total / 2)}")
-    if isinstance(cuts, FrameCuts):
+    if cuts.grid is not None:
         lines += _fewer_layers(prepared, cuts.layers, goal)
     if _is_over(prepared):
         lines.append(f"features.max_bytes={_MARGIN * total:.2e}: all of it, {in_words(total)}")
@@ -115,7 +114,7 @@ def check_budget(prepared: RunPlan) -> None:
     total = feature_bytes(prepared)
     if not prepared.survey.new_rows or total <= features.max_bytes:
         return
-    can_turn = isinstance(prepared.plan.cuts, FrameCuts) and LEARNED_SUM not in prepared.layers
+    can_turn = prepared.plan.cuts.grid is not None and LEARNED_SUM not in prepared.layers
     if features.in_turn and can_turn:
         if total / prepared.plan.store.shape[0] <= features.max_bytes:
             return

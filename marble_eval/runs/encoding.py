@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from marble_eval.errors import MarbleError
 from marble_eval.features.audio_check import Unusable
 from marble_eval.features.extraction import Extraction, Job, extract
-from marble_eval.features.stores.store import FeatureStore
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from marble_eval.features.stores import Store
     from marble_eval.progress import Progress
     from marble_eval.runs.run_plan import RunPlan
 
@@ -27,13 +27,13 @@ class StoredFeatures(Mapping[str, "np.ndarray"]):
 
     Parameters
     ----------
-    store : FeatureStore
+    store : Store
         Where they are.
     audio : iterable of str
         Digests; each was found whole.
     """
 
-    def __init__(self, store: FeatureStore, audio: Iterable[str]) -> None:
+    def __init__(self, store: Store, audio: Iterable[str]) -> None:
         self._store, self._audio = store, dict.fromkeys(audio)
 
     def __getitem__(self, audio: str) -> np.ndarray:
@@ -78,10 +78,7 @@ class Encoded(NamedTuple):
     @property
     def features(self) -> StoredFeatures:
         """Return the pooled features (clip, layer, width), by the digest of the audio."""
-        store = self.prepared.plan.store
-        if not isinstance(store, FeatureStore):
-            raise TypeError("every frame is kept: there are no pooled features.")
-        return StoredFeatures(store, _audio(self.prepared))
+        return StoredFeatures(self.prepared.plan.store, _audio(self.prepared))
 
 
 def encode_tracks(prepared: RunPlan, progress: Progress) -> Encoded:

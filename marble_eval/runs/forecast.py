@@ -15,7 +15,6 @@ import torch
 
 from marble_eval.audio import UnusableAudio
 from marble_eval.encoders import facts_of
-from marble_eval.features.clip_rules import FrameCuts
 from marble_eval.probes import Member, TrainedProbe
 from marble_eval.probes.grid.frame_batches import ROWS
 from marble_eval.probes.grid.trained import training_rules
@@ -135,7 +134,7 @@ def _encoding_seconds(prepared: RunPlan) -> float:
 def _training_seconds(prepared: RunPlan) -> float:
     """Do one step of training, and say how long all epochs of all probes would take."""
     cuts, found = prepared.plan.cuts, prepared.survey
-    if not isinstance(cuts, FrameCuts) or not found.usable:
+    if cuts.grid is None or not found.usable:
         return 0.0
     plan = grid_plan(prepared)
     rules = training_rules(plan)

@@ -13,8 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from marble_eval.data.annotations import SLACK_SECONDS, end_of
-from marble_eval.features.clip_rules import FrameCuts
-from marble_eval.features.stores.frame_store import FrameStore
 from marble_eval.probes.grid import check_serves
 from marble_eval.probes.grid.frame_split import FrameSource, FrameSplit
 from marble_eval.probes.grid.frames import FrameLayer, train_frame_grid
@@ -117,7 +115,7 @@ def frame_data(prepared: RunPlan) -> dict[str, FrameSplit]:
         By name of the split.
     """
     plan = prepared.plan
-    if not isinstance(plan.cuts, FrameCuts) or not isinstance(plan.store, FrameStore):
+    if plan.cuts.grid is None:
         raise TypeError("the features of this run are pooled.")
     source = FrameSource(
         task=prepared.task,
@@ -174,7 +172,7 @@ def _added(
     store, digests = prepared.plan.store, prepared.survey.digests
     audio = {digests[each.id] for each in prepared.survey.usable}
     clips = sum(store.clip_count(each) or 0 for each in audio)
-    rows = sum(store.stored_rows(each) for each in audio)
+    rows = sum(store.rows(each) for each in audio)
     return Cost(
         extract_seconds=cost.extract_seconds + extract_seconds,
         train_seconds=cost.train_seconds + time.perf_counter() - started,

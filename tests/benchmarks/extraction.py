@@ -24,7 +24,7 @@ from marble_eval.audio import prepare
 from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.extraction import Job, extract
-from marble_eval.features.stores.store import FeatureStore
+from marble_eval.features.stores import PooledStore
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
@@ -70,7 +70,7 @@ def extraction_ratio() -> ExtractionRatio:
         bare, ours = [], []
         for turn in range(_ROUNDS):
             bare.append(_bare_seconds(clips))
-            store = FeatureStore(
+            store = PooledStore(
                 Path(folder) / f"store{turn}",
                 layers=len(encoder.layers),
                 width=encoder.width,

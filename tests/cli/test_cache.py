@@ -13,8 +13,7 @@ import pytest
 import marble_eval
 from marble_eval.cli import main
 from marble_eval.data.annotations.memory import remembered
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.index import ClipName
+from marble_eval.features.stores import ClipName, FrameStore
 from marble_eval.files.home import home_folder
 
 

@@ -18,9 +18,7 @@ from marble_eval.audio.pieces import FrameGrid
 from marble_eval.features import audio_check as module
 from marble_eval.features.audio_check import Survey, Unusable, survey
 from marble_eval.features.clip_rules import ClipCuts, FrameCuts
-from marble_eval.features.stores import digests
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.store import ClipName, FeatureStore
+from marble_eval.features.stores import ClipName, FrameStore, PooledStore, digests
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
 from marble_eval.spec import Track, Windowing
@@ -50,8 +48,8 @@ def _track(path: Path, name: str | None = None) -> Track:
     )
 
 
-def _store(folder: Path) -> FeatureStore:
-    return FeatureStore(folder / "store", layers=1, width=2, dtype="float16")
+def _store(folder: Path) -> PooledStore:
+    return PooledStore(folder / "store", layers=1, width=2, dtype="float16")
 
 
 def _survey(

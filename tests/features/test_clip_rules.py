@@ -17,8 +17,7 @@ from marble_eval.encoders.spectra import load_mel
 from marble_eval.errors import MarbleError
 from marble_eval.features.clip_rules import Cut, FrameCuts
 from marble_eval.features.extraction import Job, extract
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.index import ClipName
+from marble_eval.features.stores import ClipName, FrameStore
 from marble_eval.features.workers.batch import Clip, Keep, encode_batch
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
@@ -284,9 +283,9 @@ def test_what_is_stored_is_one_pass_cut_or_not(tmp_path: Path) -> None:
     )
     for job in jobs:
         whole = _in_one_pass(encoder, job.path)
-        assert store.frames(job.audio) == whole.shape[1]
+        assert store.rows(job.audio) == whole.shape[1]
         for layer in (0, 1):
-            found = store.read(job.audio, layer, 0, whole.shape[1])
+            found = store.read_layer(job.audio, layer, 0, whole.shape[1])
             np.testing.assert_array_equal(found, whole[layer])
 
 

@@ -25,7 +25,7 @@ from marble_eval.errors import MarbleError
 from marble_eval.features import clip_rules
 from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.extraction import Extraction, Job, extract
-from marble_eval.features.stores.store import ClipName, FeatureStore
+from marble_eval.features.stores import ClipName, PooledStore
 from marble_eval.features.workers import worker
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
@@ -91,8 +91,8 @@ def _tracks(folder: Path, seconds: Sequence[float] = SECONDS) -> list[Job]:
     return jobs
 
 
-def _store(folder: Path) -> FeatureStore:
-    return FeatureStore(folder, layers=3, width=4, dtype="float16")
+def _store(folder: Path) -> PooledStore:
+    return PooledStore(folder, layers=3, width=4, dtype="float16")
 
 
 def _engine(
@@ -312,7 +312,7 @@ def test_a_track_has_the_features_it_has_alone(
 def test_a_tracks_features_are_those_of_mert_on_its_clips(tmp_path: Path) -> None:
     encoder = random_mert(size="small", seed=0, precision="float32", device="cpu")
     jobs = _tracks(tmp_path / "tracks", (0.6, 0.5, 1.1))
-    store = FeatureStore(tmp_path / "store", layers=5, width=192, dtype="float32")
+    store = PooledStore(tmp_path / "store", layers=5, width=192, dtype="float32")
     extract(
         jobs,
         encoder,
@@ -340,7 +340,7 @@ def test_a_run_of_mert_cut_off_ends_with_the_same_bytes(tmp_path: Path) -> None:
         extract(
             jobs,
             encoder,
-            FeatureStore(folder, layers=5, width=192, dtype="float32"),
+            PooledStore(folder, layers=5, width=192, dtype="float32"),
             MERT_CUTS,
             expected_clips=11,
             engine=_engine(2, 1),  # in batches the last bits depend on who shares one
@@ -533,13 +533,13 @@ def test_a_neighbour_that_is_always_first_is_no_fault(
     tmp_path: Path, jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     neighbour = _store(tmp_path)
-    real = FeatureStore.append
+    real = PooledStore.append
 
-    def late(self: FeatureStore, names: list[ClipName], features: list[np.ndarray]) -> int:
+    def late(self: PooledStore, names: list[ClipName], features: list[np.ndarray]) -> int:
         real(neighbour, names, features)
         return real(self, names, features)
 
-    monkeypatch.setattr(FeatureStore, "append", late)
+    monkeypatch.setattr(PooledStore, "append", late)
     assert _extract(jobs, tmp_path).encoded == CLIPS  # in vain, but well
     assert len(_store(tmp_path)) == CLIPS
     _check_features(jobs, tmp_path)

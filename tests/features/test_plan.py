@@ -13,8 +13,7 @@ from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import SpecError
 from marble_eval.features.clip_rules import ClipCuts, FrameCuts
 from marble_eval.features.plan import FeaturePlan, feature_plan
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.store import FeatureStore
+from marble_eval.features.stores import FrameStore, PooledStore
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
 from marble_eval.runs.run import settings_of
@@ -86,7 +85,7 @@ def test_frames_are_kept_where_the_rules_have_frames(tmp_path: Path) -> None:
 
 def test_one_embedding_a_clip_is_kept_where_they_have_none() -> None:
     plan = _plan(rules=TaskRules())
-    assert isinstance(plan.cuts, ClipCuts) and isinstance(plan.store, FeatureStore)
+    assert isinstance(plan.cuts, ClipCuts) and isinstance(plan.store, PooledStore)
     assert (plan.frame_rate, plan.pooling) == (None, "clip mean")
     assert plan.store.describe()["pooling"] == "clip mean"
 

@@ -19,8 +19,7 @@ from marble_eval.cli import main
 from marble_eval.configuration import load_engine
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError, MissingError
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.index import ClipName
+from marble_eval.features.stores import ClipName, FrameStore
 from marble_eval.files.home import home_folder
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task

@@ -17,8 +17,7 @@ import torch
 from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.encoders.spectra import load_mel
 from marble_eval.errors import MarbleError, MissingError
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.store import FeatureStore
+from marble_eval.features.stores import FrameStore, PooledStore, Store
 from marble_eval.files.fingerprint import file_digest, weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import load_probe, load_task
@@ -187,7 +186,7 @@ def test_the_same_bytes_under_two_names_are_encoded_once(small_task: Path) -> No
     assert len(encoded.prepared.survey.usable) == 48
 
 
-def _damage(store: FeatureStore | FrameStore, fault: str) -> None:
+def _damage(store: Store, fault: str) -> None:
     data, index = store.folder / "data.bin", store.folder / "index.jsonl"
     if fault == "data.bin deleted":
         data.unlink()
@@ -219,7 +218,7 @@ def test_damaged_features_are_encoded_again_and_no_others(
     store, before = first.prepared.plan.store, dict(first.features)
     _damage(store, fault)
     if fault != "index.jsonl deleted":
-        assert FeatureStore.open(store.folder).verify().damaged == clips
+        assert PooledStore.open(store.folder).verify().damaged == clips
     notes, encoder = _Notes(), Weighted()
     again = _encode(small_task, encoder, notes)
     assert encoder.clips == again.clips_encoded == clips
@@ -227,7 +226,7 @@ def test_damaged_features_are_encoded_again_and_no_others(
     assert any("fail their checksum" in each for each in notes.said) == fault.startswith("data")
     for audio, features in before.items():
         np.testing.assert_array_equal(again.features[audio], features)
-    check = FeatureStore.open(store.folder).verify()
+    check = PooledStore.open(store.folder).verify()
     assert (check.records, check.damaged) == (48, 0)
     assert _encode(small_task, Weighted()).clips_encoded == 0
 
@@ -348,10 +347,9 @@ def test_every_frame_is_the_encoders(clicks: Path) -> None:
     for track in encoded.prepared.survey.usable:
         audio, _ = soundfile.read(track.path, dtype="float32")
         level = np.abs(audio.reshape(-1, 320)).mean(axis=1)
-        found = store.read(file_digest(track.path), 0, 0, 450)
+        found = store.read_layer(file_digest(track.path), 0, 0, 450)
         np.testing.assert_allclose(found, level[:, None] * np.arange(4, 7), rtol=1e-5)
-    with pytest.raises(TypeError, match="no pooled features"):
-        _ = encoded.features
+        np.testing.assert_array_equal(encoded.features[file_digest(track.path)][:, 0], found)
     again = EveryFrame()
     assert _encode(clicks, again, layers=[1], features=FLOAT32).clips_encoded == again.clips == 0
 

@@ -17,7 +17,7 @@ from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.features.audio_check import Unusable
 from marble_eval.features.clip_rules import ClipCuts
-from marble_eval.features.stores.store import ClipName, FeatureStore
+from marble_eval.features.stores import ClipName, PooledStore
 from marble_eval.files.fingerprint import weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_probe, load_task
@@ -283,7 +283,7 @@ def test_a_survey_that_finds_everything_cached_has_nothing_to_encode(small_task:
     prepared.plan.store.append(names, [np.zeros((2, 3), np.float16)] * 48)
     again = _prepared(small_task).survey
     assert (again.cached_clips, again.new_clips) == (48, 0)
-    assert len(FeatureStore.open(prepared.plan.store.folder)) == 48
+    assert len(PooledStore.open(prepared.plan.store.folder)) == 48
 
 
 def test_other_groups_are_another_run_since_intervals_rest_on_them(small_task: Path) -> None:

@@ -1,10 +1,9 @@
-"""The file of one track's frames: blocks of frames, and in a block its layers one by one.
+"""The file of a track's frames: blocks of frames, and in a block one layer after another.
 
 ``[block][layer][frame][width]``, little-endian; so a track can be written while it
-is encoded, and a window of one layer is read in a few pieces. At the end stands, as
-JSON, what is in the file, with a checksum of each layer of each block, and behind
-it how long that is and its own checksum. A file is written under another name and
-renamed when it is whole.
+is encoded, and a window of one layer is read in a few pieces. The file ends with a JSON
+footer, which has a checksum of each layer of each block, and the footer's length and
+own checksum. A file is written under another name and renamed when it is whole.
 """
 
 from __future__ import annotations
@@ -24,46 +23,20 @@ if TYPE_CHECKING:
 
 #: Frames in a block; about a megabyte a layer.
 BLOCK = 512
-_SEAL = struct.Struct("<II")  # length and checksum of the description before it
+_SEAL = struct.Struct("<II")  # length and checksum of the footer before it
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What a file says of itself.
-
-    Attributes
-    ----------
-    frames, clips : int
-        Frames in the file, and the clips in which they were encoded.
-    checksums : list of list of int
-        By block and layer.
-    """
+class Footer:
+    """The end of a file: its frames and clips, and a checksum per block and layer."""
 
     frames: int
     clips: int
     checksums: list[list[int]]
 
 
-def held_by(path: Path, frame_bytes: int) -> Held | None:
-    """Read what a file says of itself.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    frame_bytes : int
-        Size of a frame of all layers.
-
-    Returns
-    -------
-    Held or None
-        None if it is not there, or not whole.
-
-    Raises
-    ------
-    PermissionError
-        If it must not be read.
-    """
+def read_footer(path: Path, frame_bytes: int) -> Footer | None:
+    """Read the footer, given the bytes of a frame in all layers; None if the file is not whole."""
     try:
         with path.open("rb") as stream:
             size = stream.seek(-_SEAL.size, os.SEEK_END)
@@ -72,50 +45,24 @@ def held_by(path: Path, frame_bytes: int) -> Held | None:
             content = stream.read(length)
             if zlib.crc32(content) != checksum:
                 return None
-            held = Held(**json.loads(content))
-            return held if held.frames * frame_bytes + length == size else None
+            footer = Footer(**json.loads(content))
+            return footer if footer.frames * frame_bytes + length == size else None
     except PermissionError:
-        raise  # a file of another user is no damaged one
+        raise  # a file of another user is not a damaged one
     except (OSError, ValueError, TypeError, struct.error):
         return None
 
 
 def read_rows(
     path: Path,
-    held: Held,
+    footer: Footer,
     shape: tuple[int, int],
     dtype: np.dtype[Any],
     layer: int,
     start: int,
     stop: int,
 ) -> np.ndarray:
-    """Read some frames of one layer.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    held : Held
-        What is in it.
-    shape : tuple of int
-        Layers and width.
-    dtype : np.dtype
-        Number type.
-    layer : int
-        Position of the layer.
-    start, stop : int
-        First frame, and the one behind the last.
-
-    Returns
-    -------
-    np.ndarray [shape=(frame, width)]
-        The frames.
-
-    Raises
-    ------
-    OSError
-        If the disk does not give them back.
-    """
+    """Read the frames start to stop of one layer (frame, width); ``shape`` is (layer, width)."""
     layers, width = shape
     row = width * dtype.itemsize
     found = np.empty((stop - start, width), dtype=dtype)
@@ -123,7 +70,7 @@ def read_rows(
         at = start
         while at < stop:
             block, first = divmod(at, BLOCK)
-            in_block = frames_in(held, block)
+            in_block = frames_in(footer, block)
             count = min(stop - at, in_block - first)
             stream.seek((block * BLOCK * layers + layer * in_block + first) * row)
             content = found[at - start : at - start + count].reshape(-1).view(np.uint8).data
@@ -133,32 +80,17 @@ def read_rows(
     return found
 
 
-def frames_in(held: Held, block: int) -> int:
+def frames_in(footer: Footer, block: int) -> int:
     """Return how many frames a block has: all but the last are full."""
-    return min(BLOCK, held.frames - block * BLOCK)
+    return min(BLOCK, footer.frames - block * BLOCK)
 
 
-def is_whole(path: Path, held: Held, frame_bytes: int) -> bool:
-    """Check every layer of every block against its checksum.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    held : Held
-        What is in it.
-    frame_bytes : int
-        Size of a frame of all layers.
-
-    Returns
-    -------
-    bool
-        False if something differs, or the disk does not give it back.
-    """
+def is_whole(path: Path, footer: Footer, frame_bytes: int) -> bool:
+    """Check every layer of every block against its checksum."""
     try:
         with path.open("rb", buffering=0) as stream:
-            for block, checksums in enumerate(held.checksums):
-                size = frames_in(held, block) * frame_bytes // len(checksums)
+            for block, checksums in enumerate(footer.checksums):
+                size = frames_in(footer, block) * frame_bytes // len(checksums)
                 if any(zlib.crc32(stream.read(size)) != each for each in checksums):
                     return False
     except OSError:
@@ -167,22 +99,7 @@ def is_whole(path: Path, held: Held, frame_bytes: int) -> bool:
 
 
 class FrameWriter:
-    """A track on its way to the disk.
-
-    Parameters
-    ----------
-    path : Path
-        Where it is looked for once it is whole.
-    dtype : np.dtype
-        Number type.
-
-    Attributes
-    ----------
-    path : Path
-        As given.
-    clips : int
-        Clips added so far.
-    """
+    """A track that is being written, under another name until it is whole."""
 
     def __init__(self, path: Path, dtype: np.dtype[Any]) -> None:
         self.path, self.clips = path, 0
@@ -203,7 +120,7 @@ class FrameWriter:
             self._write(BLOCK)
 
     def finish(self) -> None:
-        """Write what is left and put the file where it is looked for."""
+        """Write what is left and rename the file into place."""
         try:
             if self._ahead:
                 self._write(self._ahead)

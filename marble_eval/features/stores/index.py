@@ -1,10 +1,10 @@
-"""The index of a feature store: which clip's record lies where in the data.
+"""The index of a pooled store: at which offset of the data each clip's record is.
 
-One JSON line for each record: its offset in the data, the audio's digest, the clip's
+One JSON line per record: its offset in the data, the audio's digest, the clip's
 number, the number of clips and a checksum, and at its end a checksum of the line; so
 the file is the same however the clips were batched. Lines of earlier versions name
-all the records of a batch, with the offset of the first. A line is good only whole
-and unaltered; of two that name a clip the later holds. Offsets rise from line to line.
+all the records of a batch, with the offset of the first. A line is valid only whole
+and unaltered; of two that name a clip the later counts. Offsets rise from line to line.
 """
 
 from __future__ import annotations
@@ -13,58 +13,35 @@ import json
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from marble_eval.features.stores.store import ClipName
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-_SEAL = b',"crc":'  # before the checksum of what stands before it in the line
+_SEAL = b',"crc":'  # before the checksum of what precedes it in the line
 
 
-class ClipName(NamedTuple):
-    """Which clip a record holds.
-
-    Attributes
-    ----------
-    audio : str
-        Digest of the track's audio file.
-    clip : int
-        Number of the clip in the track, from 0.
-    of : int
-        Number of clips in the track.
-    """
-
-    audio: str
-    clip: int
-    of: int
-
-
-class Place(NamedTuple):
-    """Where a record lies in the data, in bytes, and its checksum."""
+class Record(NamedTuple):
+    """Offset of a record in the data, in bytes, and its checksum."""
 
     offset: int
     crc: int
 
 
 class Index:
-    """What an index file says, as far as it has been read.
-
-    Parameters
-    ----------
-    path : Path
-        The file; it need not exist yet.
-    record_bytes : int
-        Size of a record in the data.
+    """The content of an index file, as far as it has been read.
 
     Attributes
     ----------
-    places : dict of ClipName to Place
+    records : dict of ClipName to Record
         Records that are not known to be damaged.
     clips : dict of str to int
         Number of clips of each track, by its audio.
     size : int
         Bytes of the index that hold whole lines.
     committed : int
-        Bytes of the data that the index vouches for.
+        Bytes of the data that the lines cover.
     altered : int
         Lines that fail their checksum.
     """
@@ -72,14 +49,14 @@ class Index:
     def __init__(self, path: Path, record_bytes: int) -> None:
         self.path = path
         self._record_bytes = record_bytes
-        self._damaged: dict[ClipName, Place] = {}
+        self._damaged: dict[ClipName, Record] = {}
         self._forget()
 
     def _forget(self) -> None:
-        self.places: dict[ClipName, Place] = {}
+        self.records: dict[ClipName, Record] = {}
         self.clips: dict[str, int] = {}
         self.size = self.committed = self.altered = 0
-        self._last = b""  # the last line read, by which a file that was replaced is known
+        self._last = b""  # the last line read, by which a file that was replaced is noticed
 
     def refresh(self) -> None:
         """Read what was appended since the last look; all of it where the file was replaced."""
@@ -101,18 +78,18 @@ class Index:
 
     def _take(self, line: bytes) -> None:
         records = _records(line, self._record_bytes)
-        if records is None:  # it vouches for nothing: its clips are computed again
+        if records is None:  # its clips are computed again
             self.altered += 1
             return
-        for name, place in records:
+        for name, record in records:
             self.clips[name.audio] = name.of
-            if self._damaged.get(name) != place:
-                self.places[name] = place
-            self.committed = max(self.committed, place.offset + self._record_bytes)
+            if self._damaged.get(name) != record:
+                self.records[name] = record
+            self.committed = max(self.committed, record.offset + self._record_bytes)
 
     def distrust(self, name: ClipName) -> None:
         """Drop a record that turned out to be damaged, however often its line is read."""
-        self._damaged[name] = self.places.pop(name)
+        self._damaged[name] = self.records.pop(name)
 
     def read_anew(self) -> None:
         """Read the whole file again, and trust every record in it."""
@@ -121,18 +98,7 @@ class Index:
         self.refresh()
 
     def lines(self, records: Sequence[tuple[ClipName, int]]) -> bytes:
-        """Make the lines for records that follow the data's last, and trust them.
-
-        Parameters
-        ----------
-        records : sequence of (ClipName, int)
-            Name and checksum of each.
-
-        Returns
-        -------
-        bytes
-            To be written at ``size``, after the data.
-        """
+        """Return the lines of new records (name, checksum), to be written at ``size``."""
         lines = []
         for number, (name, crc) in enumerate(records):
             self._damaged.pop(name, None)
@@ -143,15 +109,10 @@ class Index:
         return b"".join(lines)
 
     def mend(self, data_size: int) -> None:
-        """Drop lines that are altered, or whose data is no longer there.
+        """Drop lines that are altered, or whose data is missing; only under the store's lock.
 
-        Data that was cut short loses the last lines and is written anew in their
-        place, so that nothing stands behind a gap. Only under the store's lock.
-
-        Parameters
-        ----------
-        data_size : int
-            Bytes that the data has.
+        Data that was cut short loses its last lines and is written again in their place, so
+        that nothing follows a gap.
         """
         if not self.altered and self.committed <= data_size:
             return
@@ -168,13 +129,13 @@ class Index:
         self.refresh()
 
 
-def _records(line: bytes, record_bytes: int) -> list[tuple[ClipName, Place]] | None:
+def _records(line: bytes, record_bytes: int) -> list[tuple[ClipName, Record]] | None:
     """Read a line; None if it is not as it was written."""
     opened, _, crc = line.rpartition(_SEAL)
     if crc != b"%d}\n" % zlib.crc32(opened):
         return None
     entry = json.loads(opened + b"}")
     return [
-        (ClipName(audio, clip, of), Place(entry["offset"] + number * record_bytes, crc))
+        (ClipName(audio, clip, of), Record(entry["offset"] + number * record_bytes, crc))
         for number, (audio, clip, of, crc) in enumerate(entry["clips"])
     ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from marble_eval.features.stores.index import ClipName
+    from marble_eval.features.stores import ClipName
     from marble_eval.features.workers.batch import Form
 
 

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
     from marble_eval.encoders import Encoder
     from marble_eval.features.clip_rules import Cut, Cuts
-    from marble_eval.features.stores.frame_store import FrameStore
-    from marble_eval.features.stores.index import ClipName
-    from marble_eval.features.stores.store import FeatureStore
+    from marble_eval.features.stores import ClipName, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,10 @@ class Form(NamedTuple):
         How they are made from the hidden states.
     dtype : str
         Their number type.
-    layers : tuple of int
-        Positions of the encoder's layers that are kept; empty for all.
     """
 
     cuts: Cuts
     dtype: str
-    layers: tuple[int, ...]
 
 
 class Keep(NamedTuple):
@@ -76,18 +71,17 @@ class Keep(NamedTuple):
     ----------
     cuts : Cuts
         How it is made from the hidden states.
-    store : FeatureStore or FrameStore
+    store : Store
         Where it goes; its shape and number type are those of the features.
     """
 
     cuts: Cuts
-    store: FeatureStore | FrameStore
+    store: Store
 
     @property
     def form(self) -> Form:
         """Return how the features are made."""
-        about = self.store.describe()
-        return Form(self.cuts, about["dtype"], tuple(about.get("kept_layers", ())))
+        return Form(self.cuts, self.store.describe()["dtype"])
 
 
 class Sent(NamedTuple):
@@ -247,7 +241,7 @@ def _checked(pooled: np.ndarray, clip: Clip, encoder: Encoder, form: Form) -> np
     if not np.isfinite(features).all():
         layer = int(np.argwhere(~np.isfinite(features))[0][0])
         too_large = np.isfinite(pooled).all()
-        names = [encoder.layers[at] for at in form.layers]
+        names = [encoder.layers[at] for at in form.cuts.layers]
         raise MarbleError(
             f"{clip.path}: features must be finite. Got "
             f"{'values beyond float16' if too_large else 'nan or inf'} in layer "

@@ -19,7 +19,7 @@ import torch
 
 from marble_eval.audio import UnusableAudio
 from marble_eval.encoders import facts_of
-from marble_eval.features.stores.index import ClipName
+from marble_eval.features.stores import ClipName
 from marble_eval.features.workers.assignment import Parcel
 from marble_eval.features.workers.batch import Clip, encode_batch, is_out_of_memory, send
 from marble_eval.features.workers.batches import BatchSizes, bucketed

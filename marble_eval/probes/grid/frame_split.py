@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from marble_eval.features.stores.frame_store import FrameStore
+    from marble_eval.features.stores import Store
     from marble_eval.registry import Task
     from marble_eval.spec import FrameRules, Track
 
@@ -51,7 +51,7 @@ class FrameSource:
         Targets and annotations.
     rules : FrameRules
         Windows and widening.
-    store : FrameStore
+    store : Store
         The features.
     kept : tuple of int
         Position in the encoder of each layer that is stored.
@@ -61,7 +61,7 @@ class FrameSource:
 
     task: Task
     rules: FrameRules
-    store: FrameStore
+    store: Store
     kept: tuple[int, ...]
     rate: float
 
@@ -89,7 +89,7 @@ class FrameSplit:
     def __init__(self, tracks: Sequence[Track], audio: Sequence[str], source: FrameSource) -> None:
         self.tracks, self.source = list(tracks), source
         self._audio = list(audio)
-        self.frames = [source.store.frames(each) for each in audio]
+        self.frames = [source.store.rows(each) for each in audio]
         self._targets: OrderedDict[int, np.ndarray] = OrderedDict()
 
     def __len__(self) -> int:
@@ -134,4 +134,4 @@ class FrameSplit:
         """Read some frames (frame, width) of a layer, by its position in the encoder."""
         source = self.source
         at = source.kept.index(layer)
-        return torch.from_numpy(source.store.read(self._audio[track], at, start, stop))
+        return torch.from_numpy(source.store.read_layer(self._audio[track], at, start, stop))

@@ -11,11 +11,11 @@ import pytest
 
 from marble_eval.features.stores.frame_file import (
     BLOCK,
+    Footer,
     FrameWriter,
-    Held,
     frames_in,
-    held_by,
     is_whole,
+    read_footer,
     read_rows,
 )
 
@@ -30,17 +30,17 @@ def _frames(count: int, seed: int = 0) -> np.ndarray:
     return draws.astype(np.float16)
 
 
-def _written(path: Path, frames: np.ndarray, *, clip: int = 300) -> Held:
+def _written(path: Path, frames: np.ndarray, *, clip: int = 300) -> Footer:
     writer = FrameWriter(path, TYPE)
     for start in range(0, frames.shape[1], clip):
         writer.add(frames[:, start : start + clip])
     writer.finish()
-    held = held_by(path, FRAME_BYTES)
+    held = read_footer(path, FRAME_BYTES)
     assert held is not None
     return held
 
 
-def _read(path: Path, held: Held, layer: int, start: int, stop: int) -> np.ndarray:
+def _read(path: Path, held: Footer, layer: int, start: int, stop: int) -> np.ndarray:
     return read_rows(path, held, (LAYERS, WIDTH), TYPE, layer, start, stop)
 
 
@@ -76,7 +76,7 @@ def test_single_precision_is_kept(tmp_path: Path) -> None:
     writer = FrameWriter(path, kind)
     writer.add(frames)
     writer.finish()
-    held = held_by(path, 2 * FRAME_BYTES)
+    held = read_footer(path, 2 * FRAME_BYTES)
     assert held is not None
     found = read_rows(path, held, (LAYERS, WIDTH), kind, 1, 500, 600)
     np.testing.assert_array_equal(found, frames[1, 500:600])
@@ -99,7 +99,7 @@ def test_nothing_is_there_before_the_end(tmp_path: Path) -> None:
     path = tmp_path / "aa" / "a.frames"
     writer = FrameWriter(path, TYPE)
     writer.add(_frames(2 * BLOCK))
-    assert held_by(path, FRAME_BYTES) is None
+    assert read_footer(path, FRAME_BYTES) is None
     assert [each.suffix for each in path.parent.iterdir()] == [".part"]
     writer.drop()
     assert list(path.parent.iterdir()) == []
@@ -130,9 +130,9 @@ def test_a_file_cut_short_anywhere_is_none(tmp_path: Path) -> None:
     content = path.read_bytes()
     for size in (*range(0, len(content) - 20, 9), *range(len(content) - 20, len(content))):
         path.write_bytes(content[:size])
-        assert held_by(path, FRAME_BYTES) is None, size
+        assert read_footer(path, FRAME_BYTES) is None, size
     path.write_bytes(content)
-    assert held_by(path, FRAME_BYTES) is not None
+    assert read_footer(path, FRAME_BYTES) is not None
 
 
 def test_a_file_with_more_or_other_bytes_at_its_end_is_none(tmp_path: Path) -> None:
@@ -141,20 +141,20 @@ def test_a_file_with_more_or_other_bytes_at_its_end_is_none(tmp_path: Path) -> N
     content = path.read_bytes()
     for more in (b"\0", b"{}", content[-8:], content):
         path.write_bytes(content + more)
-        assert held_by(path, FRAME_BYTES) is None
+        assert read_footer(path, FRAME_BYTES) is None
     for at in range(frames.nbytes, len(content)):
         changed = bytearray(content)
         changed[at] ^= 1 << (at % 8)
         path.write_bytes(changed)
-        assert held_by(path, FRAME_BYTES) is None, at
+        assert read_footer(path, FRAME_BYTES) is None, at
 
 
 def test_a_file_of_another_shape_is_none(tmp_path: Path) -> None:
     path = tmp_path / "a.frames"
     _written(path, _frames(40))
-    assert held_by(path, FRAME_BYTES + 2) is None
-    assert held_by(tmp_path / "absent.frames", FRAME_BYTES) is None
-    assert held_by(tmp_path, FRAME_BYTES) is None
+    assert read_footer(path, FRAME_BYTES + 2) is None
+    assert read_footer(tmp_path / "absent.frames", FRAME_BYTES) is None
+    assert read_footer(tmp_path, FRAME_BYTES) is None
 
 
 def test_a_file_that_must_not_be_read_is_not_taken_for_a_damaged_one(
@@ -167,7 +167,7 @@ def test_a_file_that_must_not_be_read_is_not_taken_for_a_damaged_one(
     _written(path, _frames(40))
     monkeypatch.setattr(Path, "open", forbidden)
     with pytest.raises(PermissionError):
-        held_by(path, FRAME_BYTES)
+        read_footer(path, FRAME_BYTES)
 
 
 def test_a_flipped_bit_anywhere_in_the_numbers_is_found(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_flipped_bit_anywhere_in_the_numbers_is_found(tmp_path: Path) -> None:
         changed = bytearray(content)
         changed[at] ^= 1 << (at % 8)
         path.write_bytes(changed)
-        assert held_by(path, FRAME_BYTES) == held
+        assert read_footer(path, FRAME_BYTES) == held
         assert not is_whole(path, held, FRAME_BYTES), at
 
 

@@ -22,10 +22,8 @@ from marble_eval.audio.pieces import FrameGrid
 from marble_eval.errors import MarbleError
 from marble_eval.features.clip_rules import FrameCuts
 from marble_eval.features.extraction import Extraction, Job, extract
-from marble_eval.features.stores.description import StoreCheck
+from marble_eval.features.stores import ClipName, FrameStore, StoreCheck, open_store
 from marble_eval.features.stores.frame_file import BLOCK
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.index import ClipName
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
 from marble_eval.spec import EngineSpec, Windowing
@@ -70,20 +68,44 @@ def _append(store: FrameStore, audio: str, frames: np.ndarray, *clips: int) -> N
 def test_a_track_is_there_with_its_last_clip(tmp_path: Path) -> None:
     store, frames = _open(tmp_path / "store"), _frames(1300)
     assert not (tmp_path / "store").exists()  # a look writes nothing
-    assert (store.clip_count(A), store.frames(A), store.wanted(A, 3)) == (None, 0, [0, 1, 2])
+    assert (store.clip_count(A), store.rows(A), store.wanted(A, 3)) == (None, 0, [0, 1, 2])
     for at, part in enumerate(np.split(frames, [600, 1000], axis=1)):
         assert not store.is_complete(A)
         assert _open(tmp_path / "store").tracks() == []
         store.append([ClipName(A, at, 3)], [part])
     for each in (store, FrameStore.open(tmp_path / "store")):
         assert each.is_complete(A) and each.is_whole(A)
-        assert (each.clip_count(A), each.stored_clips(A), each.stored_rows(A)) == (3, 3, 1300)
+        assert (each.clip_count(A), each.stored_clips(A), each.rows(A)) == (3, 3, 1300)
         assert each.wanted(A, 3) == []
         assert each.tracks() == [A]
         for layer in range(LAYERS):
-            found = each.read(A, layer, 500, 1250)
+            found = each.read_layer(A, layer, 500, 1250)
             np.testing.assert_array_equal(found, frames[layer, 500:1250])
     assert not store.is_whole(B)
+
+
+def test_a_store_of_version_0_1_is_read_and_continued_to_the_same_bytes(tmp_path: Path) -> None:
+    """Files as 0.1.0 wrote them: 700 frames in two clips, and 30 in one."""
+    old = Path(__file__).parent / "version_0_1" / "frames"
+    store = open_store(old)
+    assert store.verify() == StoreCheck(2, 0, store.data_bytes())
+    assert store.contents() == {"tracks": 2, "frames": 730}
+    first, second = _frames(700, 1), _frames(30, 2)
+    np.testing.assert_array_equal(store.read(A), first.transpose(1, 0, 2))
+    np.testing.assert_array_equal(store.read_layer(B, 1, 3, 9), second[1, 3:9])
+    half = tmp_path / "store"
+    (half / A[:2]).mkdir(parents=True)
+    for name in ("about.json", f"{A[:2]}/{A}.frames"):
+        (half / name).write_bytes((old / name).read_bytes())
+    new = open_store(half)
+    assert isinstance(new, FrameStore)
+    assert (new.wanted(A, 2), new.wanted(B, 1)) == ([], [0])
+    _append(new, B, second, 30)
+    written = [each.relative_to(half) for each in half.rglob("*") if each.is_file()]
+    assert len(written) == 3
+    for each in written:
+        assert (half / each).read_bytes() == (old / each).read_bytes()
+    assert new.read("0" * 32) is None
 
 
 def test_clips_of_several_tracks_may_come_together(tmp_path: Path) -> None:
@@ -92,8 +114,8 @@ def test_clips_of_several_tracks_may_come_together(tmp_path: Path) -> None:
     store.append([ClipName(A, 0, 2)], [first[:, :10]])
     store.append(names, [first[:, 10:], second])
     assert store.tracks() == [A, B]
-    np.testing.assert_array_equal(store.read(A, 1, 0, 30), first[1])
-    np.testing.assert_array_equal(store.read(B, 0, 0, 40), second[0])
+    np.testing.assert_array_equal(store.read_layer(A, 1, 0, 30), first[1])
+    np.testing.assert_array_equal(store.read_layer(B, 0, 0, 40), second[0])
     assert store.data_bytes() == sum(each.stat().st_size for each in tmp_path.glob("??/*"))
 
 
@@ -122,12 +144,12 @@ def test_clips_out_of_order_or_of_another_shape_are_refused(tmp_path: Path) -> N
 def test_frames_that_are_not_there_are_not_made_up(tmp_path: Path) -> None:
     store = _open(tmp_path)
     _append(store, A, _frames(100), 100)
-    assert store.read(A, 0, 40, 40).shape == (0, WIDTH)
+    assert store.read_layer(A, 0, 40, 40).shape == (0, WIDTH)
     for start, stop in ((0, 101), (-1, 5), (60, 50)):
         with pytest.raises(MarbleError, match=rf"hold the frames {start} to {stop}\. Got 100"):
-            store.read(A, 0, start, stop)
+            store.read_layer(A, 0, start, stop)
     with pytest.raises(MarbleError, match=r"no such track.*encoded anew"):
-        store.read(B, 0, 0, 1)
+        store.read_layer(B, 0, 0, 1)
 
 
 def test_a_store_tells_what_is_inside(tmp_path: Path) -> None:
@@ -295,9 +317,9 @@ def _check_features(folder: Path, jobs: list[Job]) -> None:
     for job in jobs:
         audio, _ = soundfile.read(job.path, dtype="float32")
         states = Slices().hidden_states(torch.from_numpy(audio)[None])[0].numpy()
-        assert store.frames(job.audio) == len(audio) // HOP
+        assert store.rows(job.audio) == len(audio) // HOP
         for place, layer in enumerate((0, 2)):
-            found = store.read(job.audio, place, 0, len(audio) // HOP)
+            found = store.read_layer(job.audio, place, 0, len(audio) // HOP)
             np.testing.assert_array_equal(found, states[layer].astype(np.float16))
 
 
@@ -346,7 +368,7 @@ def test_a_writer_killed_within_a_long_track_leaves_nothing_that_is_read(
     (part,) = folder.glob("??/*.part")  # half of the track is on the disk
     store = _open(folder)
     assert store.tracks() == sorted(each.audio for each in jobs[:3])
-    assert (store.clip_count(long), store.frames(long)) == (None, 0)
+    assert (store.clip_count(long), store.rows(long)) == (None, 0)
     assert store.verify().damaged == 0
     _check_features(folder, jobs[:3])
     encoder = Slices()

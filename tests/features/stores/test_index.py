@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from marble_eval.features.stores.index import ClipName, Index, Place
+from marble_eval.features.stores import ClipName
+from marble_eval.features.stores.index import Index, Record
 
 RECORD_BYTES = 10
 FIRST = [(ClipName("a" * 32, 0, 2), 11), (ClipName("a" * 32, 1, 2), 12)]
@@ -44,11 +45,11 @@ def test_a_line_of_a_batch_as_earlier_versions_wrote_it_is_read(tmp_path: Path) 
     (tmp_path / "index.jsonl").write_bytes(opened + b',"crc":%d}\n' % zlib.crc32(opened))
     index = _written(tmp_path / "index.jsonl")
     index.refresh()
-    assert index.places == {name: Place(10 * at, crc) for at, (name, crc) in enumerate(FIRST)}
+    assert index.records == {name: Record(10 * at, crc) for at, (name, crc) in enumerate(FIRST)}
     with (tmp_path / "index.jsonl").open("ab") as stream:
         stream.write(index.lines(SECOND))
     index.refresh()
-    assert index.places[SECOND[0][0]] == Place(20, 13)
+    assert index.records[SECOND[0][0]] == Record(20, 13)
     assert index.altered == 0
 
 
@@ -56,10 +57,10 @@ def test_places_follow_each_other_in_the_data(tmp_path: Path) -> None:
     _written(tmp_path / "index.jsonl", FIRST, SECOND)
     index = Index(tmp_path / "index.jsonl", RECORD_BYTES)
     index.refresh()
-    assert index.places == {
-        ClipName("a" * 32, 0, 2): Place(0, 11),
-        ClipName("a" * 32, 1, 2): Place(10, 12),
-        ClipName("b" * 32, 0, 1): Place(20, 13),
+    assert index.records == {
+        ClipName("a" * 32, 0, 2): Record(0, 11),
+        ClipName("a" * 32, 1, 2): Record(10, 12),
+        ClipName("b" * 32, 0, 1): Record(20, 13),
     }
     assert index.clips == {"a" * 32: 2, "b" * 32: 1}
     assert index.committed == 30
@@ -73,10 +74,10 @@ def test_a_line_without_its_end_is_not_read_yet(tmp_path: Path) -> None:
     for end in range(len(line)):
         path.write_bytes(path.read_bytes()[: index.size] + line[:end])
         index.refresh()
-        assert (len(index.places), index.altered) == (2, 0)
+        assert (len(index.records), index.altered) == (2, 0)
     path.write_bytes(path.read_bytes()[: index.size] + line)
     index.refresh()
-    assert (len(index.places), index.altered) == (3, 0)
+    assert (len(index.records), index.altered) == (3, 0)
 
 
 @pytest.mark.parametrize("flip", [1, 0x20, 0x80])
@@ -90,12 +91,12 @@ def test_no_altered_byte_goes_unnoticed(tmp_path: Path, flip: int) -> None:
         index = Index(path, RECORD_BYTES)
         index.refresh()
         assert index.altered
-        assert set(index.places) == {FIRST[1][0], SECOND[0][0]}
+        assert set(index.records) == {FIRST[1][0], SECOND[0][0]}
 
 
 def test_of_two_lines_that_name_a_clip_the_later_holds(tmp_path: Path) -> None:
     index = _written(tmp_path / "index.jsonl", FIRST, SECOND, FIRST)
-    assert [index.places[name].offset for name, _ in FIRST] == [30, 40]
+    assert [index.records[name].offset for name, _ in FIRST] == [30, 40]
 
 
 def test_a_record_once_distrusted_stays_so_until_it_is_written_again(tmp_path: Path) -> None:
@@ -106,11 +107,11 @@ def test_a_record_once_distrusted_stays_so_until_it_is_written_again(tmp_path: P
     path.write_bytes(b'{"altered":\n' + path.read_bytes())
     index.refresh()
     index.mend(30)  # reads the line again that names the damaged record
-    assert name not in index.places
+    assert name not in index.records
     with path.open("ab") as stream:
         stream.write(index.lines(FIRST[:1]))
     index.refresh()
-    assert index.places[name] == Place(30, 11)
+    assert index.records[name] == Record(30, 11)
 
 
 @pytest.mark.parametrize("kept", [b"", b"{}\n"])
@@ -121,11 +122,11 @@ def test_a_file_that_was_replaced_is_read_from_its_start(tmp_path: Path, kept: b
     other = Index(path, RECORD_BYTES)
     path.write_bytes(kept + other.lines(SECOND) * 3)  # longer than what was there
     index.refresh()
-    assert set(index.places) == {SECOND[0][0]}
+    assert set(index.records) == {SECOND[0][0]}
     assert index.size == path.stat().st_size
     path.unlink()
     index.refresh()
-    assert (index.places, index.size, index.committed) == ({}, 0, 0)
+    assert (index.records, index.size, index.committed) == ({}, 0, 0)
 
 
 def test_mending_drops_altered_lines_and_those_without_data(tmp_path: Path) -> None:

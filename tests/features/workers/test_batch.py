@@ -11,8 +11,7 @@ from marble_eval.audio.pieces import FrameGrid
 from marble_eval.configuration import load_protocol
 from marble_eval.errors import MarbleError
 from marble_eval.features.clip_rules import ClipCuts, Cut, FrameCuts
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.store import ClipName, FeatureStore
+from marble_eval.features.stores import ClipName, FrameStore, PooledStore
 from marble_eval.features.workers.batch import Clip, Keep, encode_batch
 from marble_eval.spec import TaskRules
 
@@ -48,8 +47,8 @@ def _states(audio: torch.Tensor) -> torch.Tensor:
     return frames * torch.arange(1, LAYERS + 1).reshape(1, LAYERS, 1, 1)
 
 
-def _store(folder: Path, dtype: str = "float16", layers: int = LAYERS) -> FeatureStore:
-    return FeatureStore(folder / "store", layers=layers, width=WIDTH, dtype=dtype)
+def _store(folder: Path, dtype: str = "float16", layers: int = LAYERS) -> PooledStore:
+    return PooledStore(folder / "store", layers=layers, width=WIDTH, dtype=dtype)
 
 
 def _batch(count: int, scale: float = 1.0) -> list[Clip]:
@@ -186,13 +185,7 @@ def test_values_beyond_float16_name_the_encoder_s_layer_where_some_are_kept(
     batch = _batch(2)
     batch[1].cut.audio[7] = 40000.0  # times 2: beyond float16 from layer 1 on
     cuts = FrameCuts(CUTS.windowing, False, 1, FrameGrid(8000, 2000.0, 1), kept, 0.0)
-    store = FrameStore(
-        tmp_path,
-        layers=len(kept),
-        width=WIDTH,
-        dtype="float16",
-        about={"kept_layers": list(kept)},
-    )
+    store = FrameStore(tmp_path, layers=len(kept), width=WIDTH, dtype="float16")
     with pytest.raises(MarbleError, match=rf"track-1\.wav.*beyond float16 in {named} of scripted"):
         encode_batch(Scripted(), batch, [Keep(cuts, store).form], CPU)[0]
 

@@ -17,7 +17,7 @@ from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import SpecError
 from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.extraction import Extraction, Job, extract
-from marble_eval.features.stores.store import FeatureStore
+from marble_eval.features.stores import PooledStore
 from marble_eval.features.workers.processes import visible_gpus
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
@@ -73,7 +73,7 @@ def _extract(
     return extract(
         jobs,
         encoder or load_encoder("mert-random", size="small", device="cpu"),  # type: ignore[arg-type]
-        FeatureStore(folder, layers=5, width=192, dtype="float32"),
+        PooledStore(folder, layers=5, width=192, dtype="float32"),
         CUTS,
         expected_clips=CLIPS,
         # As many threads as processes: each then computes with as many threads of arithmetic.
@@ -123,7 +123,7 @@ def test_an_error_of_an_encoder_that_is_sent_whole_comes_out_as_it_is(
         _extract(jobs, tmp_path / "store", Failing(), 1)
     assert "hidden_states" in raised.value.__notes__[0]  # where, in the other process
     assert multiprocessing.active_children() == []
-    store = FeatureStore.open(tmp_path / "store")
+    store = PooledStore.open(tmp_path / "store")
     assert 0 < len(store) < 10
     _extract(jobs, tmp_path / "store", Failing(fails=False))
     _extract(jobs, tmp_path / "here")

@@ -22,8 +22,7 @@ from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError, MissingError, SpecError
 from marble_eval.features.clip_rules import ClipCuts, FrameCuts
 from marble_eval.features.extraction import Extraction, Job, extract
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.store import FeatureStore
+from marble_eval.features.stores import FrameStore, PooledStore
 from marble_eval.features.workers.ray_cluster import RayCluster
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
@@ -193,7 +192,7 @@ def _extract(
     return extract(
         jobs,
         encoder or random_mert(size="small", seed=0, precision="float32", device="cpu"),
-        FeatureStore(folder, layers=5, width=192, dtype="float32"),
+        PooledStore(folder, layers=5, width=192, dtype="float32"),
         CUTS,
         expected_clips=CLIPS,
         engine=engine,

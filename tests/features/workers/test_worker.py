@@ -21,7 +21,7 @@ from marble_eval.spec import Windowing
 
 RATE = 8000
 WINDOWING = Windowing("mean", "torchaudio-sinc", "track", None, 0.25, None, "keep", 0.1)
-FORM = Form(ClipCuts(WINDOWING, False, RATE, 1), "float32", ())
+FORM = Form(ClipCuts(WINDOWING, False, RATE, 1), "float32")
 
 
 class Levels:

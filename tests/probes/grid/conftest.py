@@ -13,8 +13,7 @@ import torch
 from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.data.annotations.beats import Beats
 from marble_eval.data.annotations.chords import Chords
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.index import ClipName
+from marble_eval.features.stores import ClipName, FrameStore
 from marble_eval.probes.grid import GridPlan, layer_choices
 from marble_eval.probes.grid.frame_split import FrameSource, FrameSplit
 from marble_eval.registry import Task, load_task

@@ -87,7 +87,7 @@ def test_a_layer_is_found_by_its_position_in_the_encoder(split: FrameSplit) -> N
     for at, layer in enumerate((4, 7, 12)):
         found = some.read(1, layer, 10, 33)
         assert found.shape == (23, WIDTH) and found.dtype == torch.float32
-        np.testing.assert_array_equal(found.numpy(), store.read(audio[1], at, 10, 33))
+        np.testing.assert_array_equal(found.numpy(), store.read_layer(audio[1], at, 10, 33))
     with pytest.raises(ValueError, match="not in tuple"):
         some.read(1, 5, 0, 1)
 

@@ -522,13 +522,13 @@ def test_ctrl_c_does_not_wait_for_an_epoch_to_end(
         frames_split(tmp_path, task, name=name, lengths=(40,) * 60) for name in ("train", "valid")
     )
     if where == "training":
-        slow = valid.source.store.read
+        slow = valid.source.store.read_layer
 
         def read(*arguments: Any) -> np.ndarray:
             time.sleep(0.05)
             return slow(*arguments)
 
-        monkeypatch.setattr(train.source.store, "read", read)
+        monkeypatch.setattr(train.source.store, "read_layer", read)
     data = with_draft(Splits(train, valid), draft)
     main = threading.main_thread().ident
     assert main is not None

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from marble_eval.errors import MarbleError
-from marble_eval.features.stores.store import ClipName, FeatureStore, StoreCheck
+from marble_eval.features.stores import ClipName, PooledStore, StoreCheck, open_store
 
 LAYERS, WIDTH = 2, 3
 RECORD_BYTES = LAYERS * WIDTH * 2
@@ -41,18 +41,18 @@ def _features(names: list[ClipName]) -> list[np.ndarray]:
     return [row.astype(np.float16).reshape(LAYERS, WIDTH) for row in rows]
 
 
-def _open(folder: Path, **about: Any) -> FeatureStore:
-    return FeatureStore(folder, layers=LAYERS, width=WIDTH, dtype="float16", about=about)
+def _open(folder: Path, **about: Any) -> PooledStore:
+    return PooledStore(folder, layers=LAYERS, width=WIDTH, dtype="float16", about=about)
 
 
-def _fill(folder: Path) -> FeatureStore:
+def _fill(folder: Path) -> PooledStore:
     store = _open(folder)
     for batch in BATCHES:
         store.append(batch, _features(batch))
     return store
 
 
-def _check_all(store: FeatureStore) -> None:
+def _check_all(store: PooledStore) -> None:
     for audio in AUDIO:
         names = [name for name in NAMES if name.audio == audio]
         np.testing.assert_array_equal(store.read(audio), _features(names))
@@ -70,7 +70,7 @@ def _flip(path: Path, at: int) -> None:
 
 def test_what_was_appended_is_read_from_another_opening(tmp_path: Path) -> None:
     _check_all(_fill(tmp_path / "store"))
-    store = FeatureStore.open(tmp_path / "store")
+    store = PooledStore.open(tmp_path / "store")
     _check_all(store)
     assert len(store) == 6
     assert all(name in store for name in NAMES)
@@ -79,8 +79,38 @@ def test_what_was_appended_is_read_from_another_opening(tmp_path: Path) -> None:
     assert store.verify() == StoreCheck(records=6, damaged=0, bytes=6 * RECORD_BYTES)
 
 
+def test_rows_of_a_layer_are_those_of_the_track(tmp_path: Path) -> None:
+    store = _fill(tmp_path)
+    assert store.tracks() == AUDIO
+    assert store.contents() == {"clips": 6}
+    assert [store.rows(audio) for audio in AUDIO] == [3, 1, 2]
+    whole = np.stack(_features(BATCHES[0] + BATCHES[1]))
+    np.testing.assert_array_equal(store.read_layer(AUDIO[0], 1, 1, 3), whole[1:3, 1])
+    for audio, stop in ((AUDIO[0], 4), ("d" * 32, 1)):
+        with pytest.raises(MarbleError, match=rf"the clips 0 to {stop} of {audio}"):
+            store.read_layer(audio, 0, 0, stop)
+
+
+def test_a_store_of_version_0_1_is_read_and_continued_to_the_same_bytes(tmp_path: Path) -> None:
+    """Files as 0.1.0 wrote them for these six clips, up to the fourth and to the end."""
+    old = Path(__file__).parent / "version_0_1" / "pooled"
+    shutil.copytree(old, tmp_path / "store")
+    data, index = _bytes(old)
+    lines = index.splitlines(keepends=True)
+    (tmp_path / "store" / "data.bin").write_bytes(data[: 4 * RECORD_BYTES])
+    (tmp_path / "store" / "index.jsonl").write_bytes(b"".join(lines[:4]))
+    store = PooledStore.open(tmp_path / "store")
+    assert store.verify() == StoreCheck(4, 0, 4 * RECORD_BYTES)
+    np.testing.assert_array_equal(store.read(AUDIO[0]), _features(NAMES[:3]))
+    assert store.append(NAMES, _features(NAMES)) == 2
+    assert _bytes(tmp_path / "store") == (data, index)
+    opened = open_store(old)
+    assert isinstance(opened, PooledStore)
+    _check_all(opened)
+
+
 def test_records_are_plain_little_endian_numbers(tmp_path: Path) -> None:
-    store = FeatureStore(tmp_path, layers=LAYERS, width=WIDTH, dtype="float32", about={})
+    store = PooledStore(tmp_path, layers=LAYERS, width=WIDTH, dtype="float32", about={})
     features = np.random.default_rng(0).standard_normal((6, LAYERS, WIDTH)).astype(np.float32)
     store.append(NAMES, list(features))
     numbers = np.fromfile(tmp_path / "data.bin", "<f4").reshape(6, LAYERS, WIDTH)
@@ -472,7 +502,7 @@ def test_a_store_tells_what_is_inside(tmp_path: Path) -> None:
     assert about == {
         "name": "mel", "encoder": "1234", "layers": 2, "width": 3, "dtype": "float16"
     }  # fmt: skip
-    opened = FeatureStore.open(tmp_path)
+    opened = PooledStore.open(tmp_path)
     assert opened.describe() == store.describe() == about
     assert opened.row_bytes == RECORD_BYTES
 
@@ -494,14 +524,14 @@ def test_a_damaged_description_is_noticed_and_written_again(tmp_path: Path, cont
     _fill(tmp_path)
     (tmp_path / "about.json").write_bytes(content)
     with pytest.raises(MarbleError, match=r"readable about\.json.*Delete the folder") as raised:
-        FeatureStore.open(tmp_path)
+        PooledStore.open(tmp_path)
     assert str(raised.value).startswith(f"{tmp_path}: ")
     store = _open(tmp_path)
     _check_all(store)  # features do not depend on it
     store.append([ClipName("d" * 32, 0, 1)], [np.zeros((LAYERS, WIDTH), np.float16)])
-    assert len(FeatureStore.open(tmp_path)) == 7
+    assert len(PooledStore.open(tmp_path)) == 7
 
 
 def test_a_folder_that_is_no_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(MarbleError, match=r"readable about\.json"):
-        FeatureStore.open(tmp_path / "nowhere")
+        PooledStore.open(tmp_path / "nowhere")
