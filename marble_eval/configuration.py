@@ -46,30 +46,7 @@ class _Reader(_Loader):  # type: ignore[misc]
 
 
 def read_yaml(text: str, subject: str) -> Any:
-    """Read YAML as plain values.
-
-    Parameters
-    ----------
-    text : str
-        One document.
-    subject : str
-        Who is being read, for the message: a path.
-
-    Returns
-    -------
-    object
-        Mappings, lists and single values.
-
-    Raises
-    ------
-    SpecError
-        If it is not YAML, or gives a name twice.
-
-    Examples
-    --------
-    >>> read_yaml("seeds: 3", "run.yaml")
-    {'seeds': 3}
-    """
+    """Read YAML as plain values."""
     try:
         _check_depth(text)
         return yaml.load(text, Loader=_Reader)
@@ -88,28 +65,7 @@ def _check_depth(text: str) -> None:
 
 
 def config_names(group: str) -> tuple[str, ...]:
-    """List the configs of a group.
-
-    Parameters
-    ----------
-    group : str
-        "encoder", "engine", "probe", "protocol" or "suite".
-
-    Returns
-    -------
-    tuple of str
-        Names, sorted.
-
-    Raises
-    ------
-    SpecError
-        If there is no such group.
-
-    Examples
-    --------
-    >>> config_names("probe")
-    ('linear', 'logreg', 'mlp')
-    """
+    """List the configs of a group."""
     if group not in _GROUPS:
         raise SpecError(f"no group of configs is called {group!r}. {near_misses(group, _GROUPS)}")
     folder = files("marble_eval.configs") / group
@@ -117,28 +73,7 @@ def config_names(group: str) -> tuple[str, ...]:
 
 
 def read_config(group: str, name: str) -> dict[str, Any]:
-    """Read a config as plain values.
-
-    Parameters
-    ----------
-    group, name : str
-        As in ``group=name`` on the command line.
-
-    Returns
-    -------
-    dict
-        The file's content.
-
-    Raises
-    ------
-    SpecError
-        If there is no such group or config.
-
-    Examples
-    --------
-    >>> read_config("probe", "mlp")["dropout"]
-    0.2
-    """
+    """Read a config as plain values."""
     known = config_names(group)
     if name not in known:
         raise SpecError(f"no {group} is called {name!r}. {near_misses(name, known)}")
@@ -147,40 +82,17 @@ def read_config(group: str, name: str) -> dict[str, Any]:
 
 
 def run_defaults() -> dict[str, Any]:
-    """Read the defaults of one run: `configs/run.yaml` without what is Hydra's or a suite's.
-
-    Returns
-    -------
-    dict
-        Plain values by name.
-
-    Examples
-    --------
-    >>> run_defaults()["seeds"]
-    3
-    """
+    """Read the defaults of one run: `configs/run.yaml` without what is Hydra's or a suite's."""
     text = (files("marble_eval.configs") / "run.yaml").read_text(encoding="utf-8")
     values = read_yaml(text, "run.yaml")
     return {name: each for name, each in values.items() if name not in _NOT_OF_A_RUN}
 
 
 def load_protocol(name: str) -> ProtocolSpec:
-    """Read a protocol preset.
-
-    Examples
-    --------
-    >>> load_protocol("marble-v1").batch_tracks
-    64
-    """
+    """Read a protocol preset."""
     return from_mapping(ProtocolSpec, read_config("protocol", name), f"protocol {name}")
 
 
 def load_engine(name: str) -> EngineSpec:
-    """Read an engine.
-
-    Examples
-    --------
-    >>> load_engine("local").device
-    'auto'
-    """
+    """Read an engine."""
     return from_mapping(EngineSpec, read_config("engine", name), f"engine {name}")

@@ -13,30 +13,7 @@ from fractions import Fraction
 
 
 def seconds_to_samples(seconds: float, sample_rate: int) -> int:
-    """Convert a duration to samples.
-
-    Parameters
-    ----------
-    seconds : float
-        Duration, in seconds, not negative.
-    sample_rate : int
-        Samples per second (Hz).
-
-    Returns
-    -------
-    int
-        Nearest number of samples.
-
-    Raises
-    ------
-    ValueError
-        If the duration is negative or not finite, or the rate not positive.
-
-    Examples
-    --------
-    >>> seconds_to_samples(30.0, 24000)
-    720000
-    """
+    """Convert a duration to samples."""
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError(f"seconds must be finite and not negative. Got {seconds!r}.")
     if sample_rate <= 0:
@@ -45,30 +22,7 @@ def seconds_to_samples(seconds: float, sample_rate: int) -> int:
 
 
 def samples_to_seconds(samples: int, sample_rate: int) -> float:
-    """Convert samples to a duration.
-
-    Parameters
-    ----------
-    samples : int
-        Number of samples.
-    sample_rate : int
-        Samples per second (Hz).
-
-    Returns
-    -------
-    float
-        Duration, in seconds.
-
-    Raises
-    ------
-    ValueError
-        If the rate is not positive.
-
-    Examples
-    --------
-    >>> samples_to_seconds(12000, 24000)
-    0.5
-    """
+    """Convert samples to a duration."""
     if sample_rate <= 0:
         raise ValueError(f"sample_rate must be positive. Got {sample_rate!r}.")
     return samples / sample_rate

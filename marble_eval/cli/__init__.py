@@ -65,18 +65,7 @@ _OF_THE_MACHINE = (
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a verb.
-
-    Parameters
-    ----------
-    argv : list of str, optional
-        Arguments after the program's name; those of the process otherwise.
-
-    Returns
-    -------
-    int
-        Exit code.
-    """
+    """Run a verb."""
     arguments = sys.argv[1:] if argv is None else list(argv)
     if not arguments:
         sys.stderr.write(HELP)

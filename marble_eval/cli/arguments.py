@@ -14,13 +14,7 @@ _TAKEN = frozenset({"result.json", "predictions.parquet"})
 
 
 class Arguments(argparse.ArgumentParser):
-    """A parser that raises instead of leaving the program.
-
-    Parameters
-    ----------
-    verb : str
-        For the messages.
-    """
+    """A parser that raises instead of leaving the program."""
 
     def __init__(self, verb: str) -> None:
         super().__init__(prog=f"marble-eval {verb}", add_help=False, allow_abbrev=False)
@@ -31,32 +25,7 @@ class Arguments(argparse.ArgumentParser):
 
 
 def assignments(words: Sequence[str], known: Sequence[str], verb: str) -> dict[str, str]:
-    """Read key=value words, as `marble-eval run` takes them.
-
-    Parameters
-    ----------
-    words : sequence of str
-        What stands on the command line.
-    known : sequence of str
-        Keys that are understood.
-    verb : str
-        For the messages.
-
-    Returns
-    -------
-    dict of str to str
-        Values by key.
-
-    Raises
-    ------
-    SpecError
-        If a word has no "=" or no value, or its key is unknown or given twice.
-
-    Examples
-    --------
-    >>> assignments(["task=GTZAN"], ("task", "task.root"), "marble-eval data")
-    {'task': 'GTZAN'}
-    """
+    """Read key=value words, as `marble-eval run` takes them."""
     given: dict[str, str] = {}
     for word in words:
         key, sign, value = word.partition("=")
@@ -71,32 +40,7 @@ def assignments(words: Sequence[str], known: Sequence[str], verb: str) -> dict[s
 
 
 def output_file(verb: str, option: str, name: str | Path) -> Path:
-    """Check the file that an option names: a folder after it was meant as one of results.
-
-    Parameters
-    ----------
-    verb : str
-        Such as "leaderboard", for the messages.
-    option : str
-        Such as "--csv".
-    name : str or Path
-        What stands behind it.
-
-    Returns
-    -------
-    Path
-        The file; it may be there already.
-
-    Raises
-    ------
-    SpecError
-        If it is a folder, a file of a result, or in a folder that does not exist.
-
-    Examples
-    --------
-    >>> output_file("leaderboard", "--csv", "scores.csv").name
-    'scores.csv'
-    """
+    """Check the file that an option names: a folder after it was meant as one of results."""
     path, who = Path(name), f"marble-eval {verb}"
     if path.is_dir() or str(name).endswith(("/", "\\")):
         raise SpecError(

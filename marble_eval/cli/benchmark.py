@@ -14,18 +14,7 @@ _FEW, _MANY = 4, 16  # clips on a CPU, and in a batch on a GPU
 
 
 def show_speed(device: str) -> None:
-    """Measure and print, a line at a time.
-
-    Parameters
-    ----------
-    device : str
-        "auto", "cpu", "cuda" or a numbered device.
-
-    Raises
-    ------
-    SpecError
-        If there is no such device.
-    """
+    """Measure and print, a line at a time."""
     import torch
 
     from marble_eval.cli.speed import cores, disk_rate, grid_pace, product_rate

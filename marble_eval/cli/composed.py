@@ -18,19 +18,7 @@ if TYPE_CHECKING:
 
 
 class Composed(NamedTuple):
-    """What a command asks for.
-
-    Attributes
-    ----------
-    work : Task or Suite
-        What is to be solved.
-    encoders : iterator of Encoder
-        One, or a series of checkpoints; each is loaded when its turn comes.
-    settings : Settings
-        How.
-    dry : bool
-        Whether to say only what would be done.
-    """
+    """What a command asks for."""
 
     work: Task | Suite
     encoders: Iterator[Encoder]
@@ -39,25 +27,7 @@ class Composed(NamedTuple):
 
 
 def composed(config: dict[str, Any], verb: str) -> Composed:
-    """Read a composed config.
-
-    Parameters
-    ----------
-    config : dict
-        Plain values by name, as in `configs/run.yaml`.
-    verb : str
-        For messages: "run".
-
-    Returns
-    -------
-    Composed
-        Task or suite, encoders and settings.
-
-    Raises
-    ------
-    SpecError
-        If neither or both of task and suite are named, or a value breaks a rule.
-    """
+    """Read a composed config."""
     from marble_eval.registry import load_probe, load_task, task_names
     from marble_eval.runs.suites import load_suite
     from marble_eval.spec import Settings, from_mapping
@@ -90,20 +60,7 @@ def _folder(name: Any) -> Path | None:
 
 
 def encoders(options: dict[str, Any], device: str) -> Iterator[Encoder]:
-    """Load the encoder of a config, or one after the other its series of checkpoints.
-
-    Parameters
-    ----------
-    options : dict
-        The group ``encoder`` as composed.
-    device : str
-        As in `EngineSpec`.
-
-    Yields
-    ------
-    Encoder
-        Ready to encode.
-    """
+    """Load the encoder of a config, or one after the other its series of checkpoints."""
     from marble_eval.registry import load_checkpoints, load_encoder
 
     plugin, pattern = options.pop("plugin", None), options.pop("checkpoints", None)

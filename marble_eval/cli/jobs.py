@@ -48,27 +48,7 @@ Job = Callable[[dict[str, Any]], int]
 
 
 def launch(job: Job, argv: list[str]) -> int:
-    """Run a job, or several with ``-m``.
-
-    Parameters
-    ----------
-    job : callable
-        A function of a module, since launchers send it to other processes by its name.
-    argv : list of str
-        Overrides and flags.
-
-    Returns
-    -------
-    int
-        Exit code; of several jobs the largest.
-
-    Raises
-    ------
-    SpecError
-        If an override is not known.
-    MissingError
-        If a launcher's package is not installed.
-    """
+    """Run a job, or several with ``-m``."""
     from marble_eval.registry import encoder_names, probe_names, task_folders
 
     # Behind everything installed: an encoder.target may lie in this folder.

@@ -62,18 +62,7 @@ examples:
 
 
 def main(argv: list[str]) -> int:
-    """Run one job, or several with ``-m``.
-
-    Parameters
-    ----------
-    argv : list of str
-        Overrides and flags.
-
-    Returns
-    -------
-    int
-        Exit code; of several jobs the largest.
-    """
+    """Run one job, or several with ``-m``."""
     return launch(_job, argv)
 
 

@@ -35,15 +35,7 @@ _LAYERS, _CLASSES = 13, 10
 
 
 class GridPace(NamedTuple):
-    """Seconds an epoch of one probe takes in a grid.
-
-    Attributes
-    ----------
-    grouped : float
-        In groups as they are by default on the device.
-    alone : float
-        One probe after the other.
-    """
+    """Seconds an epoch of one probe takes in a grid."""
 
     grouped: float
     alone: float
@@ -82,21 +74,7 @@ def _side_by_side(work: Callable[[int], object], count: int) -> None:
 
 
 def product_rate(device: torch.device, dtype: torch.dtype = torch.float32) -> float:
-    """Measure matrix products of the size that a transformer has.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where.
-    dtype : torch.dtype
-        Of both factors.
-
-    Returns
-    -------
-    float
-        Operations per second of the whole device, with oneDNN's float32 products where
-        they are accurate.
-    """
+    """Measure matrix products of the size that a transformer has."""
     left = torch.ones(_ROWS, _WIDTH, dtype=dtype, device=device)
     right = torch.ones(_WIDTH, _INNER, dtype=dtype, device=device)
     each, lanes = 4, cores() if device.type == "cpu" else 1
@@ -114,24 +92,7 @@ def product_rate(device: torch.device, dtype: torch.dtype = torch.float32) -> fl
 
 
 def encoding_rate(encoder: Encoder, *, seconds: float, clips: int, rounds: int = 2) -> float:
-    """Measure an encoder on clips that lie in memory.
-
-    Parameters
-    ----------
-    encoder : Encoder
-        What encodes.
-    seconds : float > 0
-        Length of a clip.
-    clips : int > 0
-        Their number; on a GPU they are one batch.
-    rounds : int > 0
-        The best of so many counts.
-
-    Returns
-    -------
-    float
-        Seconds of audio per second.
-    """
+    """Return the seconds of audio an encoder takes per second; on a GPU the clips are one batch."""
     device = torch.device(facts_of(encoder).device)
     draws = torch.Generator().manual_seed(0)
     audio = torch.randn(clips, round(seconds * encoder.sample_rate), generator=draws) * 0.1
@@ -151,20 +112,7 @@ def encoding_rate(encoder: Encoder, *, seconds: float, clips: int, rounds: int =
 
 
 def grid_pace(device: torch.device, *, epochs: int = 10) -> GridPace:
-    """Measure the grid of 84 probes on features of GTZAN's size.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where the probes are trained.
-    epochs : int > 0
-        Of each probe.
-
-    Returns
-    -------
-    GridPace
-        Seconds for an epoch of one probe, in groups and alone.
-    """
+    """Measure the grid of 84 probes on features of GTZAN's size."""
     task, protocol = load_task("GTZAN"), load_protocol("marble-v1")
     names = tuple(str(layer) for layer in range(_LAYERS))
     layers = layer_choices(names, "all", protocol)
@@ -192,20 +140,7 @@ def grid_pace(device: torch.device, *, epochs: int = 10) -> GridPace:
 
 
 def disk_rate(folder: Path, megabytes: int = 256) -> float:
-    """Measure how fast a folder's disk takes what it must keep.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder that is there.
-    megabytes : int > 0
-        Size of the file, which is removed.
-
-    Returns
-    -------
-    float
-        Bytes per second, with the sync at the end.
-    """
+    """Measure how fast a folder's disk takes what it must keep."""
     block = os.urandom(2**20)
     with tempfile.NamedTemporaryFile(dir=folder) as stream:
         started = time.perf_counter()

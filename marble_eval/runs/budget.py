@@ -30,18 +30,7 @@ def feature_bytes(prepared: RunPlan) -> int:
 
 
 def savings(prepared: RunPlan) -> list[str]:
-    """Say what each choice would make of the size, so that it fits, or is a third if it does.
-
-    Parameters
-    ----------
-    prepared : RunPlan
-        A run.
-
-    Returns
-    -------
-    list of str
-        One choice each, as it is written behind the command, and what it comes to.
-    """
+    """Say what each choice would make of the size, so that it fits, or is a third if it does."""
     total, limit = feature_bytes(prepared), prepared.settings.features.max_bytes
     goal = limit if _is_over(prepared) else total / _USUAL
     cuts, lines = prepared.plan.cuts, []
@@ -97,19 +86,7 @@ def _listed(layers: list[int]) -> str:
 
 
 def check_budget(prepared: RunPlan) -> None:
-    """Refuse a run whose features would take more than they may.
-
-    Parameters
-    ----------
-    prepared : RunPlan
-        The run.
-
-    Raises
-    ------
-    MissingError
-        If something is to be encoded and all together takes more than
-        ``features.max_bytes``.
-    """
+    """Refuse a run whose features would take more than they may."""
     features = prepared.settings.features
     total = feature_bytes(prepared)
     if not prepared.survey.new_rows or total <= features.max_bytes:
@@ -127,18 +104,7 @@ def check_budget(prepared: RunPlan) -> None:
 
 
 def turns(prepared: RunPlan) -> list[tuple[str, ...]]:
-    """Say which layers are encoded together.
-
-    Parameters
-    ----------
-    prepared : RunPlan
-        The run; its budget has been checked.
-
-    Returns
-    -------
-    list of tuple of str
-        Names of layers; all of them in one, unless they must be taken in turn.
-    """
+    """Say which layers are encoded together."""
     features, names = prepared.settings.features, tuple(prepared.layers)
     total = feature_bytes(prepared)
     if total <= features.max_bytes or not features.in_turn or not prepared.survey.new_rows:
@@ -148,21 +114,5 @@ def turns(prepared: RunPlan) -> list[tuple[str, ...]]:
 
 
 def in_words(size: float) -> str:
-    """Write a number of bytes for a person.
-
-    Parameters
-    ----------
-    size : float
-        Bytes.
-
-    Returns
-    -------
-    str
-        In MB or GB.
-
-    Examples
-    --------
-    >>> in_words(41_789_000_000), in_words(2_500_000)
-    ('41.8 GB', '2.5 MB')
-    """
+    """Write a number of bytes for a person."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"

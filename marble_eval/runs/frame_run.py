@@ -22,7 +22,7 @@ from marble_eval.runs.encoding import encode_tracks
 from marble_eval.runs.pooled_run import Worked, grid_plan
 from marble_eval.runs.run_plan import plan_run
 from marble_eval.runs.task_data import check_scorable
-from marble_eval.scores.frame_scoring import ChosenEvents, score_frames
+from marble_eval.scores.scoring import ChosenEvents, score_frames
 from marble_eval.spec import SPLITS, FrameRules
 
 if TYPE_CHECKING:

@@ -13,28 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def preserved_state(*objects: object) -> Iterator[None]:
-    """Put modules into evaluation mode for a block, and give everything back.
-
-    Parameters
-    ----------
-    *objects : object
-        Encoders; those that are `torch.nn.Module`, or hold some as attributes,
-        are put into evaluation mode.
-
-    Yields
-    ------
-    None
-        PyTorch's random state and every module's mode are restored afterwards.
-
-    Examples
-    --------
-    >>> model = torch.nn.Dropout()
-    >>> with preserved_state(model):
-    ...     model.training
-    False
-    >>> model.training
-    True
-    """
+    """Put modules into evaluation mode for a block, and give everything back."""
     modules = [module for each in objects for module in _modules(each)]
     modes = [(module, module.training) for module in modules]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []

@@ -40,17 +40,7 @@ if TYPE_CHECKING:
 
 
 class Finished(NamedTuple):
-    """A run's result, and where it lies.
-
-    Attributes
-    ----------
-    result : Result
-        The record.
-    path : Path or None
-        Its file; None if it was not to be written.
-    was_there : bool
-        True if an earlier run had written it.
-    """
+    """A run's result, and where it lies."""
 
     result: Result
     path: Path | None
@@ -151,24 +141,7 @@ def settings_of(
 
 
 def run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> Finished:
-    """Run a task, or find its result.
-
-    Parameters
-    ----------
-    task : Task
-        What is to be solved.
-    encoder : Encoder
-        What is evaluated.
-    settings : Settings
-        How.
-    progress : Progress
-        Who is told.
-
-    Returns
-    -------
-    Finished
-        The result, new or from an earlier run that would give the same.
-    """
+    """Run a task, or find its result."""
     with preserved_state(encoder):
         try:
             prepared = plan_run(task, encoder, settings, progress)
@@ -180,18 +153,7 @@ def run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) ->
 
 
 def forecast(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> str:
-    """Say what a run would do, after checking all it can check.
-
-    Parameters
-    ----------
-    task, encoder, settings, progress
-        As `run`.
-
-    Returns
-    -------
-    str
-        Tracks, clips, bytes, hours, probes, licence, conformity and where the result goes.
-    """
+    """Say what a run would do, after checking all it can check."""
     with preserved_state(encoder):
         prepared = plan_run(task, encoder, settings, progress)
     lines = outlook(prepared)

@@ -42,27 +42,7 @@ _LISTED = 20  # files named in a message; the others are counted
 
 @dataclass(frozen=True)
 class RunPlan:
-    """A run that could start.
-
-    Attributes
-    ----------
-    task, encoder, settings
-        What was asked for.
-    rules : TaskRules
-        The card's block for the protocol.
-    plan : FeaturePlan
-        How tracks become features, and where those are.
-    layers : mapping of str to tuple of int
-        What each probe reads.
-    seeds : tuple of int
-        Seeds of the probes.
-    tracks : list of Track
-        Every track of the task.
-    survey : Survey
-        Usable and unusable tracks.
-    said : tuple of str
-        What the task's own code says of this copy of the data.
-    """
+    """A run that could start."""
 
     task: Task
     encoder: Encoder
@@ -152,34 +132,7 @@ class RunPlan:
 
 
 def plan_run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> RunPlan:
-    """Settle a run.
-
-    Parameters
-    ----------
-    task : Task
-        What is to be solved.
-    encoder : Encoder
-        What is to be evaluated.
-    settings : Settings
-        How.
-    progress : Progress
-        Who is told.
-
-    Returns
-    -------
-    RunPlan
-        Ready to start.
-
-    Raises
-    ------
-    SpecError
-        If the card has no block for the protocol, or a layer does not exist.
-    MissingError
-        If data or split lists are missing, or files cannot be used and the run
-        was not told to go on without them.
-    ValidationError
-        If the data does not follow the card.
-    """
+    """Settle a run."""
     rules = _rules(task, settings)
     layers = layer_choices(encoder.layers, settings.layers, settings.protocol)
     plan = feature_plan(encoder, settings.features, settings.protocol, rules, layers)

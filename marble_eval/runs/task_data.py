@@ -27,19 +27,7 @@ _LISTED = 20  # pairs named in a message; the others are counted
 
 
 def default_root(task: Task) -> Path:
-    """Say where a task's data is looked for when the user names no folder.
-
-    Parameters
-    ----------
-    task : Task
-        The task.
-
-    Returns
-    -------
-    Path
-        Beside the card of a task that was given as a folder; in the data home
-        otherwise, where tasks of one data set share a folder.
-    """
+    """Say where a task's data is looked for when the user names no folder."""
     return task.folder if task.provider == "folder" else data_folder(task.spec)
 
 
@@ -49,31 +37,7 @@ def data_folder(spec: TaskSpec) -> Path:
 
 
 def task_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Task, list[Track]]:
-    """Read a task's tracks and hold them against its card.
-
-    Parameters
-    ----------
-    task : Task
-        The task.
-    root : Path or None
-        The user's copy of the data; None for the folder in which it is looked for.
-    splits : Path or None
-        Folder with the published lists; None to look for them.
-
-    Returns
-    -------
-    task : Task
-        With label names, where they come from the data.
-    tracks : list of Track
-        Without those that a published variant lacks and the user's copy does too.
-
-    Raises
-    ------
-    MissingError
-        If data or published lists are missing.
-    ValidationError
-        If the data does not follow the card.
-    """
+    """Read a task's tracks and hold them against its card."""
     task, tracks = labelled_tracks(task, root, splits)
     tracks = [each for each in tracks if not _is_excused(each, task)]
     check_tracks(tracks, task.spec, root or default_root(task))
@@ -81,27 +45,7 @@ def task_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Tas
 
 
 def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple[Task, list[Track]]:
-    """Read a task's tracks as they are.
-
-    Parameters
-    ----------
-    task, root, splits
-        As for `task_tracks`.
-
-    Returns
-    -------
-    task : Task
-        With label names, where they come from the data.
-    tracks : list of Track
-        All of them, unchecked.
-
-    Raises
-    ------
-    MissingError
-        If data or published lists are missing.
-    ValidationError
-        If a row cannot be read, or a single class is all there is.
-    """
+    """Read a task's tracks as they are."""
     spec, root = task.spec, root or _own_root(task)
     tracks = task.kind.read_tracks(root, spec, partial(published_list, spec, root, splits))
     if not spec.labels:
@@ -116,18 +60,7 @@ def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple
 
 
 def reader_remarks(task: Task, root: Path | None, splits: Path | None) -> list[str]:
-    """Return what the task's own code has to say of a copy of the data.
-
-    Parameters
-    ----------
-    task, root, splits
-        As for `task_tracks`.
-
-    Returns
-    -------
-    list of str
-        One sentence a remark, for the result.
-    """
+    """Return what the task's own code has to say of a copy of the data."""
     root = root or default_root(task)
     return list(
         task.kind.remarks(root, task.spec, partial(published_list, task.spec, root, splits))
@@ -147,27 +80,7 @@ def _own_root(task: Task) -> Path:
 def check_splits_differ(
     tracks: Sequence[Track], digests: Mapping[str, str], task: Task
 ) -> list[str]:
-    """Find audio that is in two splits under two names.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        Tracks with usable audio.
-    digests : mapping of str to str
-        Digest of the audio, by the track's id.
-    task : Task
-        The task.
-
-    Returns
-    -------
-    list of str
-        What is to be said of published data, which is used as it was published.
-
-    Raises
-    ------
-    ValidationError
-        If the task is a folder of the user's own.
-    """
+    """Find audio that is in two splits under two names."""
     shared = shared_audio(tracks, digests)
     if not shared:
         return []
@@ -181,20 +94,7 @@ def check_splits_differ(
 
 
 def shared_audio(tracks: Sequence[Track], digests: Mapping[str, str]) -> list[str]:
-    """Name the tracks that are one audio under two names, in two splits.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        Tracks with usable audio.
-    digests : mapping of str to str
-        Digest of the audio, by the track's id.
-
-    Returns
-    -------
-    list of str
-        One pair each.
-    """
+    """Name the tracks that are one audio under two names, in two splits."""
     first: dict[str, Track] = {}
     shared = []
     for each in tracks:
@@ -218,23 +118,7 @@ def misfits(tracks: Sequence[Track], task: Task) -> list[Unusable]:
 
 
 def check_scorable(tracks: Sequence[Track], task: Task, rules: TaskRules) -> None:
-    """Refuse data from which nothing can be learnt or scored, before anything is encoded.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        Tracks with usable audio.
-    task : Task
-        The task, with its labels.
-    rules : TaskRules
-        As run.
-
-    Raises
-    ------
-    ValidationError
-        If all tracks are of one class, a dimension does not vary in training, or a
-        metric has no value on validation or test even for a perfect estimate.
-    """
+    """Refuse data from which nothing can be learnt or scored, before anything is encoded."""
     if rules.frames is not None:
         _check_references(tracks, task, rules.frames)
         return

@@ -42,39 +42,7 @@ class Faulty(NamedTuple):
 
 @dataclass(frozen=True)
 class Verification:
-    """What was found.
-
-    Attributes
-    ----------
-    task : str
-        Name and version.
-    root : str
-        The copy.
-    expected, found : mapping of str to int
-        Tracks (or recordings, where the card counts those) by split: as published,
-        0 where that is not known, and as read, with an audio file.
-    labels : mapping of str to mapping of str to list of int
-        By split and label: found, then expected where it is published.
-    missing, unreadable, wrong_length : tuple of Faulty
-        Tracks without a file, with one that cannot be used, or not as long as it
-        should be.
-    excused : tuple of Faulty
-        Missing or unreadable, as in a published variant of the data.
-    extra : tuple of str
-        Audio files that no track names.
-    astride : tuple of str
-        Artists or other groups in more than one split.
-    shared : tuple of str
-        The same audio in two splits.
-    faults : tuple of str
-        Every rule of the card that is broken, in words.
-    remarks : tuple of str
-        What the task's own code says of this copy.
-    hours : float
-        Audio that can be used.
-    decoded : bool
-        Whether every file was decoded to its end.
-    """
+    """What was found."""
 
     task: str
     root: str
@@ -116,36 +84,7 @@ def verify(
     readers: int,
     progress: Progress,
 ) -> Verification:
-    """Look at every file of a copy.
-
-    Parameters
-    ----------
-    task : Task
-        The task.
-    root : Path or None
-        The copy; None for the folder in which it is looked for.
-    splits : Path or None
-        Folder with the published lists; None to look for them.
-    decode : bool
-        Decode compressed files too.
-    readers : int
-        Threads.
-    progress : Progress
-        Who is told.
-
-    Returns
-    -------
-    Verification
-        What was found.
-
-    Raises
-    ------
-    MissingError
-        If there is no such folder, no known layout in it, or a published list is
-        missing.
-    ValidationError
-        If a table cannot be read.
-    """
+    """Look at every file of a copy."""
     task, tracks = labelled_tracks(task, root, splits)
     folder = root or default_root(task)
     looked = _look_at(tracks, decode=decode, readers=readers, progress=progress)

@@ -1,21 +1,24 @@
-"""From the outputs of the grid to scores with intervals.
+"""From what the grid found to scores with intervals, ties and predictions.
 
-The test split is scored as a whole. A score is the mean over the seeds of the
-chosen layer; its interval resamples the tracks (by group where they share one),
-the same resamples for every layer. A layer is tied with the chosen one if the
-two cannot be told apart on validation, where the choice was made. What a score is,
-and what is said of each label, the task's kind knows.
+The test split is scored as a whole. A score is the mean over the seeds of the chosen
+layer; its interval resamples the tracks (by group where they share one), with the same
+resamples for every layer. Ties between layers are decided on validation, where the
+choice was made. Tracks with an estimate each are scored by the task's kind; tracks with
+an estimate for every frame are decoded into events and counted, and their ceiling is
+the score of the references rounded to the encoder's frames.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from marble_eval.metrics.counts import ratio
 from marble_eval.probes.examples import larger_units
+from marble_eval.probes.grid.frames import counts_of, estimates
 from marble_eval.results import (
     Chosen,
     GridPoint,
@@ -29,17 +32,24 @@ from marble_eval.scores.split_scores import (
     LEVEL,
     RESAMPLES,
     SEED,
+    EventCounts,
     ItemEstimates,
     SplitScores,
     interval_of,
+    label_scores,
     metric_scores,
+    recording_outputs,
 )
 from marble_eval.scores.statistics import bootstrap_weights, paired_tie
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from marble_eval.probes.grid import GridOutcome, LayerOutcome
+    import torch
+
+    from marble_eval.probes.grid import GridOutcome, LayerOutcome, Trial
+    from marble_eval.probes.grid.frame_split import FrameSplit
+    from marble_eval.probes.grid.frames import FrameLayer
     from marble_eval.registry import Task
     from marble_eval.spec import TaskRules, Track
 
@@ -48,17 +58,7 @@ _NAMED = 10  # labels named in a remark; the others are counted
 
 @dataclass(frozen=True)
 class Scores:
-    """What stands in a result, as far as it comes from outputs.
-
-    Attributes
-    ----------
-    grid, layers, chosen, metrics, labels, confusion
-        As in `marble_eval.results.Result`.
-    predictions : pandas.DataFrame
-        Validation and test outputs of the chosen layer, every seed.
-    remarks : list of str
-        What a reader of the scores should know.
-    """
+    """The part of a result that comes from outputs; `predictions` has both splits, every seed."""
 
     grid: tuple[GridPoint, ...]
     layers: tuple[LayerScore, ...]
@@ -76,184 +76,156 @@ def score_grid(
     items: Mapping[str, Sequence[Track]],
     rules: TaskRules,
 ) -> Scores:
-    """Score what the grid gave.
+    """Score one estimate per item; `items` are those of "valid" and "test", in output order."""
+    chosen, spec, encode = outcome.chosen, task.spec, task.track_kind.encode
+    targets = {name: np.asarray(encode(items[name], spec)) for name in ("valid", "test")}
 
-    Parameters
-    ----------
-    task : Task
-        Metrics and labels.
-    outcome : GridOutcome
-        Outputs of every layer, and the choice.
-    items : mapping of str to sequence of Track
-        What was scored in "valid" and "test", in the order of the outputs.
-    rules : TaskRules
-        Says whether a larger unit is scored besides.
+    def found(layer: LayerOutcome | FrameLayer, split: str) -> SplitScores:
+        return ItemEstimates(task, targets[split], getattr(layer, f"{split}_outputs"))
 
-    Returns
-    -------
-    Scores
-        Scores, intervals, ties and predictions.
-    """
-    test, valid = (_Split(task, items[name]) for name in ("test", "valid"))
-    chosen = outcome.chosen
-    main = task.spec.main_metric
-    resampled = {
-        each.layer: valid.scores(each.valid_outputs).resampled((main,), valid.weights)[main]
-        for each in outcome.layers
-    }
-    layers = tuple(
-        LayerScore(
-            layer=each.layer,
-            setting=each.setting,
-            valid=each.valid,
-            test=score_range(test.scores(each.test_outputs), main, test.weights),
-            tied=paired_tie(resampled[chosen.layer], resampled[each.layer], LEVEL),
-        )
-        for each in outcome.layers
-    )
-    labels, table = label_scores(task, test.scores(chosen.test_outputs))
-    metrics = _metrics(task, test.targets, test.groups, chosen.test_outputs)
+    test = ItemEstimates(task, targets["test"], chosen.test_outputs)
+    labels, table = label_scores(task, test)
+    metrics = _item_metrics(task, test, items["test"])
     if rules.also_scored:
-        metrics.update(_of_recordings(task, chosen.test_outputs, items["test"]))
+        recordings, of_item = larger_units(items["test"])
+        whole = ItemEstimates(
+            task,
+            np.asarray(encode(recordings, spec)),
+            recording_outputs(chosen.test_outputs, of_item),
+        )
+        by_recording = _item_metrics(task, whole, recordings)
+        metrics |= {f"{name}_by_recording": score for name, score in by_recording.items()}
     return Scores(
-        grid=tuple(
-            GridPoint(t.layer, t.setting, t.seed, t.epochs, t.best_epoch, t.valid)
-            for t in outcome.trials
-        ),
-        layers=layers,
+        grid=_grid_points(outcome.trials),
+        layers=_layer_scores(outcome.layers, chosen, spec.main_metric, found, items),
         chosen=Chosen(chosen.layer, chosen.setting, chosen.seeds, chosen.sum_weights),
         metrics=metrics,
         labels=labels,
         confusion=table,
-        predictions=_predictions(task, chosen, items),
+        predictions=_item_predictions(task, chosen, items),
         remarks=_left_out(labels),
     )
 
 
-class _Split:
-    """The references of a split, and the resamples all its scores share."""
+class ChosenEvents:
+    """What the probes of one layer found in every track, and how it scores.
 
-    def __init__(self, task: Task, tracks: Sequence[Track]) -> None:
-        self._task = task
-        self.targets = np.asarray(task.track_kind.encode(tracks, task.spec))
-        self.groups = np.array([each.group for each in tracks])
-        self.weights = bootstrap_weights(self.groups, resamples=RESAMPLES, seed=SEED)
-
-    def scores(self, outputs: np.ndarray) -> ItemEstimates:
-        """Hold outputs (seed, track, output) against the references."""
-        return ItemEstimates(self._task, self.targets, outputs)
-
-
-def score_range(split: SplitScores, metric: str, weights: np.ndarray) -> ScoreRange:
-    """Score a split by one metric, with its interval.
-
-    Parameters
-    ----------
-    split : SplitScores
-        What was found.
-    metric : str
-        Name of the metric.
-    weights : np.ndarray [shape=(resample, item)]
-        From `marble_eval.scores.statistics.bootstrap_weights`.
-
-    Returns
-    -------
-    ScoreRange
-        The mean over the seeds.
+    Of all metrics on test: `counts` (seed, track, metric, 2), `ceilings` (metric,), and
+    `scorable` (metric,), the tracks whose reference has something to be found.
+    `predictions` is the table of both splits.
     """
+
+    def __init__(
+        self, layer: FrameLayer, data: Mapping[str, FrameSplit], device: torch.device
+    ) -> None:
+        test = data["test"]
+        source, metrics = test.source, test.source.task.spec.metrics
+        found = {name: estimates(layer.members, data[name], device) for name in ("valid", "test")}
+        self.counts = counts_of(found["test"], test, metrics)
+        references = [test.annotation(track) for track in range(len(test))]
+        rounded = [
+            source.task.frame_kind.quantised(
+                reference, frames, source.rate, source.task.spec, source.rules
+            )
+            for reference, frames in zip(references, test.frames, strict=True)
+        ]
+        perfect, held = counts_of([references, rounded], test, metrics)
+        self.scorable = (perfect[..., 1] > 0).sum(axis=0)
+        self.ceilings = ratio(held.sum(axis=0))
+        self.predictions = pd.concat(
+            [
+                _predictions(name, data[name].tracks, layer.seeds, _event_texts(data[name], events))
+                for name, events in found.items()
+            ],
+            ignore_index=True,
+        )
+
+
+def score_frames(
+    trials: Sequence[Trial],
+    layers: Sequence[FrameLayer],
+    chosen: FrameLayer,
+    events: ChosenEvents,
+    data: Mapping[str, FrameSplit],
+) -> Scores:
+    """Score events found in tracks."""
+    task = data["test"].source.task
+    main = task.spec.main_metric
+    tracks = {name: data[name].tracks for name in ("valid", "test")}
+
+    def found(layer: LayerOutcome | FrameLayer, split: str) -> SplitScores:
+        return EventCounts((main,), getattr(layer, f"{split}_counts"))
+
+    counts = EventCounts(task.spec.metrics, events.counts)
+    known = task.kind.metrics_of(task.spec)
+    held = {name: known[name] for name in task.spec.metrics if counts.scorable[name]}
+    ceilings = dict(zip(task.spec.metrics, events.ceilings.tolist(), strict=True))
+    return Scores(
+        grid=_grid_points(trials),
+        layers=_layer_scores(layers, chosen, main, found, tracks),
+        chosen=Chosen(chosen.layer, chosen.setting, chosen.seeds, chosen.sum_weights),
+        metrics=metric_scores(counts, _groups(tracks["test"]), held, ceilings),
+        labels=(),
+        confusion=(),
+        predictions=events.predictions,
+        remarks=_event_remarks(events, task),
+    )
+
+
+def _grid_points(trials: Sequence[Trial]) -> tuple[GridPoint, ...]:
+    return tuple(
+        GridPoint(t.layer, t.setting, t.seed, t.epochs, t.best_epoch, t.valid) for t in trials
+    )
+
+
+def _layer_scores(
+    layers: Sequence[LayerOutcome | FrameLayer],
+    chosen: LayerOutcome | FrameLayer,
+    main: str,
+    found: Callable[[LayerOutcome | FrameLayer, str], SplitScores],
+    tracks: Mapping[str, Sequence[Track]],
+) -> tuple[LayerScore, ...]:
+    """Score every layer on test, and find those tied with the chosen one on validation."""
+    weights = {
+        name: bootstrap_weights(_groups(tracks[name]), resamples=RESAMPLES, seed=SEED)
+        for name in ("valid", "test")
+    }
+    valid = {
+        each.layer: found(each, "valid").resampled((main,), weights["valid"])[main]
+        for each in layers
+    }
+    return tuple(
+        LayerScore(
+            layer=each.layer,
+            setting=each.setting,
+            valid=each.valid,
+            test=_score_range(found(each, "test"), main, weights["test"]),
+            tied=paired_tie(valid[chosen.layer], valid[each.layer], LEVEL),
+        )
+        for each in layers
+    )
+
+
+def _score_range(split: SplitScores, metric: str, weights: np.ndarray) -> ScoreRange:
     of_seeds = split.values((metric,))[metric]
     interval = interval_of(split, metric, of_seeds, split.resampled((metric,), weights)[metric])
     return ScoreRange(float(of_seeds.mean()), interval.low, interval.high)
 
 
-def _metrics(
-    task: Task, targets: np.ndarray, groups: np.ndarray, outputs: np.ndarray
+def _groups(tracks: Sequence[Track]) -> np.ndarray:
+    return np.array([each.group for each in tracks])
+
+
+def _item_metrics(
+    task: Task, found: ItemEstimates, items: Sequence[Track]
 ) -> dict[str, MetricScore]:
     known = task.kind.metrics_of(task.spec)
     wanted = {name: known[name] for name in task.spec.metrics}
-    return metric_scores(ItemEstimates(task, targets, outputs), groups, wanted, {})
-
-
-def _of_recordings(
-    task: Task, outputs: np.ndarray, items: Sequence[Track]
-) -> dict[str, MetricScore]:
-    """Score whole recordings by the mean of their items' outputs."""
-    recordings, of_item = larger_units(items)
-    targets = np.asarray(task.track_kind.encode(recordings, task.spec))
-    groups = np.array([each.group for each in recordings])
-    scores = _metrics(task, targets, groups, recording_outputs(outputs, of_item))
-    return {f"{name}_by_recording": score for name, score in scores.items()}
-
-
-def recording_outputs(outputs: np.ndarray, of_item: np.ndarray) -> np.ndarray:
-    """Average the outputs of what was cut from one recording.
-
-    Parameters
-    ----------
-    outputs : np.ndarray [shape=(seed, item, output)]
-        Of a probe.
-    of_item : np.ndarray [shape=(item,)]
-        Number of each item's recording, from 0.
-
-    Returns
-    -------
-    np.ndarray [shape=(seed, recording, output)]
-        Means.
-
-    Examples
-    --------
-    >>> recording_outputs(np.array([[[1.0], [3.0], [5.0]]]), np.array([0, 0, 1])).tolist()
-    [[[2.0], [5.0]]]
-    """
-    belongs = of_item[None] == np.arange(of_item.max() + 1)[:, None]
-    return np.asarray((belongs @ outputs.astype(np.float32)) / belongs.sum(axis=1)[:, None])
-
-
-def label_scores(
-    task: Task, estimates: ItemEstimates
-) -> tuple[tuple[LabelScore, ...], tuple[tuple[int, ...], ...]]:
-    """Score each label as the mean over the seeds, and count confusions over all seeds.
-
-    Parameters
-    ----------
-    task : Task
-        Its card has the labels.
-    estimates : ItemEstimates
-        What was found.
-
-    Returns
-    -------
-    labels : tuple of LabelScore
-        In the card's order.
-    confusion : tuple of tuple of int
-        Row: reference. Column: estimate. Empty where the kind has no classes.
-    """
-    kind, spec = task.track_kind, task.spec
-    targets = estimates.targets
-    by_seed = [kind.label_scores(targets, each, spec) for each in estimates.decoded]
-    means = {name: np.mean([each[name] for each in by_seed], axis=0) for name in by_seed[0]}
-    counts = kind.label_counts(targets, spec)
-    scores = tuple(
-        LabelScore(
-            label,
-            int(counts[at]),
-            {
-                name: None if np.isnan(values[at]) else float(values[at])
-                for name, values in means.items()
-            },
-        )
-        for at, label in enumerate(spec.labels)
-    )
-    tables = [kind.confusion_of(targets, each, spec) for each in estimates.decoded]
-    counted = [each for each in tables if each is not None]
-    if not counted:
-        return scores, ()
-    table = np.sum(counted, axis=0)
-    return scores, tuple(tuple(int(cell) for cell in row) for row in table)
+    return metric_scores(found, _groups(items), wanted, {})
 
 
 def _left_out(labels: Sequence[LabelScore]) -> list[str]:
-    """Say which labels of the test split have no score, for want of a positive."""
+    """Name the labels without a positive on test, which have no score."""
     without = [each.name for each in labels if None in each.scores.values()]
     if not without:
         return []
@@ -262,27 +234,61 @@ def _left_out(labels: Sequence[LabelScore]) -> list[str]:
     return [f"{len(without)} of {len(labels)} labels have no score on test: {named}"]
 
 
-def _predictions(
+def _event_remarks(events: ChosenEvents, task: Task) -> list[str]:
+    """Say how epochs were chosen, and which metrics have nothing to count."""
+    remarks = [
+        f"epoch and learning rate chosen by {task.frame_kind.draft} on validation, the layer by "
+        f"{task.spec.main_metric}"
+    ]
+    without = [name for name, n in zip(task.spec.metrics, events.scorable, strict=True) if not n]
+    if without:
+        remarks.append(f"no test track has a reference for {', '.join(without)}: left out")
+    return remarks
+
+
+def _item_predictions(
     task: Task, chosen: LayerOutcome, items: Mapping[str, Sequence[Track]]
 ) -> pd.DataFrame:
     parts, kind, spec = [], task.track_kind, task.spec
     for split, outputs in (("valid", chosen.valid_outputs), ("test", chosen.test_outputs)):
-        of_split = items[split]
-        reference = kind.texts(kind.encode(of_split, spec), spec)
+        reference = kind.texts(kind.encode(items[split], spec), spec)
         names = output_columns(outputs.shape[2])
-        for seed, of_seed in zip(chosen.seeds, outputs, strict=True):
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "split": split,
-                        "id": [each.id for each in of_split],
-                        "recording": [each.recording for each in of_split],
-                        "group": [each.group for each in of_split],
-                        "seed": seed,
-                        "reference": reference,
-                        "estimate": kind.texts(kind.decode(of_seed, spec), spec),
-                        **dict(zip(names, of_seed.T.astype(np.float32), strict=True)),
-                    }
-                )
-            )
+        columns = [
+            {
+                "reference": reference,
+                "estimate": kind.texts(kind.decode(of_seed, spec), spec),
+                **dict(zip(names, of_seed.T.astype(np.float32), strict=True)),
+            }
+            for of_seed in outputs
+        ]
+        parts.append(_predictions(split, items[split], chosen.seeds, columns))
     return pd.concat(parts, ignore_index=True)
+
+
+def _event_texts(split: FrameSplit, events: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
+    text_of = split.source.task.frame_kind.text_of
+    reference = [str(each.label) for each in split.tracks]
+    return [
+        {"reference": reference, "estimate": [text_of(each) for each in of_seed]}
+        for of_seed in events
+    ]
+
+
+def _predictions(
+    split: str, tracks: Sequence[Track], seeds: Sequence[int], columns: Sequence[dict[str, Any]]
+) -> pd.DataFrame:
+    """Make the rows of one split: tracks, and the columns of each seed."""
+    rows = [
+        pd.DataFrame(
+            {
+                "split": split,
+                "id": [each.id for each in tracks],
+                "recording": [each.recording for each in tracks],
+                "group": [each.group for each in tracks],
+                "seed": seed,
+                **of_seed,
+            }
+        )
+        for seed, of_seed in zip(seeds, columns, strict=True)
+    ]
+    return pd.concat(rows, ignore_index=True)

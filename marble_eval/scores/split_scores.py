@@ -18,7 +18,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from marble_eval.metrics.counts import ratio
-from marble_eval.results import MetricScore
+from marble_eval.results import LabelScore, MetricScore
 from marble_eval.scores.statistics import Interval, bootstrap_weights, percentile_interval
 
 if TYPE_CHECKING:
@@ -59,14 +59,7 @@ class SplitScores(Protocol):
 class ItemEstimates:
     """One estimate an item and seed.
 
-    Parameters
-    ----------
-    task : Task
-        Decodes and scores.
-    targets : np.ndarray [shape=(item, ...)]
-        What the task encodes: the references.
-    outputs : np.ndarray [shape=(seed, item, output)]
-        Of the probe; taken as float32.
+    Shapes: targets (item, ...), outputs (seed, item, output).
     """
 
     def __init__(self, task: Task, targets: np.ndarray, outputs: np.ndarray) -> None:
@@ -146,12 +139,7 @@ class ItemEstimates:
 class EventCounts:
     """Numerators and denominators of each track, from events found in it.
 
-    Parameters
-    ----------
-    metrics : tuple of str
-        What was counted.
-    counts : np.ndarray [shape=(seed, track, metric, 2)]
-        The score of any tracks is the sum of the ones over the sum of the others.
+    Shapes: counts (seed, track, metric, 2).
     """
 
     def __init__(self, metrics: Sequence[str], counts: np.ndarray) -> None:
@@ -207,21 +195,7 @@ def interval_of(
 ) -> Interval:
     """Give the interval of a score.
 
-    Parameters
-    ----------
-    split : SplitScores
-        Knows which metrics are off on resamples.
-    metric : str
-        Name of the metric.
-    of_seeds : np.ndarray [shape=(seed,)]
-        Its values.
-    resampled : np.ndarray [shape=(resample,)]
-        Its values on resamples.
-
-    Returns
-    -------
-    Interval
-        Moved back, for a metric that is off.
+    Shapes: of_seeds (seed,), resampled (resample,).
     """
     centre = float(of_seeds.mean()) if metric in split.biased else None
     return percentile_interval(resampled, LEVEL, centre=centre)
@@ -235,21 +209,7 @@ def metric_scores(
 ) -> dict[str, MetricScore]:
     """Score a split by several metrics, with intervals and the spread over seeds.
 
-    Parameters
-    ----------
-    split : SplitScores
-        What was found.
-    groups : np.ndarray [shape=(item,)]
-        Items of one group are drawn together.
-    metrics : mapping of str to Metric
-        Those wanted, in order.
-    ceilings : mapping of str to float or None
-        What the references score at the frame rate of the features.
-
-    Returns
-    -------
-    dict of str to MetricScore
-        In the order of ``metrics``.
+    Shapes: groups (item,).
     """
     names = list(metrics)
     values = split.values(names)
@@ -271,3 +231,43 @@ def metric_scores(
             ceiling=ceilings.get(name),
         )
     return scores
+
+
+def recording_outputs(outputs: np.ndarray, of_item: np.ndarray) -> np.ndarray:
+    """Average outputs within each recording: (seed, item, output) -> (seed, recording, output).
+
+    `of_item` (item,) has the number of each item's recording, from 0.
+    """
+    belongs = of_item[None] == np.arange(of_item.max() + 1)[:, None]
+    return np.asarray((belongs @ outputs.astype(np.float32)) / belongs.sum(axis=1)[:, None])
+
+
+def label_scores(
+    task: Task, found: ItemEstimates
+) -> tuple[tuple[LabelScore, ...], tuple[tuple[int, ...], ...]]:
+    """Score each label, averaged over the seeds, and count confusions over all seeds.
+
+    Rows of the confusions are references, columns estimates; there are none without classes.
+    """
+    kind, spec = task.track_kind, task.spec
+    targets = found.targets
+    by_seed = [kind.label_scores(targets, each, spec) for each in found.decoded]
+    means = {name: np.mean([each[name] for each in by_seed], axis=0) for name in by_seed[0]}
+    counts = kind.label_counts(targets, spec)
+    scores = tuple(
+        LabelScore(
+            label,
+            int(counts[at]),
+            {
+                name: None if np.isnan(values[at]) else float(values[at])
+                for name, values in means.items()
+            },
+        )
+        for at, label in enumerate(spec.labels)
+    )
+    tables = [kind.confusion_of(targets, each, spec) for each in found.decoded]
+    counted = [each for each in tables if each is not None]
+    if not counted:
+        return scores, ()
+    table = np.sum(counted, axis=0)
+    return scores, tuple(tuple(int(cell) for cell in row) for row in table)

@@ -21,8 +21,7 @@ from marble_eval.probes.grid.frame_split import FrameSplit
 from marble_eval.probes.grid.frames import FrameLayer, counts_of, estimates, train_frame_grid
 from marble_eval.progress import Silence
 from marble_eval.registry import Task
-from marble_eval.scores.frame_scoring import ChosenEvents, score_frames
-from marble_eval.scores.scoring import Scores
+from marble_eval.scores.scoring import ChosenEvents, Scores, score_frames
 from marble_eval.scores.split_scores import LEVEL, RESAMPLES, SEED
 from marble_eval.scores.statistics import bootstrap_weights
 from marble_eval.spec import FrameRules

@@ -56,19 +56,7 @@ def configuration_changes(first: Result, second: Result) -> list[SettingChange]:
 
 
 def cautions(first: Result, second: Result) -> list[str]:
-    """Say in what two results differ that makes their scores compare badly.
-
-    Parameters
-    ----------
-    first, second : Result
-        Two records of one task and version.
-
-    Returns
-    -------
-    list of str
-        Of "data", "split", "protocol", "track" and "deviations"; empty where the encoder, the
-        probe and what was chosen are all that differs.
-    """
+    """Say in what two results differ that makes their scores compare badly."""
     found = {
         "data": first.task.data_digest != second.task.data_digest,
         "split": first.task.split_digest != second.task.split_digest,

@@ -15,11 +15,12 @@ from marble_eval.errors import ValidationError
 from marble_eval.results import read_predictions, read_result
 from marble_eval.scores.rescoring.recorded_task import BY_RECORDING, recorded_task
 from marble_eval.scores.rescoring.stored import StoredScores
-from marble_eval.scores.scoring import label_scores, recording_outputs
 from marble_eval.scores.split_scores import (
     EventCounts,
     ItemEstimates,
     SplitScores,
+    label_scores,
+    recording_outputs,
 )
 from marble_eval.spec import FrameRules
 

@@ -11,31 +11,10 @@ Reals = npt.NDArray[np.float64]
 def holm(values: npt.ArrayLike) -> Reals:
     """Adjust p values by Holm's step-down rule.
 
-    Parameters
-    ----------
-    values : array_like [shape=(tests,)]
-        p values in [0, 1].
+    Holm, Scandinavian Journal of Statistics 6 (1979): the smallest is multiplied by the number of
+    tests, the next by one less, and none may be smaller than one before it.
 
-    Returns
-    -------
-    np.ndarray [shape=(tests,)]
-        Adjusted, in the same order: to call every test below a level different keeps the
-        chance of one false alarm or more below that level, whatever depends on what.
-
-    Raises
-    ------
-    ValueError
-        If a value is no number in [0, 1].
-
-    Notes
-    -----
-    Holm, Scandinavian Journal of Statistics 6 (1979): the smallest is multiplied by the number
-    of tests, the next by one less, and none may be smaller than one before it.
-
-    Examples
-    --------
-    >>> holm([0.04, 0.01, 0.03]).tolist()
-    [0.06, 0.03, 0.06]
+    Shapes: values (tests,) -> (tests,).
     """
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 1 or not ((given >= 0) & (given <= 1)).all():

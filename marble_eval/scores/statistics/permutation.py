@@ -19,33 +19,7 @@ _ROUNDING = 1e-12  # of a score: sums in another order are no smaller difference
 def swaps(groups: npt.ArrayLike, *, permutations: int, seed: int) -> Reals:
     """Draw which items change places.
 
-    Parameters
-    ----------
-    groups : array_like [shape=(n,)]
-        Group of each item; where all differ, items are swapped one by one.
-    permutations : int
-        How many rows are drawn, at least 1. Where the groups have no more ways to be
-        swapped than that, each way stands there once.
-    seed : int
-        Seed of the draw. The same groups in another order get the same draws.
-
-    Returns
-    -------
-    np.ndarray [shape=(rows, n), float64]
-        1 where the two estimates of an item change places, else 0.
-
-    Raises
-    ------
-    ValueError
-        If there is no item, or ``permutations`` is less than 1.
-
-    Examples
-    --------
-    >>> swaps(["a", "b", "b"], permutations=10, seed=0)
-    array([[0., 0., 0.],
-           [1., 0., 0.],
-           [0., 1., 1.],
-           [1., 1., 1.]])
+    Shapes: groups (n,) -> (rows, n).
     """
     names = np.asarray(groups)
     if names.ndim != 1 or not len(names):
@@ -64,32 +38,7 @@ def swaps(groups: npt.ArrayLike, *, permutations: int, seed: int) -> Reals:
 def permutation_p(observed: float, swapped: npt.ArrayLike, *, exact: bool = False) -> float:
     """Give the chance of a difference as large as the observed one if there is none.
 
-    Parameters
-    ----------
-    observed : float
-        Difference of the two scores, a number.
-    swapped : array_like [shape=(rows,)]
-        The same difference after each row of `swaps`; nan where it has no value.
-    exact : bool
-        Whether the rows are all ways to swap, the unswapped one included.
-
-    Returns
-    -------
-    float
-        Two-sided, in (0, 1]. Drawn rows count the observed one besides, so it is never 0
-        (Phipson and Smyth 2010).
-
-    Raises
-    ------
-    ValueError
-        If the observed difference is no number, or no swapped one is.
-
-    Examples
-    --------
-    >>> permutation_p(0.3, [0.1, -0.3, 0.2])
-    0.5
-    >>> permutation_p(0.3, [0.3, -0.3, 0.1, -0.1], exact=True)
-    0.5
+    Shapes: swapped (rows,).
     """
     if not np.isfinite(observed):
         raise ValueError(f"observed must be a finite number. Got {observed!r}.")

@@ -14,18 +14,7 @@ import numpy.typing as npt
 
 
 class RankRange(NamedTuple):
-    """Where a system stands.
-
-    Attributes
-    ----------
-    rank : int
-        On the items themselves; 1 is best.
-    best, worst : int
-        Ends of the range of ranks on resamples; ``rank`` lies in it.
-    first : float
-        Share of the resamples on which it is first, in [0, 1]; systems that are first
-        together share one, so that all systems' chances add up to 1.
-    """
+    """Where a system stands."""
 
     rank: int
     best: int
@@ -46,33 +35,7 @@ def rank_ranges(
 ) -> list[RankRange]:
     """Rank systems, with the range of each rank.
 
-    Parameters
-    ----------
-    values : array_like [shape=(system,)]
-        Score of each system.
-    resampled : array_like [shape=(system, resample)]
-        Scores on the same resamples; a resample on which one of them has no value (nan) is
-        left out for all.
-    higher_is_better : bool
-        Direction of the score.
-    level : float
-        Share of the ranks inside a range, in (0, 1).
-
-    Returns
-    -------
-    list of RankRange
-        In the order of the systems.
-
-    Raises
-    ------
-    ValueError
-        If the arrays do not fit together, a score is nan, or no resample is left.
-
-    Examples
-    --------
-    >>> resampled = [[0.7, 0.8, 0.9], [0.6, 0.9, 0.8], [0.1, 0.2, 0.3]]
-    >>> [str(each) for each in rank_ranges([0.8, 0.75, 0.2], resampled)]
-    ['1-2', '1-2', '3']
+    Shapes: values (system,), resampled (system, resample).
     """
     from scipy.stats import rankdata  # noqa: PLC0415 (it loads slowly, and only ranks need it)
 

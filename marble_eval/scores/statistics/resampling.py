@@ -23,15 +23,7 @@ Reals = npt.NDArray[np.float64]
 
 
 class Interval(NamedTuple):
-    """An interval from resamples.
-
-    Attributes
-    ----------
-    low, high : float
-        Its ends, in the unit of the metric.
-    undefined : int
-        Resamples for which the metric had no value; the ends are without them.
-    """
+    """An interval from resamples."""
 
     low: float
     high: float
@@ -41,33 +33,7 @@ class Interval(NamedTuple):
 def bootstrap_weights(groups: npt.ArrayLike, *, resamples: int = 1000, seed: int) -> Reals:
     """Draw groups of items with replacement and count how often each item came.
 
-    Parameters
-    ----------
-    groups : array_like [shape=(n,)]
-        Group of each item, as text or integers. Items that share one are drawn
-        together; where all differ, items are drawn.
-    resamples : int
-        Number of resamples, at least 1.
-    seed : int
-        Seed of the draw. The same groups in another order get the same draws.
-
-    Returns
-    -------
-    np.ndarray [shape=(resamples, n), float64]
-        Whole numbers. Each row draws as many groups as there are, so it adds up
-        to n where all groups have one size.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two groups: nothing can be said of their spread.
-
-    Examples
-    --------
-    >>> bootstrap_weights(["a", "b", "b"], resamples=3, seed=0)
-    array([[0., 2., 2.],
-           [1., 1., 1.],
-           [2., 0., 0.]])
+    Shapes: groups (n,) -> (resamples, n).
     """
     names = np.asarray(groups)
     if names.ndim != 1:
@@ -93,32 +59,7 @@ def percentile_interval(
 ) -> Interval:
     """Take the middle share of resampled values.
 
-    Parameters
-    ----------
-    values : array_like [shape=(resamples,)]
-        The metric on each resample; nan where it has no value.
-    level : float
-        Share inside the interval, in (0, 1).
-    centre : float, optional
-        Where the mean of the resamples is to fall: the metric on the items themselves,
-        if it is off on resamples; both ends move alike.
-
-    Returns
-    -------
-    Interval
-        Percentiles (linear between neighbours) and the number of nan.
-
-    Raises
-    ------
-    ValueError
-        If there is no value, all are nan or one is infinite.
-
-    Examples
-    --------
-    >>> percentile_interval([0.0, 0.25, 0.5, 0.75, 1.0], level=0.5)
-    Interval(low=0.25, high=0.75, undefined=0)
-    >>> percentile_interval([0.0, 0.25, 0.5, 0.75, 1.0], level=0.5, centre=0.25)
-    Interval(low=0.0, high=0.5, undefined=0)
+    Shapes: values (resamples,).
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")

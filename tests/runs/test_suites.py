@@ -26,7 +26,7 @@ from marble_eval.runs.suites import (
 from marble_eval.spec import Settings, from_mapping
 from tests.conftest import write_small_task
 
-PUBLISHED = Path(__file__).parents[3] / "results" / "published" / "marble_2023.csv"
+PUBLISHED = Path(__file__).parents[2] / "results" / "published" / "marble_2023.csv"
 
 
 class Heard:
@@ -317,6 +317,6 @@ def test_an_interrupt_stops_the_suite(suite: Suite, monkeypatch: pytest.MonkeyPa
     def interrupt(*given: Any, **options: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("marble_eval.runs.suites.running.run", interrupt)
+    monkeypatch.setattr("marble_eval.runs.suites.run", interrupt)
     with pytest.raises(KeyboardInterrupt):
         run_suite(suite, load_encoder("mel"), settings(), Heard())
