@@ -30,33 +30,7 @@ FILE = "result.json"
 def result_folder(
     root: Path, *, encoder: str, revision: str, task: str, version: int, variant: str
 ) -> Path:
-    """Say where a result lies.
-
-    Parameters
-    ----------
-    root : Path
-        Folder of all results.
-    encoder, revision : str
-        Name of the encoder and of its weights.
-    task : str
-        Name of the task.
-    version : int
-        Version of the task.
-    variant : str
-        Name of the protocol, and the choices that differ from its default.
-
-    Returns
-    -------
-    Path
-        The folder; it need not exist. What a file system may not take is
-        replaced by "-", and a name of nothing or of dots alone by "none".
-
-    Examples
-    --------
-    >>> result_folder(Path("results"), encoder="m-a-p/MERT", revision="12ab", task="GTZAN",
-    ...               version=1, variant="marble-v1,layers=5-6").as_posix()
-    'results/m-a-p-MERT/12ab/GTZAN@1/marble-v1,layers=5-6'
-    """
+    """Say where a result lies."""
     return root.joinpath(
         *(_file_name(each) for each in (encoder, revision, f"{task}@{version}", variant))
     )
@@ -68,29 +42,7 @@ def _file_name(name: str) -> str:
 
 
 def write_result(folder: Path, result: Result, predictions: pd.DataFrame) -> Path:
-    """Write a result and its predictions, each whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-        Where `result_folder` says; made if absent.
-    result : Result
-        What was found; its `predictions` is filled in.
-    predictions : pandas.DataFrame
-        As `marble_eval.results.predictions` says.
-
-    Returns
-    -------
-    Path
-        The `result.json` written.
-
-    Raises
-    ------
-    ValidationError
-        If the table or the record is not as it must be, a number is not finite,
-        or the folder holds a result of another encoder or task. Nothing is
-        written then.
-    """
+    """Write a result and its predictions, each whole or not at all."""
     path = folder / FILE
     try:
         table.check_predictions(predictions)
@@ -127,26 +79,7 @@ def _refuse_to_replace_another(path: Path, result: Result) -> None:
 
 
 def read_result(path: Path) -> Result:
-    """Read a `result.json` and check it.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    Result
-        Its content.
-
-    Raises
-    ------
-    MissingError
-        If there is no such file.
-    ValidationError
-        If it is not strict JSON, of another schema version, or not as the
-        schema asks.
-    """
+    """Read a `result.json` and check it."""
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -157,26 +90,7 @@ def read_result(path: Path) -> Result:
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read the predictions that belong to a result.
-
-    Parameters
-    ----------
-    path : Path
-        The `result.json`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `marble_eval.results.predictions` says.
-
-    Raises
-    ------
-    MissingError
-        If one of the two files is absent.
-    ValidationError
-        If the result is invalid, or the predictions are not those it was
-        written with.
-    """
+    """Read the predictions that belong to a result."""
     record = read_result(path).predictions
     if record is None:
         raise ValidationError(f"{path}: 'predictions' must name a file. Got null.")
@@ -200,23 +114,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def find_results(root: Path) -> list[Path]:
-    """Find every result file below a folder.
-
-    Parameters
-    ----------
-    root : Path
-        The folder.
-
-    Returns
-    -------
-    list of Path
-        Their paths, sorted.
-
-    Raises
-    ------
-    MissingError
-        If there is no such folder.
-    """
+    """Find every result file below a folder."""
     if not root.is_dir():
         raise MissingError(f"{root}: no such folder of results. Run a task first.")
     return sorted(root.rglob(FILE))
@@ -230,25 +128,7 @@ class Found(NamedTuple):
 
 
 def results_below(place: Path) -> list[Found]:
-    """Read a result file, or every one below a folder.
-
-    Parameters
-    ----------
-    place : Path
-        A `result.json`, or a folder.
-
-    Returns
-    -------
-    list of Found
-        Sorted by path.
-
-    Raises
-    ------
-    MissingError
-        If there is none.
-    ValidationError
-        If one is invalid.
-    """
+    """Read a result file, or every one below a folder."""
     paths = [place] if place.is_file() else find_results(place)
     if not paths:
         raise MissingError(f"{place}: must hold a {FILE}. Got none. Run a task first.")

@@ -19,48 +19,12 @@ COLUMNS = ("split", "id", "recording", "group", "seed", "reference", "estimate")
 
 
 def output_columns(outputs: int) -> tuple[str, ...]:
-    """Name the columns of a probe's outputs.
-
-    Parameters
-    ----------
-    outputs : int
-        Number of outputs.
-
-    Returns
-    -------
-    tuple of str
-        Their names.
-
-    Examples
-    --------
-    >>> output_columns(2)
-    ('output_0', 'output_1')
-    """
+    """Name the columns of a probe's outputs."""
     return tuple(f"output_{index}" for index in range(outputs))
 
 
 def check_predictions(predictions: pd.DataFrame) -> None:
-    """Check that a table of predictions has its columns, each item once a seed.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        The table.
-
-    Raises
-    ------
-    ValueError
-        If columns are missing, extra or in another order, outputs are not
-        float32, there is no row, or an item occurs twice.
-
-    Examples
-    --------
-    >>> check_predictions(pd.DataFrame({"split": ["test"], "id": ["a"]}))
-    Traceback (most recent call last):
-    ...
-    ValueError: columns must be split, id, recording, group, seed, reference, estimate, \
-output_0, …. Got ['split', 'id'].
-    """
+    """Check that a table of predictions has its columns, each item once a seed."""
     names = [str(each) for each in predictions.columns]
     outputs = output_columns(len(names) - len(COLUMNS))
     if names != [*COLUMNS, *outputs]:
@@ -80,39 +44,12 @@ output_0, …. Got ['split', 'id'].
 
 
 def pack(predictions: pd.DataFrame) -> bytes:
-    """Turn a table of predictions into the content of a parquet file.
-
-    Parameters
-    ----------
-    predictions : pandas.DataFrame
-        The table; its index is not kept.
-
-    Returns
-    -------
-    bytes
-        The same for the same table and the same pandas and pyarrow.
-    """
+    """Turn a table of predictions into the content of a parquet file."""
     stream = io.BytesIO()
     predictions.to_parquet(stream, engine="pyarrow", index=False, compression="zstd")
     return stream.getvalue()
 
 
 def unpack(content: bytes) -> pd.DataFrame:
-    """Turn the content of a parquet file into a table of predictions.
-
-    Parameters
-    ----------
-    content : bytes
-        What `pack` gave.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The table.
-
-    Examples
-    --------
-    >>> unpack(pack(pd.DataFrame({"split": ["test"], "id": ["a"]}))).loc[0, "id"]
-    'a'
-    """
+    """Turn the content of a parquet file into a table of predictions."""
     return pd.read_parquet(io.BytesIO(content), engine="pyarrow")

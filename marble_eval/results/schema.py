@@ -25,45 +25,14 @@ from marble_eval.spec import from_mapping
 
 
 def load_schema() -> dict[str, Any]:
-    """Read the schema that ships with the package.
-
-    Returns
-    -------
-    dict
-        JSON Schema, draft 2020-12.
-
-    Examples
-    --------
-    >>> load_schema()["properties"]["schema_version"]
-    {'const': 5}
-    """
+    """Read the schema that ships with the package."""
     file = resources.files("marble_eval.results") / "schemas" / "result.schema.json"
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
 
 
 def to_json(result: Result, subject: str) -> str:
-    """Write a result as text.
-
-    Parameters
-    ----------
-    result : Result
-        What was found; NumPy's scalars are written as plain numbers.
-    subject : str
-        Who is being written, for the message: a path.
-
-    Returns
-    -------
-    str
-        JSON; the same text for the same result.
-
-    Raises
-    ------
-    ValidationError
-        If a number is not finite or the schema is not met.
-    TypeError
-        If the result holds something that JSON cannot.
-    """
+    """Write a result as text."""
     values = dataclasses.asdict(result)
     for where, number in _reals(values, ""):
         if not math.isfinite(number):
@@ -95,26 +64,7 @@ def _reals(value: Any, where: str) -> Iterator[tuple[str, float]]:
 
 
 def from_json(text: str, subject: str) -> Result:
-    """Read a result from text and check it.
-
-    Parameters
-    ----------
-    text : str
-        Content of a `result.json`.
-    subject : str
-        Who is being read, for the message: a path.
-
-    Returns
-    -------
-    Result
-        The result.
-
-    Raises
-    ------
-    ValidationError
-        If it is not strict JSON, of a schema version that is not read, or not as
-        the schema asks.
-    """
+    """Read a result from text and check it."""
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:

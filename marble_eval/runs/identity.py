@@ -37,24 +37,7 @@ def deviations_of(
     task: Task,
     frames: FrameRules | None = None,
 ) -> tuple[Deviation, ...]:
-    """Say how a run departs from its protocol.
-
-    Parameters
-    ----------
-    protocol : ProtocolSpec
-        The rules as run; its name says which preset they are held against.
-    unusable : sequence of Unusable
-        Tracks left out, those that the card excuses included.
-    task : Task
-        Its card excuses tracks that a published variant lacks.
-    frames : FrameRules, optional
-        The rules of its frames, as run.
-
-    Returns
-    -------
-    tuple of Deviation
-        Empty if the run conforms.
-    """
+    """Say how a run departs from its protocol."""
     preset = load_protocol(protocol.name)
     found: list[Deviation] = [*_changed(protocol, preset)]
     of_card = task.rules(protocol.rules).frames
@@ -100,25 +83,7 @@ def _identified(probe: Probe) -> dict[str, Any]:
 def variant_of(
     settings: Settings, encoder: Encoder, layers: Sequence[str], deviations: Sequence[Deviation]
 ) -> str:
-    """Name the last folder of a result: the protocol, and the choices made.
-
-    Parameters
-    ----------
-    settings : Settings
-        Protocol, probe, seeds and number type; named where they differ from the
-        protocol's or the default.
-    encoder : Encoder
-        Its precision is named where it is not float32.
-    layers : sequence of str
-        Layers probed; named where they were chosen.
-    deviations : sequence of str
-        Named by their digest.
-
-    Returns
-    -------
-    str
-        "marble-v1", or for instance "marble-v1,probe=linear,layers=5-6-7".
-    """
+    """Name the last folder of a result: the protocol, and the choices made."""
     probe, defaults = settings.probe, run_defaults()
     parts = [settings.protocol.name]
     if probe != load_probe(settings.protocol.head):
@@ -145,22 +110,7 @@ def variant_of(
 
 
 def data_digests(tracks: Sequence[Track], surveyed: Survey) -> tuple[str, str]:
-    """Digest what is trained and scored on.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        Every track of the task, usable or not.
-    surveyed : Survey
-        Digests of the audio.
-
-    Returns
-    -------
-    data : str
-        Of audio, labels and splits of the tracks used.
-    split : str
-        Of ids, splits and groups of all tracks; the same on every machine.
-    """
+    """Digest what is trained and scored on."""
     used = sorted(
         (each.id, each.split, each.recording, surveyed.digests[each.id], each.label)
         for each in surveyed.usable
@@ -177,26 +127,7 @@ def unit_of(
     probe: Probe,
     choices: Mapping[str, Any],
 ) -> str:
-    """Fingerprint all that can move a score.
-
-    Parameters
-    ----------
-    task : Task
-        Card, and the code of its folder.
-    data_digest : str
-        Of both `data_digests`.
-    features : str
-        Feature fingerprint: encoder, preprocessing, pooling, number type.
-    protocol, rules, probe
-        As run.
-    choices : mapping of str to object
-        Layers and seeds.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
-    """
+    """Fingerprint all that can move a score."""
     code = task.folder / "task.py"
     return digest_of(
         {

@@ -39,26 +39,7 @@ _PACKAGES = ("librosa", "numpy", "scikit-learn", "soundfile", "soxr", "torch", "
 
 
 def make_result(prepared: RunPlan, scores: Scores, cost: Cost, clips: int, notes: Notes) -> Result:
-    """Join everything that a result file holds.
-
-    Parameters
-    ----------
-    prepared : RunPlan
-        What was run.
-    scores : Scores
-        What it scored.
-    cost : Cost
-        What it took.
-    clips : int
-        Clips of all splits.
-    notes : Notes
-        What a reader should know.
-
-    Returns
-    -------
-    Result
-        The record; its ``predictions`` is filled in when it is written.
-    """
+    """Join everything that a result file holds."""
     settings, deviations = prepared.settings, prepared.deviations
     return Result(
         schema_version=SCHEMA_VERSION,

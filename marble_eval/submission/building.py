@@ -1,6 +1,6 @@
 """Build a submission: results copied into a folder, with all that describes them.
 
-The folder is written under another name beside its place, validated there, and renamed:
+The folder is written under another name beside it, validated there, and renamed:
 whoever sees it sees the whole. Nothing is ever written over.
 """
 
@@ -19,17 +19,16 @@ from marble_eval.results import Result, find_results, read_result
 from marble_eval.results.folder import FILE as RESULT
 from marble_eval.results.predictions import FILE as PREDICTIONS
 from marble_eval.submission.checking import check_submission
-from marble_eval.submission.documents import texts, write_tables
-from marble_eval.submission.files import LONG, WIDE, file_entry
+from marble_eval.submission.derived_files import texts, write_tables
+from marble_eval.submission.files import LONG, WIDE, listed_file, location_of
 from marble_eval.submission.findings import Report
 from marble_eval.submission.manifest import (
     FILE,
     MANIFEST_VERSION,
     Manifest,
+    listed_result,
     manifest_text,
-    result_entry,
 )
-from marble_eval.submission.places import place_of
 
 _LISTED = 20  # results named in a message; the others are counted
 
@@ -42,44 +41,15 @@ def build_submission(
     note: str = "",
     embedded: bool = False,
 ) -> Report:
-    """Build a submission.
-
-    Parameters
-    ----------
-    out : Path
-        The folder to be made; absent, or empty.
-    folders : sequence of Path
-        Folders of results; deviating ones are taken too, and keep their deviations.
-    contact, note : str
-        Who is asked, and what there is to say.
-    embedded : bool
-        A rehearsal: results on embedded data, which are refused otherwise, and no others.
-
-    Returns
-    -------
-    Report
-        Of the validation of what was built; without findings.
-
-    Raises
-    ------
-    MissingError
-        If a folder does not exist.
-    SpecError
-        If there is something at ``out``.
-    ValidationError
-        If there is no result, two claim one place, one is on the other sort of data,
-        or the submission would not be valid. Nothing is left then.
-    MarbleError
-        If the folder cannot be written.
-    """
+    """Build a submission."""
     if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
         raise SpecError(
             f"{out}: must be absent or an empty folder. Got one with something in it. "
             f"Nothing is written over; name another."
         )
     found = [path for folder in folders for path in find_results(folder)]
-    places = _places(found, embedded)
-    if not places:
+    locations = _locations(found, embedded)
+    if not locations:
         named = ", ".join(str(each) for each in folders)
         raise ValidationError(f"{named}: must hold a result to be submitted. Got none.")
     out = out.absolute()
@@ -87,10 +57,10 @@ def build_submission(
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         part.mkdir()
-        _fill(part, places, contact, note, embedded)
+        _fill(part, locations, contact, note, embedded)
         report, _ = check_submission(part)
         if report.findings:
-            raise ValidationError(_refusal(out, report, places))
+            raise ValidationError(_refusal(out, report, locations))
         if out.exists():
             out.rmdir()  # an empty folder; not every system renames over one
         part.rename(out)
@@ -102,19 +72,19 @@ def build_submission(
     return report
 
 
-def _places(found: Sequence[Path], embedded: bool) -> dict[str, Path]:
+def _locations(found: Sequence[Path], embedded: bool) -> dict[str, Path]:
     """Say where in the submission each result lies; the same one found twice is one."""
-    places: dict[str, Path] = {}
+    locations: dict[str, Path] = {}
     other_sort = []
     for path in found:
         result = read_result(path)
         if result.task.embedded != embedded:
             other_sort.append(str(path))
-        place = place_of(result, path.resolve().parent.name)
-        other = places.setdefault(place, path)
+        location = location_of(result, path.resolve().parent.name)
+        other = locations.setdefault(location, path)
         if other != path and other.read_bytes() != path.read_bytes():
             raise ValidationError(
-                f"{path}: must be the only result for {place}. Got {other} as well. Keep one."
+                f"{path}: must be the only result for {location}. Got {other} as well. Keep one."
             )
     if other_sort:
         what, rest = ("real", "without --embedded") if embedded else ("embedded", "with --embedded")
@@ -124,21 +94,23 @@ def _places(found: Sequence[Path], embedded: bool) -> dict[str, Path]:
             f"{len(other_sort)} results on {what} data must not be submitted with the others:"
             f"\n  {named}{more}\nName folders without them, or build of them alone {rest}."
         )
-    return dict(sorted(places.items()))
+    return dict(sorted(locations.items()))
 
 
-def _fill(folder: Path, places: dict[str, Path], contact: str, note: str, embedded: bool) -> None:
+def _fill(
+    folder: Path, locations: dict[str, Path], contact: str, note: str, embedded: bool
+) -> None:
     """Copy the results, and write what describes them; the manifest last."""
     results: dict[str, Result] = {}
-    for place, path in places.items():
-        into = folder / place
+    for location, path in locations.items():
+        into = folder / location
         into.mkdir(parents=True)
         beside = path.with_name(PREDICTIONS)
         if not beside.is_file():
             raise ValidationError(f"{beside}: must be there to be submitted. Run the task again.")
         shutil.copyfile(path, into / RESULT)
         shutil.copyfile(beside, into / PREDICTIONS)
-        results[f"{place}/{RESULT}"] = read_result(into / RESULT)
+        results[f"{location}/{RESULT}"] = read_result(into / RESULT)
     try:
         write_tables(folder, [folder / each for each in results], embedded=embedded)
     except (ValueError, TypeError, OverflowError) as error:  # numbers that no table takes
@@ -151,22 +123,22 @@ def _fill(folder: Path, places: dict[str, Path], contact: str, note: str, embedd
         note=note,
         embedded=embedded,
         files=(),
-        results=tuple(result_entry(path, each) for path, each in results.items()),
+        results=tuple(listed_result(path, each) for path, each in results.items()),
     )
     described = texts(results, manifest)
     for name, text in described.items():
         (folder / name).write_bytes(text.encode("utf-8"))
     names = [*described, LONG, WIDE]
-    names += [f"{place}/{name}" for place in places for name in (RESULT, PREDICTIONS)]
-    whole = replace(manifest, files=tuple(file_entry(folder, each) for each in names))
+    names += [f"{location}/{name}" for location in locations for name in (RESULT, PREDICTIONS)]
+    whole = replace(manifest, files=tuple(listed_file(folder, each) for each in names))
     (folder / FILE).write_bytes(manifest_text(whole).encode("utf-8"))
 
 
-def _refusal(out: Path, report: Report, places: dict[str, Path]) -> str:
+def _refusal(out: Path, report: Report, locations: dict[str, Path]) -> str:
     """Say what is wrong with the results, by the names that the sender knows."""
     lines = []
     for each in report.findings:
-        place, _, name = each.file.rpartition("/")
-        source = places.get(place)
+        location, _, name = each.file.rpartition("/")
+        source = locations.get(location)
         lines.append(str(each if source is None else replace(each, file=str(source.parent / name))))
     return f"{out}: is not built, for {len(lines)} findings:\n  " + "\n  ".join(lines)

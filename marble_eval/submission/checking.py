@@ -18,13 +18,12 @@ from marble_eval.submission.conformity import check_conformity
 from marble_eval.submission.counts import check_counts
 from marble_eval.submission.cross_checks import Claim, claim_of, disagreements
 from marble_eval.submission.derived_files import check_remade
-from marble_eval.submission.files import check_files
+from marble_eval.submission.files import check_files, check_locations
 from marble_eval.submission.findings import Finding, Report, shown
 from marble_eval.submission.manifest import FILE, read_manifest
-from marble_eval.submission.places import check_places
+from marble_eval.submission.predictions import check_table, read_table
 from marble_eval.submission.scores import check_scores
 from marble_eval.submission.submitted import InstalledTasks, Submitted, read_submitted
-from marble_eval.submission.tables import check_table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,23 +41,7 @@ CHECKED = (
 
 
 def validate_submissions(folder: Path) -> list[Report]:
-    """Validate a submission, or every submission in a folder and what they say together.
-
-    Parameters
-    ----------
-    folder : Path
-        With a `submission.json`, or with folders that have one.
-
-    Returns
-    -------
-    list of Report
-        One for each submission, and a last one on their agreement if there are several.
-
-    Raises
-    ------
-    MissingError
-        If there is no such folder.
-    """
+    """Validate a submission, or every submission in a folder and what they say together."""
     if not folder.exists() and not folder.is_symlink():
         raise MissingError(f"{folder}: no such submission. Give the folder that was built.")
     if not folder.is_dir():
@@ -112,20 +95,7 @@ def _one_board(folder: Path, claims: Sequence[Claim]) -> list[Finding]:
 
 
 def check_submission(folder: Path) -> tuple[Report, list[Claim]]:
-    """Make every check of one submission.
-
-    Parameters
-    ----------
-    folder : Path
-        The submission; it exists.
-
-    Returns
-    -------
-    report : Report
-        All findings.
-    claims : list of Claim
-        What its results say of things that other submissions speak of too.
-    """
+    """Make every check of one submission."""
     report = Report(str(folder))
     manifest, report.findings = read_manifest(folder)
     if manifest is None:
@@ -146,7 +116,7 @@ def check_submission(folder: Path) -> tuple[Report, list[Claim]]:
         submitted.append(one)
         claims.append(_check_result(folder.name, one, report))
     report.results = len(submitted)
-    report.findings += check_places(manifest, files, submitted)
+    report.findings += check_locations(manifest, files, submitted)
     report.findings += disagreements(claims, between=False)
     check_remade(folder, manifest, readable, submitted, report)
     report.checked = list(CHECKED)

@@ -13,9 +13,6 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from marble_eval.errors import SpecError
-from marble_eval.submission.conformity import probe_of
-from marble_eval.submission.deviations import as_run
 from marble_eval.submission.findings import Finding, shown, some
 
 if TYPE_CHECKING:
@@ -30,18 +27,7 @@ Point = tuple[str, str, int]  # layer, setting (six digits are all that schema 4
 
 
 def check_choice(submitted: Submitted) -> list[Finding]:
-    """Check that the grid is whole, and that curve and choice follow from it.
-
-    Parameters
-    ----------
-    submitted : Submitted
-        The result.
-
-    Returns
-    -------
-    list of Finding
-        Every disagreement.
-    """
+    """Check that the grid is whole, and that curve and choice follow from it."""
     result, says = submitted.result, submitted.says
     found = []
     if result.chosen.seeds != result.choices.seeds:
@@ -79,7 +65,7 @@ def _trained_layers(result: Result) -> list[str]:
 
 def _sums_left_out(submitted: Submitted, sums: Sequence[str]) -> list[Finding]:
     """Check that the learned sum, and nothing else, is left out just where the probe has none."""
-    result, probe = submitted.result, probe_of(submitted)
+    result, probe = submitted.result, submitted.probe
     if probe is None:  # said elsewhere
         return []
     got = [each.layer for each in result.left_out if each.reason == "no learned sum"]
@@ -92,16 +78,12 @@ def _sums_left_out(submitted: Submitted, sums: Sequence[str]) -> list[Finding]:
 
 def _settings(submitted: Submitted) -> tuple[float, ...] | None:
     """Give the settings of the grid in their order; None where only the card knows them."""
-    result, rules, probe = submitted.result, submitted.rules, probe_of(submitted)
+    rules, probe = submitted.rules, submitted.probe
     if probe is not None and probe.settings is not None:
         return probe.settings
-    if rules is None:
+    if rules is None or submitted.protocol is None:  # the latter is a finding elsewhere
         return None
-    try:
-        protocol = as_run(result.protocol.name, result.protocol.deviations).protocol
-    except SpecError:  # told elsewhere
-        return None
-    return rules.learning_rates or protocol.learning_rates
+    return rules.learning_rates or submitted.protocol.learning_rates
 
 
 def _excused(result: Result) -> set[Point]:
@@ -147,17 +129,13 @@ def _whole(
 
 def _epochs(submitted: Submitted) -> list[Finding]:
     """Check that no probe was trained longer than the rules allow."""
-    result, rules = submitted.result, submitted.rules
+    result, rules, protocol = submitted.result, submitted.rules, submitted.protocol
     found = []
     wrong = [each for each in result.grid if each.best_epoch > each.epochs]
     if wrong:
         rule = "grid must have its best epoch among those trained"
         found.append(submitted.says(rule, wrong[0].best_epoch, f"at most {wrong[0].epochs}"))
-    if rules is None:
-        return found
-    try:
-        protocol = as_run(result.protocol.name, result.protocol.deviations).protocol
-    except SpecError:  # told elsewhere
+    if rules is None or protocol is None:
         return found
     limit = min(rules.max_epochs, protocol.max_epochs or rules.max_epochs)
     longest = max(each.epochs for each in result.grid)

@@ -13,55 +13,40 @@ from typing import TYPE_CHECKING
 
 from marble_eval.errors import SpecError
 from marble_eval.files.fingerprint import digest_of
-from marble_eval.registry import load_probe
 from marble_eval.results import TracksLeftOut, deviation_sentences
 from marble_eval.runs.identity import deviations_of, track_of, unit_of
-from marble_eval.spec import Probe, TrainedProbe
-from marble_eval.submission.deviations import AsRun, as_run
 from marble_eval.submission.findings import Finding, shown
+from marble_eval.submission.submitted import protocol_as_run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from marble_eval.registry import Task
     from marble_eval.results import Deviation
-    from marble_eval.spec import TaskRules
+    from marble_eval.spec import Probe, ProtocolSpec, TaskRules
     from marble_eval.submission.submitted import Submitted
 
 _OF_ALL_TASKS = ("channels", "resampler", "normalise")
 
 
 def check_conformity(submitted: Submitted) -> tuple[list[Finding], list[str]]:
-    """Hold a record against its protocol and its task's card.
-
-    Parameters
-    ----------
-    submitted : Submitted
-        The result.
-
-    Returns
-    -------
-    findings : list of Finding
-        Every disagreement.
-    unchecked : list of str
-        What could not be looked at, and why.
-    """
+    """Hold a record against its protocol and its task's card."""
     result = submitted.result
     try:
-        told = as_run(result.protocol.name, result.protocol.deviations)
+        protocol = protocol_as_run(result.protocol)
     except SpecError as error:
         rule = "protocol and deviations must be such as marble-eval knows"
         return [submitted.says(rule, shown(str(error)), "a preset and its departures")], []
-    found, unchecked = _told(submitted, told)
-    probe = probe_of(submitted)
+    found, unchecked = _deviations(submitted, protocol)
+    probe = submitted.probe
     if probe is None:
         rule = "probe must have a shape that its name allows"
         found.append(submitted.says(rule, shown(dataclasses.asdict(result.probe)), "such a shape"))
-    elif track_of(probe, told.protocol) != result.protocol.track:
+    elif track_of(probe, protocol) != result.protocol.track:
         rule = "protocol.track must follow from the probe"
-        expected = track_of(probe, told.protocol)
+        expected = track_of(probe, protocol)
         found.append(submitted.says(rule, result.protocol.track, expected))
-    found += _windows(submitted, told)
+    found += _windows(submitted, protocol)
     if submitted.task is None:
         return found, unchecked
     if submitted.rules is None:
@@ -69,28 +54,28 @@ def check_conformity(submitted: Submitted) -> tuple[list[Finding], list[str]]:
         return [*found, submitted.says(rule, result.protocol.name, "one of the card's")], unchecked
     found += _card_facts(submitted, submitted.task)
     of_identity = _card_digest(submitted, submitted.task)
-    if not of_identity and probe is not None and not told.unknown:
-        of_identity = _unit(submitted, submitted.task, submitted.rules, told, probe)
+    if not of_identity and probe is not None and not submitted.unknown:
+        of_identity = _unit(submitted, submitted.task, submitted.rules, protocol, probe)
     if submitted.of_this_version:
         return found + of_identity, unchecked
     said = [f"{each.rule}; marble-eval {result.tool_version} made it" for each in of_identity]
     return found, [*unchecked, *said]
 
 
-def _told(submitted: Submitted, told: AsRun) -> tuple[list[Finding], list[str]]:
+def _deviations(submitted: Submitted, protocol: ProtocolSpec) -> tuple[list[Finding], list[str]]:
     """Check the deviations themselves: each known, needed, and as it would be recorded today."""
     result, task, found = submitted.result, submitted.task, []
-    if result.protocol.version != told.protocol.version:
+    if result.protocol.version != protocol.version:
         rule = "protocol.version must be that of the preset, or a deviation"
-        found.append(submitted.says(rule, result.protocol.version, told.protocol.version))
+        found.append(submitted.says(rule, result.protocol.version, protocol.version))
     without_lost = [
         each
         for each in result.protocol.deviations
-        if not isinstance(each, TracksLeftOut) and each not in told.unknown
+        if not isinstance(each, TracksLeftOut) and each not in submitted.unknown
     ]
     if task is not None and submitted.rules is not None:
         frames = result.protocol.frames
-        expected = list(deviations_of(told.protocol, [], task, frames))
+        expected = list(deviations_of(protocol, [], task, frames))
         if without_lost != expected:
             rule = "protocol.deviations must be those of what was run"
             got = _in_words(submitted, without_lost)
@@ -101,12 +86,15 @@ def _told(submitted: Submitted, told: AsRun) -> tuple[list[Finding], list[str]]:
                 "null" if each is None else "rules" for each in (frames, submitted.rules.frames)
             )
             found.append(submitted.says(rule, *pair))
-    if not told.unknown:
+    if not submitted.unknown:
         return found, []
     if submitted.of_this_version:
         rule = "protocol.deviations must be such as marble-eval writes"
-        return [*found, submitted.says(rule, _in_words(submitted, told.unknown), "its own")], []
-    said = f"deviations of another version: {_in_words(submitted, told.unknown)}"
+        return [
+            *found,
+            submitted.says(rule, _in_words(submitted, submitted.unknown), "its own"),
+        ], []
+    said = f"deviations of another version: {_in_words(submitted, submitted.unknown)}"
     return found, [said]
 
 
@@ -114,30 +102,13 @@ def _in_words(submitted: Submitted, deviations: Sequence[Deviation]) -> str:
     return shown(list(deviation_sentences(deviations, submitted.result.protocol.name)))
 
 
-def probe_of(submitted: Submitted) -> Probe | None:
-    """Give a result's probe; None if there is none of its name and shape."""
-    record, grid = submitted.result.probe, submitted.result.grid
-    try:
-        probe = load_probe(record.name)
-        if isinstance(probe, TrainedProbe):
-            return TrainedProbe(record.name, record.hidden, record.dropout)
-        tried = tuple(each.setting for each in grid if each.layer == grid[0].layer)
-        if probe.settings is None or record.hidden or record.dropout:
-            return None
-        if sorted(tried) == sorted(probe.settings):
-            return probe
-        return load_probe(record.name, inverse_penalties=tried)
-    except ValueError:
-        return None
-
-
-def _windows(submitted: Submitted, told: AsRun) -> list[Finding]:
+def _windows(submitted: Submitted, protocol: ProtocolSpec) -> list[Finding]:
     """Hold the windows of the features against protocol and card."""
     windowing, rules = submitted.result.features.windowing, submitted.rules
     if rules is None:
-        expected = {name: getattr(told.protocol, name) for name in _OF_ALL_TASKS}
+        expected = {name: getattr(protocol, name) for name in _OF_ALL_TASKS}
     else:
-        expected = dataclasses.asdict(told.protocol.windowing(rules))
+        expected = dataclasses.asdict(protocol.windowing(rules))
     return [
         submitted.says(
             f"features.windowing.{name} must be the protocol's and the card's",
@@ -186,7 +157,7 @@ def _card_digest(submitted: Submitted, task: Task) -> list[Finding]:
 
 
 def _unit(
-    submitted: Submitted, task: Task, rules: TaskRules, told: AsRun, probe: Probe
+    submitted: Submitted, task: Task, rules: TaskRules, protocol: ProtocolSpec, probe: Probe
 ) -> list[Finding]:
     """Compute the fingerprint of the run from what the record says was run."""
     result = submitted.result
@@ -195,7 +166,7 @@ def _unit(
         task,
         digest_of((result.task.data_digest, result.task.split_digest)),
         result.features.fingerprint,
-        told.protocol,
+        protocol,
         as_run,
         probe,
         {"layers": list(result.choices.layers), "seeds": result.choices.seeds},

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from marble_eval.spec import SPLITS
-from marble_eval.submission.deviations import tracks_left_out
 from marble_eval.submission.findings import Finding, some
 
 if TYPE_CHECKING:
@@ -21,22 +20,7 @@ if TYPE_CHECKING:
 def check_counts(
     submitted: Submitted, table: pd.DataFrame | None
 ) -> tuple[list[Finding], list[str]]:
-    """Hold the counts of a record against its predictions and its task's card.
-
-    Parameters
-    ----------
-    submitted : Submitted
-        The result.
-    table : pandas.DataFrame or None
-        Its predictions, every seed with the same items; None if they cannot be used.
-
-    Returns
-    -------
-    findings : list of Finding
-        Every disagreement.
-    unchecked : list of str
-        What could not be counted, and why.
-    """
+    """Hold the counts of a record against its predictions and its task's card."""
     found, unchecked = _within_record(submitted), []
     if table is not None:
         found += _against_table(submitted, table)
@@ -49,14 +33,8 @@ def check_counts(
     return found, unchecked
 
 
-def excused_of(submitted: Submitted) -> dict[str, str]:
-    """Return the split of each track that the card excuses, by its id."""
-    task = submitted.task
-    return {} if task is None else {each.id: each.split for each in task.spec.may_lack}
-
-
 def _within_record(submitted: Submitted) -> list[Finding]:
-    result, says, excused = submitted.result, submitted.says, excused_of(submitted)
+    result, says, excused = submitted.result, submitted.says, submitted.excused
     counts, found = result.counts, []
     if result.task.sizes["test"] != counts.scored:
         rule = "task.sizes of 'test' must be counts.scored"
@@ -64,13 +42,13 @@ def _within_record(submitted: Submitted) -> list[Finding]:
     missing = [each.id for each in counts.missing]
     if len(set(missing)) != len(missing):
         found.append(says("counts.missing must name a track once", some(missing), "each once"))
-    lost = tracks_left_out(result.protocol.deviations)
+    lost = submitted.tracks_left_out
     without_excuse = [each for each in missing if each not in excused]
     if len(without_excuse) != sum(lost.values()):
         rule = "protocol.deviations must count every track of counts.missing that has no excuse"
         got = f"{sum(lost.values())} tracks left out"
         found.append(says(rule, got, f"{len(without_excuse)}: {some(without_excuse)}"))
-    lacking = lost.get("test", 0) + sum(excused.get(each) == "test" for each in missing)
+    lacking = lost["test"] + sum(excused.get(each) == "test" for each in missing)
     if counts.expected - counts.scored != lacking:
         rule = "counts.expected less counts.scored must be the test tracks left out"
         found.append(says(rule, counts.expected - counts.scored, lacking))
@@ -117,17 +95,17 @@ def _against_card(submitted: Submitted, table: pd.DataFrame | None) -> list[Find
     task, result = submitted.task, submitted.result
     if task is None:
         return []
-    spec, excused = task.spec, excused_of(submitted)
-    lost, found = tracks_left_out(result.protocol.deviations), []
+    spec, excused = task.spec, submitted.excused
+    lost, found = submitted.tracks_left_out, []
     for split in SPLITS:
         size, of_split = spec.sizes[split], [id for id in excused if excused[id] == split]
-        there = result.task.sizes[split] + lost.get(split, 0)
+        there = result.task.sizes[split] + lost[split]
         least, most = size - len(of_split), size
         if spec.counted == "recording":
             if table is None or split == "train":
                 continue
             there = _recordings(_first_seed(table, split))
-            least -= lost.get(split, 0)
+            least -= lost[split]
         elif table is not None and split != "train":
             absent = set(of_split) - set(_first_seed(table, split)["id"])
             least = most = size - len(absent)

@@ -24,16 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a result says of things that others speak of too.
+    """What a result says of things that others have results of too.
 
-    Attributes
-    ----------
-    submission, file : str
-        Where it stands.
-    result : Result
-        The record.
-    references : str
-        Digest of items, groups and references; empty if its predictions cannot be used.
+    `references` is the digest of items, groups and references; empty if its predictions
+    cannot be used.
     """
 
     submission: str
@@ -43,22 +37,7 @@ class Claim:
 
 
 def claim_of(submission: str, submitted: Submitted, table: pd.DataFrame | None) -> Claim:
-    """Say what a result claims.
-
-    Parameters
-    ----------
-    submission : str
-        Name of its submission.
-    submitted : Submitted
-        The result.
-    table : pandas.DataFrame or None
-        Its predictions, every seed with the same items; None if they cannot be used.
-
-    Returns
-    -------
-    Claim
-        For `disagreements`.
-    """
+    """Say what a result claims."""
     references = ""
     if table is not None:
         first = table[table["seed"] == table["seed"].iloc[0]]
@@ -68,20 +47,7 @@ def claim_of(submission: str, submitted: Submitted, table: pd.DataFrame | None) 
 
 
 def disagreements(claims: Sequence[Claim], *, between: bool) -> list[Finding]:
-    """Name the results that contradict each other.
-
-    Parameters
-    ----------
-    claims : sequence of Claim
-        Of one submission, or of several.
-    between : bool
-        True to compare results of different submissions alone, and to name those.
-
-    Returns
-    -------
-    list of Finding
-        One for each result that differs from the first one of its sort.
-    """
+    """Name the results that contradict each other."""
     found = []
     first: dict[Hashable, tuple[Claim, str]] = {}
     for each in claims:

@@ -1,4 +1,4 @@
-"""The files of a submission, held against its manifest: all there, none more, none changed.
+"""The files of a submission: all that the manifest lists, none more, none changed or misplaced.
 
 A submission is plain files in plain folders. Nothing in it may be a link, and no path may
 lead out of it, so that whoever unpacks one reads and writes nothing else.
@@ -6,19 +6,26 @@ lead out of it, so that whoever unpacks one reads and writes nothing else.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
+from marble_eval.results import result_folder
 from marble_eval.results.folder import FILE as RESULT
 from marble_eval.results.predictions import FILE as PREDICTIONS
 from marble_eval.submission.findings import Finding, printable, shown
 from marble_eval.submission.manifest import FILE as MANIFEST
-from marble_eval.submission.manifest import FileEntry, Manifest
+from marble_eval.submission.manifest import ListedFile, Manifest, listed_result
+
+if TYPE_CHECKING:
+    from marble_eval.results import Result
+    from marble_eval.submission.submitted import Submitted
 
 README, LICENCES, ENVIRONMENT = "README.md", "LICENCES.md", "environment.json"
 LONG, WIDE = "leaderboard.csv", "leaderboard.wide.csv"
@@ -30,45 +37,17 @@ _PART = r"(?!\.+/)[A-Za-z0-9._@,=+-]+"
 _OF_RESULT = re.compile(rf"{RESULTS}/(?:{_PART}/){{4}}(?:{RESULT}|{PREDICTIONS})", re.ASCII)
 
 
-def file_entry(folder: Path, path: str) -> FileEntry:
-    """Say of a file what the manifest does.
-
-    Parameters
-    ----------
-    folder : Path
-        The submission.
-    path : str
-        From there on.
-
-    Returns
-    -------
-    FileEntry
-        With checksum and size.
-    """
+def listed_file(folder: Path, path: str) -> ListedFile:
+    """Say of a file what the manifest does."""
     with (folder / path).open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return FileEntry(path, digest, stream.tell())
+        return ListedFile(path, digest, stream.tell())
 
 
 def check_files(folder: Path, manifest: Manifest) -> tuple[set[str], list[Finding]]:
-    """Hold the files of a folder against the manifest.
-
-    Parameters
-    ----------
-    folder : Path
-        The submission.
-    manifest : Manifest
-        What it says of itself.
-
-    Returns
-    -------
-    readable : set of str
-        Paths of the manifest that are plain files in the folder, changed or not.
-    findings : list of Finding
-        Every fault.
-    """
+    """Hold the files of a folder against the manifest."""
     there, findings = _files_of(folder)
-    listed: dict[str, FileEntry] = {}
+    listed: dict[str, ListedFile] = {}
     for each in manifest.files:
         fault = _path_fault(each.path)
         if fault is not None:
@@ -157,14 +136,70 @@ def _beside(listed: set[str]) -> list[str]:
     return [f"{folder}/{name}" for folder in sorted(folders) for name in (RESULT, PREDICTIONS)]
 
 
-def _changed(folder: Path, entry: FileEntry) -> list[Finding]:
+def _changed(folder: Path, entry: ListedFile) -> list[Finding]:
     """Say how a file differs from what the manifest says of it."""
     size = (folder / entry.path).stat().st_size
     if size != entry.bytes:
         rule = "must be as long as the manifest says"
         return [Finding(entry.path, rule, f"{size} bytes", f"{entry.bytes} bytes")]
-    found = file_entry(folder, entry.path)
+    found = listed_file(folder, entry.path)
     if found.sha256 != entry.sha256:
         rule = "must have the sha256 of the manifest"
         return [Finding(entry.path, rule, found.sha256, printable(entry.sha256))]
     return []
+
+
+def location_of(result: Result, variant: str) -> str:
+    """Say where a result lies in a submission."""
+    return result_folder(
+        Path(RESULTS),
+        encoder=result.encoder.name,
+        revision=result.encoder.revision,
+        task=result.task.name,
+        version=result.task.version,
+        variant=variant,
+    ).as_posix()
+
+
+def check_locations(
+    manifest: Manifest, files: Sequence[str], submitted: Sequence[Submitted]
+) -> list[Finding]:
+    """Hold the manifest's list of results, and the folders they lie in, against the records."""
+    listed = {each.path: each for each in manifest.results}
+    found = [
+        Finding(
+            MANIFEST, "'results' must name results that are there", shown(path), "a result.json"
+        )
+        for path in sorted(set(listed) - set(files))
+    ]
+    found += [
+        Finding(path, "must stand in 'results' of the manifest", "no entry", "one")
+        for path in sorted(set(files) - set(listed))
+    ]
+    for each in submitted:
+        if each.file in listed:
+            expected = listed_result(each.file, each.result)
+            found += _differences(listed[each.file], expected)
+        variant = PurePosixPath(each.file).parent.name
+        location = f"{location_of(each.result, variant)}/{RESULT}"
+        if each.file != location:
+            found.append(each.says("must lie where its encoder and task belong", "here", location))
+        if each.result.task.embedded != manifest.embedded:
+            rule = "task.embedded must be that of the manifest: rehearsals are kept apart"
+            found.append(each.says(rule, each.result.task.embedded, manifest.embedded))
+    return found
+
+
+def _differences(got: object, expected: object) -> list[Finding]:
+    """Compare what the manifest says of a result with what the result does."""
+    pairs = [dataclasses.asdict(each) for each in (got, expected)]  # type: ignore[call-overload]
+    return [
+        Finding(
+            MANIFEST,
+            f"{name!r} of {pairs[1]['path']} must be what the result says",
+            shown(pairs[0][name]),
+            shown(value),
+        )
+        for name, value in pairs[1].items()
+        if pairs[0][name] != value
+    ]

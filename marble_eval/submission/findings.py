@@ -16,17 +16,7 @@ _NAMED = 5  # names in a list; the others are counted
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One rule that a file breaks.
-
-    Attributes
-    ----------
-    file : str
-        The file, from the submission's folder on; "/" between the parts.
-    rule : str
-        Ends the sentence "FILE: …".
-    got, expected : str
-        What stands there, and what should.
-    """
+    """One rule that a file breaks; `rule` ends the sentence "FILE: …"."""
 
     file: str
     rule: str
@@ -39,21 +29,7 @@ class Finding:
 
 @dataclass
 class Report:
-    """What came of the checks of one submission.
-
-    Attributes
-    ----------
-    submission : str
-        Its folder.
-    results, files : int
-        How many of each there are.
-    findings : list of Finding
-        Every broken rule; empty if there is none.
-    checked : list of str
-        What was looked at.
-    unchecked : dict of str to list of str
-        What could not be, and why; the files in which.
-    """
+    """The outcome of the checks of one submission; `unchecked` gives files by the reason."""
 
     submission: str
     results: int = 0

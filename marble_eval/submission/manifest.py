@@ -27,7 +27,7 @@ _LARGEST = 64 * 2**20  # bytes of a file of JSON
 
 
 @dataclass(frozen=True, slots=True)
-class FileEntry:
+class ListedFile:
     """A file of the submission; its path has "/" between the parts."""
 
     path: str
@@ -36,7 +36,7 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultEntry:
+class ListedResult:
     """A result of the submission, as its `result.json` says."""
 
     path: str
@@ -51,23 +51,7 @@ class ResultEntry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `submission.json` holds.
-
-    Attributes
-    ----------
-    schema_version : int
-        `MANIFEST_VERSION`.
-    tool_version : str
-        Version of marble-eval that built the folder.
-    created : str
-        ISO 8601, UTC.
-    contact, note : str
-        Who is asked, and what the sender has to say; may be empty.
-    embedded : bool
-        A rehearsal, on data that the project makes itself.
-    files, results
-        What is in the folder.
-    """
+    """What `submission.json` holds; `embedded` marks a rehearsal on embedded data."""
 
     schema_version: int
     tool_version: str
@@ -75,26 +59,13 @@ class Manifest:
     contact: str
     note: str
     embedded: bool
-    files: tuple[FileEntry, ...]
-    results: tuple[ResultEntry, ...]
+    files: tuple[ListedFile, ...]
+    results: tuple[ListedResult, ...]
 
 
-def result_entry(path: str, result: Result) -> ResultEntry:
-    """Say of a result what the manifest does.
-
-    Parameters
-    ----------
-    path : str
-        Of its `result.json`, from the submission's folder on.
-    result : Result
-        What was found.
-
-    Returns
-    -------
-    ResultEntry
-        For `Manifest`.
-    """
-    return ResultEntry(
+def listed_result(path: str, result: Result) -> ListedResult:
+    """Say of a result what the manifest does."""
+    return ListedResult(
         path=path,
         encoder=result.encoder.name,
         revision=result.encoder.revision,
@@ -107,13 +78,7 @@ def result_entry(path: str, result: Result) -> ResultEntry:
 
 
 def manifest_schema() -> dict[str, Any]:
-    """Read the schema that ships with the package.
-
-    Examples
-    --------
-    >>> manifest_schema()["properties"]["schema_version"]
-    {'const': 1}
-    """
+    """Read the schema that ships with the package."""
     file = resources.files("marble_eval.results") / "schemas" / "submission.schema.json"
     schema: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return schema
@@ -125,20 +90,7 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def read_manifest(folder: Path) -> tuple[Manifest | None, list[Finding]]:
-    """Read the manifest of a submission.
-
-    Parameters
-    ----------
-    folder : Path
-        The submission.
-
-    Returns
-    -------
-    manifest : Manifest or None
-        None if it cannot be used.
-    findings : list of Finding
-        Every way in which it breaks its schema.
-    """
+    """Read the manifest of a submission."""
     path = folder / FILE
     if path.is_symlink() or not path.is_file():
         rule = "must be there: every submission has one, written last"
@@ -169,20 +121,7 @@ def read_manifest(folder: Path) -> tuple[Manifest | None, list[Finding]]:
 
 
 def strict_json(path: Path) -> tuple[Any, str | None]:
-    """Read JSON from somebody else.
-
-    Parameters
-    ----------
-    path : Path
-        A plain file.
-
-    Returns
-    -------
-    value : object
-        Its content; None if there is a fault.
-    fault : str or None
-        What is wrong with it.
-    """
+    """Read JSON from somebody else."""
     size = path.stat().st_size
     if size > _LARGEST:
         return None, f"{size} bytes, more than the {_LARGEST} that are read"

@@ -33,22 +33,7 @@ _FIELDS = ("value", "low", "high", "level", "seed_spread")
 
 
 def check_scores(submitted: Submitted, table: pd.DataFrame) -> tuple[list[Finding], list[str]]:
-    """Compute the scores of a result anew.
-
-    Parameters
-    ----------
-    submitted : Submitted
-        The result.
-    table : pandas.DataFrame
-        Its predictions, every seed with the same items.
-
-    Returns
-    -------
-    findings : list of Finding
-        Every score that is another one.
-    unchecked : list of str
-        What could not be computed, and why.
-    """
+    """Compute the scores of a result anew."""
     stored = stored_scores(submitted.path)
     result, found, unchecked = submitted.result, [], []
     known = [name for name in result.metrics if name in stored.metrics]

@@ -1,4 +1,4 @@
-"""A result of a submission, with the installed card that it is held against.
+"""A result of a submission, with the card, the protocol and the probe that it is held against.
 
 A task of the same name and version is looked up among the installed ones only: a name
 out of a foreign file is never taken for a path.
@@ -7,23 +7,27 @@ out of a foreign file is never taken for a path.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval.configuration import load_protocol
 from marble_eval.errors import MarbleError, SpecError
-from marble_eval.registry import load_task
-from marble_eval.results import Result, read_result
+from marble_eval.registry import load_probe, load_task
+from marble_eval.results import ProtocolRecord, Result, RuleChanged, TracksLeftOut, read_result
 from marble_eval.results.folder import FILE
 from marble_eval.results.predictions import FILE as PREDICTIONS
+from marble_eval.spec import ProtocolSpec, TrainedProbe, from_mapping
 from marble_eval.submission.findings import Finding
 from marble_eval.submission.manifest import strict_json
 
 if TYPE_CHECKING:
     from marble_eval.registry import Task
-    from marble_eval.spec import TaskRules
+    from marble_eval.results import Deviation
+    from marble_eval.spec import Probe, TaskRules
 
 _NAME = re.compile(r"\w[\w-]*", re.ASCII)  # of a task, as cards must have it
 _WHOLE = 4  # the first schema version that records all that is checked
@@ -33,18 +37,8 @@ _WHOLE = 4  # the first schema version that records all that is checked
 class Submitted:
     """A result within a submission.
 
-    Attributes
-    ----------
-    file : str
-        Path of its `result.json`, from the submission's folder on.
-    path : Path
-        The same on this machine.
-    result : Result
-        What it says.
-    task : Task or None
-        The installed task of this name and version; None if there is none.
-    rules : TaskRules or None
-        What its card fixes under the result's protocol; None without a card.
+    `file` is its path from the submission's folder on, `path` that on this machine; `task` is
+    None where it is not installed, `rules` of its card None where it has none for the protocol.
     """
 
     file: str
@@ -52,6 +46,50 @@ class Submitted:
     result: Result
     task: Task | None
     rules: TaskRules | None
+
+    @cached_property
+    def protocol(self) -> ProtocolSpec | None:
+        """Return the protocol as it was run; None if there is none of this name and rules."""
+        try:
+            return protocol_as_run(self.result.protocol)
+        except SpecError:
+            return None
+
+    @property
+    def unknown(self) -> tuple[Deviation, ...]:
+        """Return the deviations that this version does not write."""
+        return tuple(each for each in self.result.protocol.deviations if not _is_known(each))
+
+    @property
+    def tracks_left_out(self) -> Counter[str]:
+        """Count the tracks of each split that the deviations say were left out."""
+        counts: Counter[str] = Counter()
+        for each in self.result.protocol.deviations:
+            if isinstance(each, TracksLeftOut):
+                counts[each.split] += each.count
+        return counts
+
+    @property
+    def excused(self) -> dict[str, str]:
+        """Return the split of each track that the card excuses, by its id."""
+        return {} if self.task is None else {e.id: e.split for e in self.task.spec.may_lack}
+
+    @cached_property
+    def probe(self) -> Probe | None:
+        """Return the probe; None if there is none of this name and shape."""
+        record, grid = self.result.probe, self.result.grid
+        try:
+            probe = load_probe(record.name)
+            if isinstance(probe, TrainedProbe):
+                return TrainedProbe(record.name, record.hidden, record.dropout)
+            tried = tuple(each.setting for each in grid if each.layer == grid[0].layer)
+            if probe.settings is None or record.hidden or record.dropout:
+                return None
+            if sorted(tried) == sorted(probe.settings):
+                return probe
+            return load_probe(record.name, inverse_penalties=tried)
+        except ValueError:
+            return None
 
     @property
     def of_this_version(self) -> bool:
@@ -79,6 +117,25 @@ class Submitted:
         return Finding(table, rule, str(got), str(expected))
 
 
+_RULES = {each.name for each in fields(ProtocolSpec)} - {"name"}
+
+
+def protocol_as_run(record: ProtocolRecord) -> ProtocolSpec:
+    """Put the recorded deviations into the preset; `SpecError` if it cannot have one of them."""
+    preset = load_protocol(record.name)
+    values = {name: getattr(preset, name) for name in ("name", *_RULES)}
+    for each in record.deviations:
+        if isinstance(each, RuleChanged) and each.rule in _RULES:
+            values[each.rule] = each.got
+    return from_mapping(ProtocolSpec, values, f"deviations from {record.name}")
+
+
+def _is_known(deviation: Deviation) -> bool:
+    if isinstance(deviation, RuleChanged):
+        return deviation.rule in _RULES or deviation.rule.startswith("frames.")
+    return isinstance(deviation, TracksLeftOut)
+
+
 class InstalledTasks:
     """The installed tasks; each card is read once, however many results name it."""
 
@@ -86,19 +143,7 @@ class InstalledTasks:
         self._loaded: dict[str, Task | None] = {}
 
     def of(self, result: Result) -> Task | None:
-        """Look up the task of a result, of the same version.
-
-        Parameters
-        ----------
-        result : Result
-            What was run.
-
-        Returns
-        -------
-        Task or None
-            With the record's labels, where the card leaves them to the data; None if no
-            task of this name, version and kind is installed.
-        """
+        """Look up the task of a result, of the same version."""
         task = self.named(result.task.name)
         if task is None or result.task.provider == "folder":
             return None
@@ -129,24 +174,7 @@ def _installed(name: str) -> Task | None:
 def read_submitted(
     folder: Path, file: str, installed: InstalledTasks
 ) -> tuple[Submitted | None, list[Finding]]:
-    """Read a result of a submission.
-
-    Parameters
-    ----------
-    folder : Path
-        The submission.
-    file : str
-        Path of a `result.json`, from there on; a plain file.
-    installed : InstalledTasks
-        Where its task is looked up.
-
-    Returns
-    -------
-    submitted : Submitted or None
-        None if it is no result.
-    findings : list of Finding
-        Why not, or that it takes the name of an installed task.
-    """
+    """Read a result of a submission."""
     path = folder / file
     _, fault = strict_json(path)
     if fault is not None:

@@ -15,8 +15,8 @@ from marble_eval.errors import MarbleError
 from marble_eval.results import read_result
 from marble_eval.scores.rescoring import relabelled, stored_scores
 from marble_eval.submission.checking import check_submission
-from marble_eval.submission.documents import environment_text, licences_text, write_tables
-from marble_eval.submission.files import check_files, file_entry
+from marble_eval.submission.derived_files import environment_text, licences_text, write_tables
+from marble_eval.submission.files import check_files, listed_file
 from marble_eval.submission.findings import Finding
 from marble_eval.submission.manifest import read_manifest
 
@@ -73,7 +73,7 @@ def forge(folder: Path) -> None:
     except MarbleError:
         pass  # what cannot be read cannot be made to fit
     manifest["files"] = [
-        dataclasses.asdict(file_entry(folder, each["path"]))
+        dataclasses.asdict(listed_file(folder, each["path"]))
         for each in manifest["files"]
         if (folder / each["path"]).is_file()
     ]

@@ -10,8 +10,8 @@ import pytest
 
 from marble_eval.results import Counts, Missing
 from marble_eval.submission.counts import check_counts
+from marble_eval.submission.predictions import read_table
 from marble_eval.submission.submitted import InstalledTasks, Submitted, read_submitted
-from marble_eval.submission.tables import read_table
 from tests.submission.true_results import true_result
 
 if TYPE_CHECKING:

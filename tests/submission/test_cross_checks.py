@@ -9,8 +9,8 @@ import pytest
 
 from marble_eval.results import EncoderRecord, Missing, PredictionFile
 from marble_eval.submission.cross_checks import Claim, claim_of, disagreements
+from marble_eval.submission.predictions import read_table
 from marble_eval.submission.submitted import Submitted
-from marble_eval.submission.tables import read_table
 
 
 @pytest.fixture(scope="module")

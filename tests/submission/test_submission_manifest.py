@@ -10,10 +10,9 @@ import jsonschema
 import pytest
 
 from marble_eval.submission import manifest_schema
-from marble_eval.submission.files import NAMED
+from marble_eval.submission.files import NAMED, check_locations
 from marble_eval.submission.findings import Finding
 from marble_eval.submission.manifest import read_manifest
-from marble_eval.submission.places import check_places
 from marble_eval.submission.submitted import InstalledTasks, read_submitted
 from tests.submission.edited_submissions import RESULT, edit, rules
 
@@ -24,7 +23,7 @@ def place_findings(folder: Path) -> list[Finding]:
     if manifest is None:
         return found
     one, _ = read_submitted(folder, RESULT, InstalledTasks())
-    return check_places(manifest, [RESULT], [one] if one else [])
+    return check_locations(manifest, [RESULT], [one] if one else [])
 
 
 def test_the_schema_is_a_schema_and_describes_what_is_built(built: Path) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from marble_eval.results import LabelScore
+from marble_eval.submission.predictions import read_table
 from marble_eval.submission.scores import check_scores
 from marble_eval.submission.submitted import InstalledTasks, Submitted, read_submitted
-from marble_eval.submission.tables import read_table
 from tests.submission.edited_submissions import RESULT, TABLE, edit, edit_table
 from tests.submission.true_results import true_result
 

@@ -37,30 +37,7 @@ if TYPE_CHECKING:
 def stored_scores(
     path: Path, split: str = "test", items: Sequence[str] | None = None
 ) -> StoredScores:
-    """Read what a result's predictions score.
-
-    Parameters
-    ----------
-    path : Path
-        The `result.json`.
-    split : {"test", "valid"}
-        Which predictions.
-    items : sequence of str, optional
-        These alone, in this order; all as they are stored otherwise.
-
-    Returns
-    -------
-    StoredScores
-        Ready to be scored.
-
-    Raises
-    ------
-    MissingError
-        If one of the two files is absent.
-    ValidationError
-        If one is invalid, the seeds differ in their items, a reference is none of the
-        record's labels, all items are of one group, or the task's scoring is not to be had.
-    """
+    """Read what a result's predictions score."""
     result, table = read_result(path), read_predictions(path)
     task = recorded_task(result, path)
     seeds = [_of_seed(table, split, seed, path, items) for seed in result.chosen.seeds]

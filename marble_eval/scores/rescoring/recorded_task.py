@@ -26,26 +26,7 @@ NOT_INSTALLED = "not installed"
 
 
 def recorded_task(result: Result, path: Path) -> Task:
-    """Find the functions that scored a result.
-
-    Parameters
-    ----------
-    result : Result
-        The record.
-    path : Path
-        Its file, for the message.
-
-    Returns
-    -------
-    Task
-        Its ``provider`` is `NOT_INSTALLED` where the functions are those of the kind,
-        because no task of this name and version is installed.
-
-    Raises
-    ------
-    ValidationError
-        If the kind or one of its metrics is not known here.
-    """
+    """Find the functions that scored a result."""
     record = result.task
     if record.kind not in KINDS:
         raise ValidationError(
@@ -85,25 +66,7 @@ def recorded_task(result: Result, path: Path) -> Task:
 
 
 def possible_metrics(result: Result, path: Path) -> tuple[str, ...]:
-    """Name the metrics that predictions of a result's kind can give, without reading them.
-
-    Parameters
-    ----------
-    result : Result
-        The record.
-    path : Path
-        Its file, for the message.
-
-    Returns
-    -------
-    tuple of str
-        Those of whole recordings included where the result has one.
-
-    Raises
-    ------
-    ValidationError
-        As `recorded_task`.
-    """
+    """Name the metrics that predictions of a result's kind can give, without reading them."""
     task = recorded_task(result, path)
     names = tuple(task.kind.metrics_of(task.spec))
     if any(each.endswith(BY_RECORDING) for each in result.metrics):

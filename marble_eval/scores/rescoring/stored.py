@@ -29,24 +29,9 @@ if TYPE_CHECKING:
 class StoredScores:
     """What a result's predictions score on one split.
 
-    Attributes
-    ----------
-    result : Result
-        The record.
-    task : Task
-        Whose functions score.
-    items, groups, references : tuple of str
-        Id, group and reference of each item, in the stored order.
-    estimates : tuple of tuple of str
-        What each seed said of each item.
-    metrics : mapping of str to Metric
-        Every metric that can be computed.
-    split : SplitScores
-        Of the items.
-    recordings : SplitScores or None
-        Of whole recordings, where the result scores those besides.
-    recording_groups : tuple of str
-        Group of each recording.
+    `groups`, `references` and `estimates` (of each seed) are in the order of `items`; `metrics`
+    are all that can be computed, by name. `recordings` are the scores of
+    whole recordings, where the result has those too.
     """
 
     result: Result
@@ -61,50 +46,13 @@ class StoredScores:
     recording_groups: tuple[str, ...]
 
     def values(self, metric: str) -> np.ndarray:
-        """Score each seed.
-
-        Parameters
-        ----------
-        metric : str
-            One of ``metrics``.
-
-        Returns
-        -------
-        np.ndarray [shape=(seed,)]
-            As the metric gives it: accuracy as a share in [0, 1].
-
-        Raises
-        ------
-        SpecError
-            If the metric is not known.
-        ValidationError
-            If the items have no score by it.
-        """
+        """Score each seed: (seed,)."""
         scores, name, _ = self._of(metric)
         with self._told(metric):
             return np.asarray(scores.values((name,))[name])
 
     def bootstrap(self, metric: str, resamples: int = RESAMPLES, seed: int = SEED) -> np.ndarray:
-        """Score resamples of the items, as the mean over the seeds.
-
-        Parameters
-        ----------
-        metric : str
-            One of ``metrics``.
-        resamples, seed : int
-            How many, and which.
-
-        Returns
-        -------
-        np.ndarray [shape=(resample,)]
-            nan where the metric has no value. Two results on the same items and groups
-            get the same draws, in whatever order their items lie.
-
-        Raises
-        ------
-        SpecError
-            If the metric is not known.
-        """
+        """Score resamples of the items, mean over the seeds: (resample,)."""
         scores, name, groups = self._of(metric)
         weights = bootstrap_weights(groups, resamples=resamples, seed=seed)
         return np.asarray(scores.resampled((name,), weights)[name])
@@ -114,23 +62,7 @@ class StoredScores:
         return self._of(metric)[2]
 
     def swapped(self, other: StoredScores, metric: str, swaps: np.ndarray) -> np.ndarray:
-        """Score two results with the estimates of some items swapped between them.
-
-        Parameters
-        ----------
-        other : StoredScores
-            On the same items, in the same order.
-        metric : str
-            One that both have.
-        swaps : np.ndarray [shape=(row, item)]
-            1 where an item's estimates change places, else 0; items as `groups_of` has them.
-
-        Returns
-        -------
-        np.ndarray [shape=(row,)]
-            Difference of the scores, this one's less the other's, as means over the seeds.
-            Only the order of tags' outputs counts, so they are mixed as ranks.
-        """
+        """Score this less another with some estimates swapped: (row, item) -> (row,)."""
         (ours, name, _), (theirs, _, _) = self._of(metric), other._of(metric)
         return np.asarray(ours.swapped(theirs, name, swaps))
 
@@ -138,13 +70,6 @@ class StoredScores:
         """Score by several metrics, with intervals, as a run does.
 
         A ceiling is the one of the record, since the frames of the tracks are not stored.
-
-        Raises
-        ------
-        SpecError
-            If a metric is not known.
-        ValidationError
-            If the items have no score by one.
         """
         ceilings = {name: each.ceiling for name, each in self.result.metrics.items()}
         found = {}

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from marble_eval.results import PredictionFile
+from marble_eval.submission.predictions import check_table, read_table
 from marble_eval.submission.submitted import InstalledTasks, Submitted, read_submitted
-from marble_eval.submission.tables import check_table, read_table
 from tests.submission.edited_submissions import RESULT, TABLE, edit, edit_table
 
 BOUNDED = "must be a table of bounded size and plain types"
