@@ -100,7 +100,7 @@ def _is_whole_grid(result: Result) -> bool:
     trained = {point.layer for point in result.grid}
     # Logistic regression has no learned sum, and one or two layers need none:
     # the input embedding stays out of it.
-    needs_sum = result.probe.name != "logreg" and len(single) > 2
+    needs_sum = result.probe.reads_sum and len(single) > 2
     return single <= trained and (not needs_sum or bool(trained - single))
 
 

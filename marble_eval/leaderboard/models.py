@@ -67,9 +67,10 @@ def _features(result: Result) -> str:
 def probe_name(result: Result) -> str:
     """Name the probe, with its shape where the protocol does not fix it."""
     probe = result.probe
-    if result.protocol.track == "constrained" or not probe.hidden:
+    single = {k: v for k, v in probe.options.items() if v and not isinstance(v, tuple)}
+    if result.protocol.track == "constrained":
         return probe.name
-    return f"{probe.name}, {probe.hidden} units, dropout {probe.dropout:g}"
+    return ", ".join([probe.name, *(f"{name} {value}" for name, value in single.items())])
 
 
 def narrower(found: Sequence[Found]) -> list[int]:

@@ -7,7 +7,13 @@ configs and entry points, whenever they are asked.
 from marble_eval.registry.cards import read_card
 from marble_eval.registry.checkpoints import checkpoint_series, load_checkpoints
 from marble_eval.registry.encoders import check_encoder, encoder_names, load_encoder
-from marble_eval.registry.probes import check_probe, load_probe, probe_names, probe_options
+from marble_eval.registry.probes import (
+    check_probe,
+    load_probe,
+    probe_names,
+    probe_options,
+    probe_record,
+)
 from marble_eval.registry.tasks import (
     Task,
     TaskFolder,
@@ -29,6 +35,7 @@ __all__ = [
     "load_task",
     "probe_names",
     "probe_options",
+    "probe_record",
     "read_card",
     "task_folders",
     "task_names",

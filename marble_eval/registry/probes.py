@@ -13,6 +13,7 @@ from typing import Any
 from marble_eval.configuration import config_names, read_config
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.registry.plugins import imported, loaded, plugins_of
+from marble_eval.results import ProbeRecord
 from marble_eval.spec import FittedProbe, Probe, TrainedProbe, from_mapping
 
 _MEMBERS = (
@@ -111,6 +112,18 @@ def check_probe(probe: object, subject: str) -> Probe:
         f"{subject}: must be a TrainedProbe, or have {', '.join(_MEMBERS)}. "
         f"Got {type(probe).__name__} without {', '.join(absent)}. "
         f"See marble_eval.probes.FittedProbe."
+    )
+
+
+def probe_record(probe: Probe) -> ProbeRecord:
+    """Write down what a result needs of a probe."""
+    return ProbeRecord(
+        name=probe.name,
+        options=probe_options(probe),
+        setting=probe.setting,
+        reads_sum=probe.reads_sum,
+        description=probe.description,
+        citation=probe.citation,
     )
 
 

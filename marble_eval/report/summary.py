@@ -55,10 +55,9 @@ def _metric_cells(result: Result, name: str, score: MetricScore) -> str:
 
 def _choice_lines(result: Result) -> list[str]:
     chosen = result.chosen
-    what = "C" if result.probe.name == "logreg" else "learning rate"
     tied = [each.layer for each in result.layers if each.tied and each.layer != chosen.layer]
     return [
-        f"  chosen on validation: layer {chosen.layer}, {what} {chosen.setting:g}",
+        f"  chosen on validation: layer {chosen.layer}, {result.probe.setting} {chosen.setting:g}",
         f"  tied with it: {', '.join(tied) if tied else 'none'}",
         f"  {len(result.grid)} probes; {result.cost.clips_encoded} clips encoded in "
         f"{result.cost.extract_seconds:.1f} s, {result.cost.clips_cached} from the cache; "

@@ -67,11 +67,26 @@ def _from_4(values: dict[str, Any]) -> dict[str, Any]:
     return {
         **values,
         "protocol": {**protocol, "deviations": deviations},
+        "probe": _probe(values["probe"], values["grid"]),
         "divergences": [asdict(each) for each in divergences],
         "left_out": [asdict(each) for each in left_out],
         "remarks": remarks,
         "written_under": 3 if any(str(each).startswith(_FROM_3) for each in remarks) else 4,
     }
+
+
+def _probe(probe: dict[str, Any], grid: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add what version 4 left to be known by the name of one of its three probes."""
+    name, hidden, dropout = probe["name"], probe["hidden"], probe["dropout"]
+    facts = {"setting": "learning rate", "reads_sum": True, "citation": ""}
+    options: dict[str, Any] = {"hidden": hidden, "dropout": dropout}
+    words = f"an MLP with one hidden layer of {hidden} units and dropout {dropout:g}"
+    description = words if hidden else "a linear map"
+    if name == "logreg":
+        facts = {"setting": "C", "reads_sum": False, "citation": "pedregosa2011scikit"}
+        tried = [each["setting"] for each in grid if each["layer"] == grid[0]["layer"]]
+        options, description = {"inverse_penalties": tried}, "logistic regression"
+    return {"name": name, "options": options, **facts, "description": description}
 
 
 def _plain(deviation: Deviation) -> dict[str, Any]:

@@ -115,11 +115,18 @@ class ProtocolRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProbeRecord:
-    """The probe's shape."""
+    """What reports need of a probe, also where its package is not installed.
+
+    `options` by name, `setting` what the grid tried values of, `description` as in "the probe
+    was …", `citation` BibTeX or a key of this package's bibliography.
+    """
 
     name: str
-    hidden: int
-    dropout: float
+    options: Mapping[str, bool | int | str | float | tuple[float, ...]]
+    setting: str
+    reads_sum: bool
+    description: str
+    citation: str
 
 
 @dataclass(frozen=True, slots=True)

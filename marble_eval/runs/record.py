@@ -11,6 +11,7 @@ import torch
 
 from marble_eval.encoders import facts_of
 from marble_eval.files.fingerprint import digest_of
+from marble_eval.registry import probe_record
 from marble_eval.results import (
     SCHEMA_VERSION,
     Choices,
@@ -20,19 +21,16 @@ from marble_eval.results import (
     Environment,
     FeatureRecord,
     Missing,
-    ProbeRecord,
     ProtocolRecord,
     Result,
     TaskRecord,
 )
 from marble_eval.runs.identity import track_of
-from marble_eval.spec import TrainedProbe
 
 if TYPE_CHECKING:
     from marble_eval.results import Notes
     from marble_eval.runs.run_plan import RunPlan
     from marble_eval.scores.scoring import Scores
-    from marble_eval.spec import Probe
 
 # Packages whose version can move a score.
 _PACKAGES = ("librosa", "numpy", "scikit-learn", "soundfile", "soxr", "torch", "transformers")
@@ -64,11 +62,7 @@ def make_result(prepared: RunPlan, scores: Scores, cost: Cost, clips: int, notes
             deviations=deviations,
             frames=prepared.rules.frames,
         ),
-        probe=ProbeRecord(
-            settings.probe.name,
-            getattr(settings.probe, "hidden", 0),
-            getattr(settings.probe, "dropout", 0.0),
-        ),
+        probe=probe_record(settings.probe),
         choices=Choices(tuple(prepared.layers), prepared.seeds),
         grid=scores.grid,
         layers=scores.layers,
@@ -131,12 +125,6 @@ def _encoder(prepared: RunPlan) -> EncoderRecord:
         step=facts.step,
         remote_code=facts.remote_code,
     )
-
-
-def _probe(probe: Probe) -> ProbeRecord:
-    if isinstance(probe, TrainedProbe):
-        return ProbeRecord(probe.name, probe.hidden, probe.dropout)
-    return ProbeRecord(probe.name, 0, 0.0)
 
 
 def _counts(prepared: RunPlan) -> Counts:

@@ -40,8 +40,8 @@ def check_conformity(submitted: Submitted) -> tuple[list[Finding], list[str]]:
     found, unchecked = _deviations(submitted, protocol)
     probe = submitted.probe
     if probe is None:
-        rule = "probe must have a shape that its name allows"
-        found.append(submitted.says(rule, shown(dataclasses.asdict(result.probe)), "such a shape"))
+        rule = "probe must be as its name and options make it"
+        found.append(submitted.says(rule, shown(dataclasses.asdict(result.probe)), "such a probe"))
     elif track_of(probe, protocol) != result.protocol.track:
         rule = "protocol.track must follow from the probe"
         expected = track_of(probe, protocol)

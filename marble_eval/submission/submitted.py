@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from marble_eval.configuration import load_protocol
 from marble_eval.errors import MarbleError, SpecError
-from marble_eval.registry import load_probe, load_task
+from marble_eval.registry import load_probe, load_task, probe_record
 from marble_eval.results import ProtocolRecord, Result, RuleChanged, TracksLeftOut, read_result
 from marble_eval.results.folder import FILE
 from marble_eval.results.predictions import FILE as PREDICTIONS
-from marble_eval.spec import ProtocolSpec, TrainedProbe, from_mapping
+from marble_eval.spec import ProtocolSpec, from_mapping
 from marble_eval.submission.findings import Finding
 from marble_eval.submission.manifest import strict_json
 
@@ -76,20 +76,13 @@ class Submitted:
 
     @cached_property
     def probe(self) -> Probe | None:
-        """Return the probe; None if there is none of this name and shape."""
-        record, grid = self.result.probe, self.result.grid
+        """Return the probe; None if there is none of this name and these facts."""
+        record = self.result.probe
         try:
-            probe = load_probe(record.name)
-            if isinstance(probe, TrainedProbe):
-                return TrainedProbe(record.name, record.hidden, record.dropout)
-            tried = tuple(each.setting for each in grid if each.layer == grid[0].layer)
-            if probe.settings is None or record.hidden or record.dropout:
-                return None
-            if sorted(tried) == sorted(probe.settings):
-                return probe
-            return load_probe(record.name, inverse_penalties=tried)
-        except ValueError:
+            probe = load_probe(record.name, **record.options)
+        except SpecError:
             return None
+        return probe if probe_record(probe) == record else None
 
     @property
     def of_this_version(self) -> bool:

@@ -180,7 +180,7 @@ def test_rows_of_a_section_share_what_they_must(tmp_path: Path) -> None:
 
 
 def test_logistic_regression_needs_no_learned_sum(tmp_path: Path) -> None:
-    logreg = [without_sum, lambda values: values["probe"].update(name="logreg")]
+    logreg = [without_sum, lambda values: values["probe"].update(name="logreg", reads_sum=False)]
     assert _sections(board([example_file(tmp_path, "a", *logreg)])) == {MAIN: ["a"]}
 
 

@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge
 from sklearn.metrics import r2_score
 
 from marble_eval.cli import main
+from marble_eval.report.paper.bibliography import bibliography
 from marble_eval.results import Result, read_predictions, read_result
 
 PACKAGE = Path(__file__).parent / "package"
@@ -128,6 +129,11 @@ def test_a_ridge_regression_from_a_package_gives_what_scikit_learn_gives(
     best = max(scores, key=lambda each: scores[each])
     assert (int(result.chosen.layer), result.chosen.setting) == best
     assert result.chosen.seeds == (1234,), "ridge regression draws no random numbers"
+    # All that a report needs is in the record: whoever reads it need not have the package.
+    record = result.probe
+    assert (record.name, record.setting, record.options) == ("ridge", "alpha", {"alphas": ALPHAS})
+    assert (record.description, record.reads_sum) == ("ridge regression", False)
+    assert "@article{hoerl1970" in bibliography([path])
     expected = outputs(models[best], best[0], "test")
     table = read_predictions(path)
     given = table[table["split"] == "test"][["output_0", "output_1"]].to_numpy()

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from marble_eval.registry import load_probe, probe_record
 from marble_eval.report.figures import style, write_figures
 from marble_eval.report.figures.curves import checkpoint_curve, cost_scatter, layer_curves
 from marble_eval.report.figures.label_scores import label_scores
@@ -225,7 +226,7 @@ def test_a_checkpoint_curve_goes_by_steps_not_by_names() -> None:
 def test_embedded_and_real_data_other_protocols_and_probes_never_share_axes() -> None:
     real = example("a")
     quick = replace(real, protocol=replace(real.protocol, name="quick"))
-    linear = replace(real, probe=replace(real.probe, name="linear", hidden=0, dropout=0.0))
+    linear = replace(real, probe=probe_record(load_probe("linear")))
     newer = replace(real, task=replace(real.task, version=2))
     other_data = replace(real, task=replace(real.task, data_digest="9" * 32))
     other = OtherDeviation("batch 128")

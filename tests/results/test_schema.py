@@ -100,6 +100,16 @@ def test_a_record_of_version_4_is_read_as_it_is() -> None:
     assert _of_4(remarks=(from_3,)).written_under == 3  # rewritten by a version that had 4
 
 
+def test_a_probe_of_version_4_is_read_with_what_its_name_meant() -> None:
+    text = Path(__file__).with_name("example_result_4.json").read_text(encoding="utf-8")
+    values = json.loads(text)
+    values["probe"] = {"name": "logreg", "hidden": 0, "dropout": 0.0}
+    probe = from_json(json.dumps(values), "older").probe
+    tried = tuple(each["setting"] for each in values["grid"] if each["layer"] == "0")
+    assert (probe.setting, probe.reads_sum) == ("C", False)
+    assert probe.options == {"inverse_penalties": tried}
+
+
 @pytest.mark.parametrize(
     ("sentence", "deviation"),
     [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from marble_eval.registry import load_probe, probe_record
 from marble_eval.results import ProtocolRecord
 from marble_eval.results.caveats import Deviation, OtherDeviation, RuleChanged
 from marble_eval.submission.conformity import check_conformity
@@ -152,10 +153,13 @@ def test_the_track_follows_from_the_probe(submitted: Submitted) -> None:
     assert rules_after(submitted, protocol=protocol) == [
         "protocol.track must follow from the probe"
     ]
-    probe = replace(submitted.result.probe, hidden=64)
+    probe = probe_record(load_probe("mlp", hidden=64))
     assert rules_after(submitted, probe=probe)[0] == "protocol.track must follow from the probe"
-    linear = replace(submitted.result.probe, name="linear")
-    assert rules_after(submitted, probe=linear) == ["probe must have a shape that its name allows"]
+    for changes in ({"name": "linear"}, {"setting": "C"}, {"reads_sum": False}, {"name": "none"}):
+        other = replace(submitted.result.probe, **changes)
+        assert rules_after(submitted, probe=other)[0] == (
+            "probe must be as its name and options make it"
+        )
 
 
 @pytest.mark.parametrize("name", ["marble-v9", "../protocol", ""])

@@ -18,7 +18,7 @@ from marble_eval.configuration import load_protocol
 from marble_eval.features.audio_check import Unusable
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.probes.grid import GridOutcome, LayerOutcome, Trial
-from marble_eval.registry import Task, load_probe, load_task
+from marble_eval.registry import Task, load_probe, load_task, probe_record
 from marble_eval.results import (
     Choices,
     Chosen,
@@ -27,7 +27,6 @@ from marble_eval.results import (
     GridPoint,
     LayerScore,
     Missing,
-    ProbeRecord,
     ProtocolRecord,
     Result,
     ScoreRange,
@@ -228,7 +227,7 @@ def _record(
             deviations=deviations,
             frames=rules.frames,
         ),
-        probe=ProbeRecord("mlp", 512, 0.2),
+        probe=probe_record(probe),
         choices=Choices(layers, SEEDS),
         counts=Counts(
             sizes["test"], sizes["test"] - len(gone), tuple(Missing(e.id, "missing") for e in gone)

@@ -152,7 +152,6 @@ def grid_map(result: Result) -> Figure | None:
     times = 100 if metric_unit(metric) == "percent" and result.protocol.frames is None else 1
     # Frames are chosen by what the kind says, which the record's remarks tell.
     what = metric_label(metric) if result.protocol.frames is None else "score"
-    setting = "C" if result.probe.name == "logreg" else "learning rate"
     with style.context():
         width = max(style.COLUMN, 1.5 + 0.14 * len(layers))
         figure, axes = style.canvas(width, 0.95 + 0.19 * len(settings))
@@ -173,7 +172,7 @@ def grid_map(result: Result) -> Figure | None:
                 markeredgewidth=1.1, label="chosen",
             )  # fmt: skip
         axes.set_xlabel("layer (ring: chosen, over all seeds)")
-        axes.set_ylabel(setting)
+        axes.set_ylabel(result.probe.setting)
         style.entitle(figure, title(result, encoder=True))
         style.colour_bar(figure, image, axes, f"validation {what}")
     return figure

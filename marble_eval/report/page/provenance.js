@@ -93,16 +93,12 @@ function protocolFacts({ protocol, probe, choices, chosen, encoder }) {
     ["protocol", `${protocol.name}, version ${protocol.version}, ${protocol.track}`],
     ["deviations", protocol.deviations.length ? protocol.deviations : "none"],
     ["rules for frames", protocol.frames ? rules(protocol.frames) : "none"],
-    ["probe", `${probe.name}, ${probe.hidden} hidden units, dropout ${probe.dropout}`],
+    ["probe", `${[probe.name, ...Object.entries(probe.options).map((each) => each.join(" "))].join(", ")}`],
     ["layers to choose from", choices.layers.length > encoder.layers.length
       ? `all ${encoder.layers.length} and their learned sum` : choices.layers],
     ["seeds", choices.seeds.map(String)],
-    ["chosen on validation", `layer ${chosen.layer}, ${settingName(probe)} ${chosen.setting}`],
+    ["chosen on validation", `layer ${chosen.layer}, ${probe.setting} ${chosen.setting}`],
   ];
-}
-
-function settingName(probe) {
-  return probe.name === "logreg" ? "C" : "learning rate";
 }
 
 function costFacts(result, detail) {

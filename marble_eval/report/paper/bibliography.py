@@ -8,7 +8,7 @@ a citation that names neither is given as it is, and what cannot be cited is nam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -55,6 +55,10 @@ def collect(results: Sequence[Result]) -> Bibliography:
         found, remark = _encoder_entries(name, citation)
         parts += [(each, f"of encoder {name}") for each in found]
         remarks += remark
+    for name, citation in sorted({(r.probe.name, r.probe.citation) for r in results}):
+        found, remark = _probe_entries(name, citation, methods)
+        parts += [(each, f"of probe {name}") for each in found]
+        remarks += remark
     folders = task_folders() if results else {}
     for task, embedded in sorted({(r.task.name, r.task.embedded) for r in results}):
         found, remark = _data_entries(task, folders.get(task), embedded=embedded)
@@ -82,8 +86,6 @@ def _method_keys(results: Sequence[Result]) -> Iterator[str]:
         for each in results
     ):
         yield "krebs2015efficient"
-    if any(each.probe.name == "logreg" for each in results):
-        yield "pedregosa2011scikit"
 
 
 def _with_versions(entry: BibEntry, results: Sequence[Result]) -> BibEntry:
@@ -119,6 +121,17 @@ def _encoder_entries(name: str, citation: str) -> tuple[list[BibEntry], list[str
 
 def _identifiers(entry: BibEntry) -> set[str]:
     return {entry.value(name).casefold() for name in ("eprint", "doi")} - {""}
+
+
+def _probe_entries(
+    name: str, citation: str, methods: Mapping[str, BibEntry]
+) -> tuple[list[BibEntry], list[str]]:
+    """Find the paper of a probe: a key of `methods.bib`, or BibTeX that its package brings."""
+    if citation in methods:
+        return [methods[citation]], []
+    if citation.lstrip().startswith("@"):
+        return _parsed(citation, f"the citation of probe {name}")
+    return [], [f"probe {name}: its citation is no BibTeX; cite it yourself."] * bool(citation)
 
 
 def _data_entries(

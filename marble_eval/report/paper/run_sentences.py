@@ -25,10 +25,6 @@ _TAILS = {
     "pad": "padded with zeros to full length",
     "drop": "dropped",
 }
-_HEADS = {
-    "linear": "the probe was a linear map",
-    "logreg": "the probe was logistic regression",
-}
 _NAMED = 5  # missing tracks named for one reason; more are counted, the records name them
 
 
@@ -80,24 +76,14 @@ def features(result: Result) -> str:
 
 def probe(result: Result) -> str:
     """State the probe."""
-    shape = result.probe
-    if shape.name in _HEADS:
-        return _HEADS[shape.name]
-    return (
-        f"the probe ({shape.name}) had one hidden layer of {shape.hidden} units "
-        f"with dropout {shape.dropout:g}"
-    )
+    return f"the probe was {result.probe.description}"
 
 
 def grid(result: Result) -> str:
     """State layers, settings and seeds tried."""
     settings = sorted({point.setting for point in result.grid})
-    one, several = (
-        ("value of C", "values of C")
-        if result.probe.name == "logreg"
-        else ("learning rate", "learning rates")
-    )
-    what = one if len(settings) == 1 else several
+    setting, plural = result.probe.setting, "s" * (len(settings) != 1)
+    what = f"value{plural} of {setting}" if len(setting) == 1 else f"{setting}{plural}"
     return (
         f"the grid was {_layers(result)} × {len(settings)} {what} "
         f"({', '.join(f'{each:g}' for each in settings)}), {_seeds(result)}"
@@ -125,15 +111,16 @@ def _seeds(result: Result) -> str:
     for point in result.grid:
         of_seed[point.seed][point.layer].add(point.setting)
     once = [all(len(of) == 1 for of in of_seed[seed].values()) for seed in seeds]
-    best = "C" if result.probe.name == "logreg" else "rate"
     if all(once[1:]) and not once[0]:
-        return f"on seed {texts[0]}, and the best {best} of a layer again on {listed(texts[1:])}"
+        again = f"the best {result.probe.setting} of a layer again on {listed(texts[1:])}"
+        return f"on seed {texts[0]}, and {again}"
     return f"on seeds {listed(texts)}"
 
 
 def choice(result: Result) -> str:
     """State what was chosen on validation, and what a score is."""
-    settings = "C" if result.probe.name == "logreg" else "checkpoint, learning rate"
+    trained = any(point.epochs for point in result.grid)
+    settings = f"checkpoint, {result.probe.setting}" if trained else result.probe.setting
     seeds = len(result.chosen.seeds)
     score = f", and a score is the mean over its {seeds} seeds" if seeds > 1 else ""
     return (

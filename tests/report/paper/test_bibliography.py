@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from marble_eval.registry import task_folders
+from marble_eval.registry import load_probe, probe_record, task_folders
 from marble_eval.report.paper import bibliography, collect
 from marble_eval.report.paper.bibliography import shipped_entries
 from marble_eval.report.paper.bibtex import parse_entries
@@ -104,7 +104,7 @@ def test_programs_are_cited_where_scores_follow_them() -> None:
     assert "krebs2015efficient" not in peaks
     # The rules of chords have a field for the decoder of beats, which they do not use.
     assert "krebs2015efficient" not in keys([of_kind(example(), "chord", "dbn")])
-    logreg = replace(example(), probe=replace(example().probe, name="logreg"))
+    logreg = replace(example(), probe=probe_record(load_probe("logreg")))
     assert "pedregosa2011scikit" in keys([logreg])
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from marble_eval.errors import MissingError, ValidationError
+from marble_eval.registry import load_probe, probe_record
 from marble_eval.report.paper import statement
 from marble_eval.results import GridPoint, Missing, Result
 from marble_eval.results.caveats import OtherDeviation, RuleChanged
@@ -41,7 +42,7 @@ def test_the_example_is_stated_in_full(say: Say) -> None:
         "in clips of 30 s without overlap (a shorter last one was kept as it was if it had at "
         "least 1 s, and dropped if not)",
         "stored as float16.",
-        "one hidden layer of 512 units with dropout 0.2.",
+        "The probe was an MLP with one hidden layer of 512 units and dropout 0.2.",
         "every layer and a learned sum of layers × 2 learning rates (5e-05, 0.001), on seed 1234.",
         "chosen on the validation split alone; the test split was scored once",
         "mean over its 2 seeds",
@@ -118,8 +119,8 @@ def test_the_grid_is_told_from_its_points(say: Say) -> None:
     again = [(layer, 0.1, seed) for layer in "012" for seed in (2, 3)]
     text = say(replace(example(), grid=grid(*rates, *again)))
     assert (
-        "every layer × 2 learning rates (0.01, 0.1), on seed 1, and the best rate of a layer "
-        "again on 2 and 3." in text
+        "every layer × 2 learning rates (0.01, 0.1), on seed 1, and the best learning rate of a "
+        "layer again on 2 and 3." in text
     )
     every = say(replace(example(), grid=grid(*rates, *[(a, b, 2) for a, b, _ in rates])))
     assert "on seeds 1 and 2." in every
@@ -128,7 +129,7 @@ def test_the_grid_is_told_from_its_points(say: Say) -> None:
 
 
 def test_logistic_regression_has_values_of_c(say: Say) -> None:
-    probe = replace(example().probe, name="logreg", hidden=0, dropout=0.0)
+    probe = probe_record(load_probe("logreg"))
     text = say(replace(example(), probe=probe))
     assert "The probe was logistic regression." in text
     assert "2 values of C" in text
