@@ -24,7 +24,7 @@ from marble_eval.embedded.collection import (
     seed_of,
     write_collection,
 )
-from marble_eval.embedded.grooved_pieces import TEMPO_BPM, Recipe, arrange, timing_of
+from marble_eval.embedded.grooved_pieces import TEMPO_BPM, GroovedPiece, arrange, timing_of
 from marble_eval.embedded.programs import DRUMS, ROLES, drawn
 from marble_eval.embedded.recording import Surroundings, recorded
 from marble_eval.errors import SpecError
@@ -47,7 +47,7 @@ _DRAW = 3  # the first, from 1, where pieces share no groove and begin evenly ov
 _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(20.0, 40.0))
 
 
-def beats() -> Collection[Recipe]:
+def beats() -> Collection[GroovedPiece]:
     """List the clips of the data set: by split, then piece.
 
     >>> clips = beats().clips
@@ -63,7 +63,7 @@ def beats() -> Collection[Recipe]:
             tempo_bpm = tempi[cell][piece // len(CELLS)]
             seed = seed_of("EmbeddedBeat", _DRAW, name)
             played_on = drawn(ROLES | DRUMS, split, np.random.default_rng((seed, 1)))
-            recipe = Recipe(metre, drummed, tempo_bpm, seed, **played_on)
+            recipe = GroovedPiece(metre, drummed, tempo_bpm, seed, **played_on)
             facts = (f"{metre}", "yes" if drummed else "no", f"{tempo_bpm:.1f}")
             clips.append(Clip(f"audio/{name}.wav", facts, split, name, recipe))
     return Collection(VERSION, ("metre", "drums", "tempo_bpm"), tuple(clips), _play)
@@ -77,20 +77,20 @@ def _tempi(split: str, cell: tuple[int, bool], pieces: int) -> list[float]:
     return [round(slowest * (fastest / slowest) ** float(each), 1) for each in shares]
 
 
-def annotation_of(recipe: Recipe) -> Beats:
+def annotation_of(recipe: GroovedPiece) -> Beats:
     """Return the beats and downbeats of a clip, in seconds."""
     timing = timing_of(recipe, seconds=CLIP_SECONDS)
     return Beats(*timing.annotated(metre=recipe.metre, seconds=CLIP_SECONDS))
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def _play(renderer: Renderer, recipe: GroovedPiece) -> NDArray[np.float32]:
     rng = np.random.default_rng((recipe.seed, 2))
     audio = renderer.mix(arrange(recipe, seconds=CLIP_SECONDS), seconds=CLIP_SECONDS)
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)
     return recorded(audio, SAMPLE_RATE, rng, surroundings=_SURROUNDINGS, level_dbfs=level)
 
 
-def table_of(collection: Collection[Recipe]) -> bytes:
+def table_of(collection: Collection[GroovedPiece]) -> bytes:
     """Write the table of tracks: a line of JSON for each, with its beats and downbeats."""
     lines = []
     for clip in collection.clips:

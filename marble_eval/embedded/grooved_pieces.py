@@ -45,7 +45,7 @@ _LEVEL_DB, _DRUMS_DB = (-3.0, 3.0), -3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class GroovedPiece:
     """How one clip is made.
 
     Attributes
@@ -84,7 +84,7 @@ class Voice(NamedTuple):
     drums: bool = False
 
 
-def timing_of(recipe: Recipe, *, seconds: float) -> Timing:
+def timing_of(recipe: GroovedPiece, *, seconds: float) -> Timing:
     """Say when the beats of a piece fall."""
     rng = np.random.default_rng((recipe.seed, 3))
     drift = round(float(rng.uniform(*_DRIFT)), 3)
@@ -100,7 +100,7 @@ def timing_of(recipe: Recipe, *, seconds: float) -> Timing:
     return Timing(times, round(float(rng.uniform(*_SWING)), 2) if swung else 0.5)
 
 
-def score_of(recipe: Recipe, *, seconds: float) -> tuple[Voice, ...]:
+def score_of(recipe: GroovedPiece, *, seconds: float) -> tuple[Voice, ...]:
     """Write out the piece of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     bars = -(-len(timing_of(recipe, seconds=seconds).beats) // recipe.metre)
@@ -131,19 +131,21 @@ def score_of(recipe: Recipe, *, seconds: float) -> tuple[Voice, ...]:
     return tuple(voices)
 
 
-def _groove(recipe: Recipe, rng: np.random.Generator, steps: int, role: str) -> tuple[Stroke, ...]:
+def _groove(
+    recipe: GroovedPiece, rng: np.random.Generator, steps: int, role: str
+) -> tuple[Stroke, ...]:
     syncopation = _SYNCOPATED.get(role, 1.0) * rng.uniform(*_SYNCOPATION)
     density = rng.uniform(*_DENSITY)
     return groove(rng, beats=recipe.metre, steps=steps, syncopation=syncopation, density=density)
 
 
 def _repeated(
-    grooves: list[tuple[Stroke, ...]], recipe: Recipe, rng: np.random.Generator, bars: int
+    grooves: list[tuple[Stroke, ...]], recipe: GroovedPiece, rng: np.random.Generator, bars: int
 ) -> list[Stroke]:
     return over_bars(grooves, rng, beats=recipe.metre, bars=bars)
 
 
-def _harmony(recipe: Recipe, rng: np.random.Generator, bars: int) -> list[Sounding]:
+def _harmony(recipe: GroovedPiece, rng: np.random.Generator, bars: int) -> list[Sounding]:
     """Change the chord with every bar, or now and then half a beat before it."""
     mode = ("major", "minor")[rng.integers(2)]
     tonic = int(rng.integers(12))
@@ -157,7 +159,7 @@ def _harmony(recipe: Recipe, rng: np.random.Generator, bars: int) -> list[Soundi
 
 def _chords(
     manner: str,
-    recipe: Recipe,
+    recipe: GroovedPiece,
     rng: np.random.Generator,
     steps: int,
     harmony: list[Sounding],
@@ -175,7 +177,7 @@ def _chords(
     return chords_on(strokes, harmony, centre=centre, broken=broken)
 
 
-def arrange(recipe: Recipe, *, seconds: float) -> tuple[Part, ...]:
+def arrange(recipe: GroovedPiece, *, seconds: float) -> tuple[Part, ...]:
     """Play the score of a recipe by its beats: each part a little early or late, and uneven."""
     rng = np.random.default_rng((recipe.seed, 4))
     timing = timing_of(recipe, seconds=seconds)

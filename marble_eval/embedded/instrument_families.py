@@ -32,7 +32,7 @@ PHRASES = {"train": 40, "valid": 20, "test": 30}
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class FamilyClip:
     """How one clip is made.
 
     Attributes
@@ -50,7 +50,7 @@ class Recipe:
     level_dbfs: float
 
 
-def instrument_families() -> Collection[Recipe]:
+def instrument_families() -> Collection[FamilyClip]:
     """List the clips of the data set: by split, then phrase, then family.
 
     >>> clips = instrument_families().clips
@@ -66,12 +66,12 @@ def instrument_families() -> Collection[Recipe]:
                 groups = list(programs[split])
                 group = groups[phrase % len(groups)]
                 path = f"audio/{split}_{phrase:02d}_{family.replace(' ', '_')}.wav"
-                recipe = Recipe(programs[split][group], seed, level)
+                recipe = FamilyClip(programs[split][group], seed, level)
                 clips.append(Clip(path, (family,), split, group, recipe))
     return Collection(VERSION, ("label",), tuple(clips), _play)
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def _play(renderer: Renderer, recipe: FamilyClip) -> NDArray[np.float32]:
     phrase = compose(recipe.seed, seconds=CLIP_SECONDS)
     audio = renderer.render(phrase.notes, recipe.program, seconds=CLIP_SECONDS)
     return at_level(audio, recipe.level_dbfs)

@@ -59,7 +59,7 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.4, 1.6), wet=(0.0, 0.45), snr_db=(
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class KeyPhrase:
     """How one clip is made.
 
     Attributes
@@ -83,7 +83,7 @@ class Recipe:
     high: int
 
 
-def keys() -> Collection[Recipe]:
+def keys() -> Collection[KeyPhrase]:
     """List the clips of the data set: by split, then piece, then key.
 
     >>> clips = keys().clips
@@ -97,16 +97,16 @@ def keys() -> Collection[Recipe]:
                 seed = seed_of("EmbeddedKey", split, piece, key)
                 name = f"{split}_{piece:02d}_{key.replace(' ', '_')}"
                 rng = np.random.default_rng((seed, 1))
-                recipe = Recipe(key, seed, **drawn(_PLAYED_ON, split, rng))
+                recipe = KeyPhrase(key, seed, **drawn(_PLAYED_ON, split, rng))
                 clips.append(Clip(f"audio/{name}.wav", (key,), split, name, recipe))
     return Collection(VERSION, ("label",), tuple(clips), _play)
 
 
-def compose_in(recipe: Recipe) -> tuple[tuple[Sounding, ...], tuple[Part, ...]]:
+def compose_in(recipe: KeyPhrase) -> tuple[tuple[Sounding, ...], tuple[Part, ...]]:
     """Compose the piece of a recipe.
 
     >>> played_on = {"chords": 0, "bass": 32, "lead": 73, "mid": 38, "high": 42}
-    >>> harmony, parts = compose_in(Recipe("A minor", 5, **played_on))
+    >>> harmony, parts = compose_in(KeyPhrase("A minor", 5, **played_on))
     >>> harmony[-1].chord.tones  # A C E
     (9, 0, 4)
     """
@@ -155,12 +155,12 @@ def _bass(harmony: tuple[Sounding, ...], rng: np.random.Generator) -> list[Writt
     return bass_line(harmony, lowest=int(rng.integers(37, 42)), every=float(rng.choice([1.0, 2.0])))
 
 
-def _beat(recipe: Recipe, beats: int) -> list[Written]:
+def _beat(recipe: KeyPhrase, beats: int) -> list[Written]:
     running = [Written(at / 2, 0.25, recipe.high) for at in range(2 * beats)]
     return running + [Written(at, 0.25, recipe.mid) for at in range(1, beats, 2)]
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def _play(renderer: Renderer, recipe: KeyPhrase) -> NDArray[np.float32]:
     _, parts = compose_in(recipe)
     rng = np.random.default_rng((recipe.seed, 2))
     tuning = round(float(rng.uniform(-_TUNING_SEMITONES, _TUNING_SEMITONES)), 3)

@@ -45,7 +45,7 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.5), snr_db=(1
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class PitchNote:
     """How one clip is made.
 
     Attributes
@@ -63,7 +63,7 @@ class Recipe:
     seed: int
 
 
-def pitches() -> Collection[Recipe]:
+def pitches() -> Collection[PitchNote]:
     """List the clips of the data set: by split, then take, then pitch.
 
     >>> clips = pitches().clips
@@ -82,15 +82,15 @@ def pitches() -> Collection[Recipe]:
                 name = str(names.pop())
                 seed = seed_of("EmbeddedPitch", split, take, pitch, "played")
                 path = f"audio/{split}_{take}_{pitch}.wav"
-                recipe = Recipe(pitch, programs[name], seed)
+                recipe = PitchNote(pitch, programs[name], seed)
                 clips.append(Clip(path, (str(pitch),), split, name, recipe))
     return Collection(VERSION, ("label",), tuple(clips), _play)
 
 
-def note_of(recipe: Recipe) -> tuple[Note, float]:
+def note_of(recipe: PitchNote) -> tuple[Note, float]:
     """Write out the note of a recipe.
 
-    >>> note_of(Recipe(pitch=60, program=73, seed=1))[0].pitch
+    >>> note_of(PitchNote(pitch=60, program=73, seed=1))[0].pitch
     60
     """
     rng = np.random.default_rng(recipe.seed)
@@ -103,7 +103,7 @@ def note_of(recipe: Recipe) -> tuple[Note, float]:
     return note, round(float(rng.uniform(-_TUNING_SEMITONES, _TUNING_SEMITONES)), 3)
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def _play(renderer: Renderer, recipe: PitchNote) -> NDArray[np.float32]:
     note, tuning = note_of(recipe)
     part = Part(recipe.program, (note,))
     audio = renderer.mix([part], seconds=CLIP_SECONDS, tuning_semitones=tuning)

@@ -51,7 +51,7 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class ParameterPiece:
     """How one clip is made.
 
     Attributes
@@ -113,7 +113,7 @@ def character(drive: float, brightness: float, rng: np.random.Generator) -> Char
     )
 
 
-def recipe_parameters() -> Collection[Recipe]:
+def recipe_parameters() -> Collection[ParameterPiece]:
     """List the clips of the data set: by split, then piece.
 
     >>> clips = recipe_parameters().clips
@@ -127,13 +127,13 @@ def recipe_parameters() -> Collection[Recipe]:
             seed = seed_of("EmbeddedRecipe", name)
             rng = np.random.default_rng((seed, 1))
             drive, brightness = (round(float(each), 3) for each in rng.uniform(-1.0, 1.0, size=2))
-            recipe = Recipe(drive, brightness, seed, **drawn(ROLES, None, rng))
+            recipe = ParameterPiece(drive, brightness, seed, **drawn(ROLES, None, rng))
             labels = (f"{drive:.3f}", f"{brightness:.3f}")
             clips.append(Clip(f"audio/{name}.wav", labels, split, name, recipe))
     return Collection(VERSION, DIMENSIONS, tuple(clips), _play)
 
 
-def arrange(recipe: Recipe) -> tuple[tuple[Part, ...], Character]:
+def arrange(recipe: ParameterPiece) -> tuple[tuple[Part, ...], Character]:
     """Write out the piece of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     made = character(recipe.drive, recipe.brightness, rng)
@@ -161,7 +161,7 @@ def arrange(recipe: Recipe) -> tuple[tuple[Part, ...], Character]:
     return tuple(part for part in parts if part.notes), made
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def _play(renderer: Renderer, recipe: ParameterPiece) -> NDArray[np.float32]:
     parts, made = arrange(recipe)
     rng = np.random.default_rng((recipe.seed, 2))
     audio = renderer.mix(parts, seconds=CLIP_SECONDS)

@@ -52,7 +52,7 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class StylePiece:
     """How one clip is made.
 
     Attributes
@@ -77,7 +77,7 @@ class Recipe:
     high: int
 
 
-def styles() -> Collection[Recipe]:
+def styles() -> Collection[StylePiece]:
     """List the clips of the data set: by split, then ensemble, then style.
 
     >>> clips = styles().clips
@@ -93,12 +93,12 @@ def styles() -> Collection[Recipe]:
             played_on = drawn(ROLES | DRUMS, split, rng)
             for style in STYLES:
                 path = f"audio/{group}_{style.replace(' ', '_')}.wav"
-                recipe = Recipe(style, seed, **played_on)
+                recipe = StylePiece(style, seed, **played_on)
                 clips.append(Clip(path, (style,), split, group, recipe))
     return Collection(VERSION, ("label",), tuple(clips), _play)
 
 
-def arrange(recipe: Recipe) -> tuple[Part, ...]:
+def arrange(recipe: StylePiece) -> tuple[Part, ...]:
     """Write out the piece of a recipe."""
     style = STYLES[recipe.style]
     # What is drawn does not depend on the style: one seed gives one piece in eight styles.
@@ -138,7 +138,7 @@ def arrange(recipe: Recipe) -> tuple[Part, ...]:
     )
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def _play(renderer: Renderer, recipe: StylePiece) -> NDArray[np.float32]:
     rng = np.random.default_rng((recipe.seed, 2))
     audio = renderer.mix(arrange(recipe), seconds=CLIP_SECONDS)
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)

@@ -56,7 +56,7 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TaggedPiece:
     """How one clip is made.
 
     Attributes
@@ -84,7 +84,7 @@ class Recipe:
     seed: int
 
 
-def tags() -> Collection[Recipe]:
+def tags() -> Collection[TaggedPiece]:
     """List the clips of the data set: by split, then piece.
 
     >>> clips = tags().clips
@@ -100,14 +100,14 @@ def tags() -> Collection[Recipe]:
     return Collection(VERSION, ("label",), tuple(clips), _play)
 
 
-def _drawn(seed: int) -> Recipe:
+def _drawn(seed: int) -> TaggedPiece:
     rng = np.random.default_rng((seed, 1))
     others = [family for family in FAMILIES if family != "bass"]
     families = [str(each) for each in rng.permutation(others)[: rng.integers(1, 4)]]
     programs = drawn(FAMILIES, None, rng)
     present = [*families, *(each for each in RHYTHMS if rng.random() < _SHARE)]
     present += ["bass"] * bool(rng.random() < _BASS) + [ARPEGGIO] * bool(rng.random() < _ARPEGGIO)
-    return Recipe(
+    return TaggedPiece(
         tags=tuple(sorted(present)),
         programs=tuple(programs[each] for each in families),
         bass=programs["bass"],
@@ -116,7 +116,7 @@ def _drawn(seed: int) -> Recipe:
     )
 
 
-def arrange(recipe: Recipe) -> tuple[Part, ...]:
+def arrange(recipe: TaggedPiece) -> tuple[Part, ...]:
     """Write out the piece of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     mode = ("major", "minor")[rng.integers(2)]
@@ -166,7 +166,7 @@ def _part(
     return struck_chords(harmony, centre=centre, every=float(rng.choice([1.0, 2.0])))
 
 
-def _rhythm(rhythm: str, recipe: Recipe, beats: int) -> list[Written]:
+def _rhythm(rhythm: str, recipe: TaggedPiece, beats: int) -> list[Written]:
     if rhythm == "four on the floor":
         return [Written(at, 0.2, recipe.low) for at in range(beats)]
     if rhythm == "backbeat":
@@ -174,7 +174,7 @@ def _rhythm(rhythm: str, recipe: Recipe, beats: int) -> list[Written]:
     return [Written(at + 0.5, 0.2, recipe.high) for at in range(beats)]
 
 
-def _play(renderer: Renderer, recipe: Recipe) -> NDArray[np.float32]:
+def _play(renderer: Renderer, recipe: TaggedPiece) -> NDArray[np.float32]:
     rng = np.random.default_rng((recipe.seed, 2))
     audio = renderer.mix(arrange(recipe), seconds=CLIP_SECONDS)
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)

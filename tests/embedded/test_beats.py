@@ -18,7 +18,7 @@ import marble_eval.embedded.beats as module
 from marble_eval.data.annotations.beats import Beats, beats_of
 from marble_eval.embedded.beats import CELLS, PIECES, annotation_of, beats, table_of, write_beats
 from marble_eval.embedded.collection import SAMPLE_RATE
-from marble_eval.embedded.grooved_pieces import Recipe, arrange, score_of, timing_of
+from marble_eval.embedded.grooved_pieces import GroovedPiece, arrange, score_of, timing_of
 from marble_eval.embedded.programs import DRUMS, ROLES
 from marble_eval.embedded.renderer import Renderer
 from marble_eval.errors import SpecError
@@ -31,11 +31,11 @@ ANNOTATED = {clip.path: annotation_of(clip.recipe) for clip in CLIPS}
 SPLITS = ("train", "valid", "test")
 
 
-def of_split(split: str) -> list[Recipe]:
+def of_split(split: str) -> list[GroovedPiece]:
     return [clip.recipe for clip in CLIPS if clip.split == split]
 
 
-def click(renderer: Renderer, recipe: Recipe) -> np.ndarray:
+def click(renderer: Renderer, recipe: GroovedPiece) -> np.ndarray:
     """Stand for the music: a tenth of a second of noise that belongs to the recipe."""
     rng = np.random.default_rng(recipe.seed)
     return (0.1 * rng.standard_normal(2400)).clip(-1, 1).astype(np.float32)

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from marble_eval.embedded.grooved_pieces import Recipe, arrange, score_of, timing_of
+from marble_eval.embedded.grooved_pieces import GroovedPiece, arrange, score_of, timing_of
 
 SECONDS = 12.0
 RECIPES = [
-    Recipe(metre, drummed, tempo, seed, 0, 32, 73, 36, 38, 42)
+    GroovedPiece(metre, drummed, tempo, seed, 0, 32, 73, 36, 38, 42)
     for seed, (metre, drummed, tempo) in enumerate(
         (metre, drummed, tempo)
         for metre in (3, 4)

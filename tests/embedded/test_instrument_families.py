@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from marble_eval.embedded.collection import Clip
 from marble_eval.embedded.instrument_families import (
-    Recipe,
+    FamilyClip,
     instrument_families,
     write_instrument_families,
 )
@@ -42,7 +42,7 @@ def test_the_recipes_are_those_of_version_1() -> None:
 
 
 def test_every_phrase_is_played_by_every_family_at_one_level() -> None:
-    of_phrase: dict[int, list[Clip[Recipe]]] = {}
+    of_phrase: dict[int, list[Clip[FamilyClip]]] = {}
     for clip in CLIPS:
         of_phrase.setdefault(clip.recipe.seed, []).append(clip)
     assert len(of_phrase) == 90

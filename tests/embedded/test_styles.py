@@ -12,19 +12,19 @@ from marble_eval.embedded.accompaniment import STYLES
 from marble_eval.embedded.collection import SAMPLE_RATE, Clip
 from marble_eval.embedded.programs import DRUMS, ROLES
 from marble_eval.embedded.renderer import Renderer
-from marble_eval.embedded.styles import Recipe, arrange, styles
+from marble_eval.embedded.styles import StylePiece, arrange, styles
 
 CLIPS = styles().clips
 
 
-def ensembles() -> dict[str, list[Clip[Recipe]]]:
-    found: dict[str, list[Clip[Recipe]]] = {}
+def ensembles() -> dict[str, list[Clip[StylePiece]]]:
+    found: dict[str, list[Clip[StylePiece]]] = {}
     for clip in CLIPS:
         found.setdefault(clip.group, []).append(clip)
     return found
 
 
-def drum_gaps(recipe: Recipe, drum: int) -> Any:
+def drum_gaps(recipe: StylePiece, drum: int) -> Any:
     """Return the distances between the strokes of a drum, in seconds; nothing without drums."""
     strokes = [
         n.onset_seconds for p in arrange(recipe) if p.drums for n in p.notes if n.pitch == drum

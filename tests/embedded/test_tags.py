@@ -9,7 +9,7 @@ import pytest
 
 from marble_eval.embedded.programs import DRUMS, FAMILIES
 from marble_eval.embedded.renderer import Part
-from marble_eval.embedded.tags import RHYTHMS, TAGS, Recipe, arrange, tags
+from marble_eval.embedded.tags import RHYTHMS, TAGS, TaggedPiece, arrange, tags
 
 CLIPS = tags().clips
 FAMILY_OF = {
@@ -68,7 +68,7 @@ def test_drums_in_the_mix_are_those_of_the_tags() -> None:
 
 
 def test_rhythms_are_on_the_beats_that_they_are_named_for() -> None:
-    parts = arrange(Recipe(tags=RHYTHMS, **PIECE))  # type: ignore[arg-type]
+    parts = arrange(TaggedPiece(tags=RHYTHMS, **PIECE))  # type: ignore[arg-type]
     backbeat, floor, off = (beats_of(part) for part in parts if part.drums)
     beat = float(np.median(np.diff(floor)))
     assert np.median(np.diff(backbeat)) == pytest.approx(2 * beat, abs=0.025)
@@ -79,7 +79,7 @@ def test_rhythms_are_on_the_beats_that_they_are_named_for() -> None:
 def test_an_arpeggio_is_one_note_at_a_time_and_chords_are_not() -> None:
     for seed in range(20):
         piece = {**PIECE, "seed": seed}
-        broken = arrange(Recipe(tags=("arpeggio",), **piece))[0]  # type: ignore[arg-type]
-        struck = arrange(Recipe(tags=(), **piece))[0]  # type: ignore[arg-type]
+        broken = arrange(TaggedPiece(tags=("arpeggio",), **piece))[0]  # type: ignore[arg-type]
+        struck = arrange(TaggedPiece(tags=(), **piece))[0]  # type: ignore[arg-type]
         assert len(broken.notes) == len(beats_of(broken))
         assert len(struck.notes) >= 2.5 * len(beats_of(struck))
