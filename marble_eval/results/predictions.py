@@ -2,7 +2,7 @@
 
 Columns: `split`, `id`, `recording`, `group`, `seed`, `reference`, `estimate`, then the
 probe's outputs `output_0`, `output_1`, … as float32, before any softmax; none where
-there is an estimate for every frame, whose events stand in `estimate` as JSON with
+there is an estimate for every frame, whose events are in `estimate` as JSON with
 their times. From it any metric can be computed anew, and intervals drawn with the same
 groups. `recording` is empty for an item that is a whole one.
 """

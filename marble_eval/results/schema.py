@@ -102,7 +102,7 @@ def _validator() -> Any:
 
 
 def _check(values: Any, subject: str) -> None:
-    """Refuse a record that the schema refuses; the most telling error is told."""
+    """Refuse a record that the schema refuses; the most specific error is reported."""
     error = jsonschema.exceptions.best_match(_validator().iter_errors(values))
     if error is not None:
         where = "/" + "/".join(str(each) for each in error.absolute_path)

@@ -111,17 +111,7 @@ class FrameChoices:
     trim_seconds: float | None = None
 
     def over(self, rules: FrameRules) -> FrameRules:
-        """Put the choices in the place of a card's rules.
-
-        Parameters
-        ----------
-        rules : FrameRules
-            The card's.
-
-        Returns
-        -------
-        FrameRules
-            As they are run.
+        """Return a card's rules with the choices in their place, as they are run.
 
         Raises
         ------

@@ -29,7 +29,7 @@ def from_mapping(spec: type[Spec], values: Mapping[str, Any], subject: str) -> S
     values : mapping of str to object
         One value for each field; fields that have a default may be left out.
     subject : str
-        Who is being read, for the message: a path or a config's name.
+        Subject of error messages: a path or a config's name.
 
     Returns
     -------

@@ -83,7 +83,7 @@ class TaskRules:
         What has one estimate: each clip by itself, each track, or the tracks cut from
         one recording together. Validation and test alike.
     also_scored : {"", "recording"}
-        A larger unit whose scores on test are given besides, as ``accuracy_by_recording``.
+        A larger unit whose scores on test are reported too, as ``accuracy_by_recording``.
     frames : FrameRules or None
         For kinds with an estimate for every frame; None for the others.
     """

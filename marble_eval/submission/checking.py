@@ -1,7 +1,7 @@
 """Validate submissions: every check, on every file, and what could not be checked.
 
 No model, no data set and no network is needed. A check that fails does not end the
-others, and one that cannot be made is told. What no check can show is that the
+others, and one that cannot be made is reported. What no check can show is that the
 predictions came from the weights that are named.
 """
 
@@ -169,8 +169,8 @@ def _safely(
         return check(submitted, *more)
     except Exception as error:  # somebody else's values, through every function of a kind
         what = check.__name__.removeprefix("check_")
-        told = str(error).replace(f"{submitted.path.parent}/", "")
-        said = told if isinstance(error, MarbleError) else f"{type(error).__name__}: {told}"
+        words = str(error).replace(f"{submitted.path.parent}/", "")
+        said = words if isinstance(error, MarbleError) else f"{type(error).__name__}: {words}"
         rule = f"must be such that its {what} can be checked"
         report.findings.append(submitted.says(rule, shown(said), "no error"))
         report.leave(f"the rest of its {what}", submitted.file)

@@ -1,6 +1,6 @@
 """Whether a record agrees with the protocol and the task that it names.
 
-The preset, with the deviations that the record tells, must give the windows of the
+The preset, with the deviations on record, must give the windows of the
 features, the rules of the frames and MARBLE's track; the installed card must be the one
 the task was run with. The fingerprint of the run covers all of these, so it is computed
 anew: a deviation that was taken out shows in it.
@@ -128,7 +128,7 @@ def _card_facts(submitted: Submitted, task: Task) -> list[Finding]:
         (f"task.{name}", getattr(result.task, name), getattr(spec, name))
         for name in ("column", "embedded")
     ]
-    if result.task.card_digest == digest_of(spec):  # which covers the terms; another is told
+    if result.task.card_digest == digest_of(spec):  # else its digest is the finding
         pairs.append(("task.licence", result.task.licence, spec.licence))
     if task.kind.estimate != "frame":
         pairs.append(("labels", labels, list(spec.labels)))

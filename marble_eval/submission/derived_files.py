@@ -164,8 +164,8 @@ def check_remade(
     results = {each.file: each.result for each in submitted}
     if ENVIRONMENT in readable:
         values, fault = strict_json(folder / ENVIRONMENT)
-        told = values.get("results") if isinstance(values, dict) else None
-        if fault is not None or told != environments(results):
+        listed = values.get("results") if isinstance(values, dict) else None
+        if fault is not None or listed != environments(results):
             rule = "'results' must be the environments of the results"
             report.findings.append(Finding(ENVIRONMENT, rule, fault or "others", "those"))
     if manifest.tool_version != version("marble-eval"):

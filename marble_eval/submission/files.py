@@ -58,7 +58,7 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[set[str], list[Findin
             listed.setdefault(each.path, each)
     findings += _twice(manifest)
     findings += [
-        Finding(path, "must stand in the manifest", "an extra file", "no other file")
+        Finding(path, "must be in the manifest", "an extra file", "no other file")
         for path in sorted(there - set(listed) - {MANIFEST})
     ]
     for path in (*NAMED, *_beside(set(listed))):
@@ -173,7 +173,7 @@ def check_locations(
         for path in sorted(set(listed) - set(files))
     ]
     found += [
-        Finding(path, "must stand in 'results' of the manifest", "no entry", "one")
+        Finding(path, "must be in 'results' of the manifest", "no entry", "one")
         for path in sorted(set(files) - set(listed))
     ]
     for each in submitted:

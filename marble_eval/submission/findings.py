@@ -1,7 +1,7 @@
 """What a check of a submission has to say: findings, and a report that holds them all.
 
 A finding names the file, the rule, what was got and what was expected. What a check
-could not do is told beside it, so that a pass never says more than was looked at.
+could not do is reported too, so that a pass never claims more than was checked.
 Submissions come from anybody: text out of them is escaped before it is shown.
 """
 

@@ -106,13 +106,13 @@ def _same_items(submitted: Submitted, split: str, items: dict[int, pd.DataFrame]
 
 
 def _on_both_sides(submitted: Submitted, table: pd.DataFrame) -> list[Finding]:
-    """Name the items and groups that stand in validation and in test."""
+    """Name the items and groups that are in validation and in test."""
     found = []
     for column, what in (("id", "an item"), ("group", "a group")):
         sides = [set(table.loc[table["split"] == split, column]) for split in _SPLITS]
         both = sorted(str(each) for each in sides[0] & sides[1])
         if both:
-            rule = f"{what} must stand in one split"
+            rule = f"{what} must be in one split"
             found.append(submitted.table_says(rule, f"{some(both)} in both", "valid or test"))
     return found
 

@@ -181,13 +181,13 @@ def read_submitted(
     submitted = Submitted(file, path, result, task, _rules(task, result))
     if result.task.provider != "folder" or installed.named(result.task.name) is None:
         return submitted, []
-    # It would stand in the installed task's column, with none of its card's checks.
+    # It would be listed in the installed task's column, with none of its card's checks.
     rule = "a task of a folder must not have the name of an installed one"
     return submitted, [submitted.says(rule, result.task.name, "another name, or the installed")]
 
 
 def _rules(task: Task | None, result: Result) -> TaskRules | None:
-    """Look up what the card fixes; its frames as they were run are told elsewhere."""
+    """Look up what the card fixes; frames as run are in the record."""
     if task is None:
         return None
     try:

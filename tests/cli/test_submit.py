@@ -59,7 +59,7 @@ def test_the_findings_as_json_hold_nothing_but_json(
     assert report["findings"] == [
         {
             "file": "extra",
-            "rule": "must stand in the manifest",
+            "rule": "must be in the manifest",
             "got": "an extra file",
             "expected": "no other file",
         }

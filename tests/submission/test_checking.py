@@ -151,7 +151,7 @@ def test_several_faults_are_all_told(submission: Path) -> None:
     (submission / "LICENCES.md").write_text("")
     (report,) = validate_submissions(submission)
     text = report.text()
-    for each in ("extra: must stand", "metrics.accuracy.value", "grid of layer '0'", "LICENCES.md"):
+    for each in ("extra: must be in", "metrics.accuracy.value", "grid of layer '0'", "LICENCES.md"):
         assert each in text
     assert "chosen.layer must be the best" in text
 

@@ -73,7 +73,7 @@ def test_an_extra_file_is_named(submission: Path, name: str) -> None:
     (submission / name).parent.mkdir(exist_ok=True)
     (submission / name).write_text("hello")
     (found,) = file_findings(submission)
-    assert (found.file, found.rule) == (name, "must stand in the manifest")
+    assert (found.file, found.rule) == (name, "must be in the manifest")
     assert str(found).isprintable()
 
 
@@ -84,7 +84,7 @@ def test_an_extra_file_in_the_manifest_is_none_of_the_format(submission: Path) -
     assert "'files' must name files of this format" in rules(
         file_findings(submission), "submission.json"
     )
-    assert rules(file_findings(submission), "run.sh") == ["must stand in the manifest"]
+    assert rules(file_findings(submission), "run.sh") == ["must be in the manifest"]
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_a_result_that_the_manifest_does_not_list_is_named(submission: Path) -> 
         values["results"][0]["path"] = RESULT.replace("toy", "boy")
 
     edit(submission / "submission.json", elsewhere)
-    assert "must stand in 'results' of the manifest" in rules(place_findings(submission))
+    assert "must be in 'results' of the manifest" in rules(place_findings(submission))
     assert "'results' must name results that are there" in rules(
         place_findings(submission), "submission.json"
     )

@@ -101,8 +101,8 @@ def test_an_item_or_group_in_both_splits_is_named(submitted: Submitted) -> None:
         return table
 
     assert faults(submitted, both) == [
-        ("an item must stand in one split", "'valid/0001' in both"),
-        ("a group must stand in one split", "'valid/artist 0' in both"),
+        ("an item must be in one split", "'valid/0001' in both"),
+        ("a group must be in one split", "'valid/artist 0' in both"),
     ]
 
 

@@ -164,7 +164,7 @@ def _events(task: Task, result: Result, seeds: Sequence[pd.DataFrame]) -> EventC
 def _recordings(
     task: Task, result: Result, seeds: Sequence[pd.DataFrame], items: SplitScores
 ) -> tuple[SplitScores | None, tuple[str, ...]]:
-    """Join the pieces of recordings, if the result scores those besides."""
+    """Join the pieces of recordings, if the result scores those too."""
     by_recording = any(each.endswith(BY_RECORDING) for each in result.metrics)
     if not by_recording or not isinstance(items, ItemEstimates):
         return None, ()

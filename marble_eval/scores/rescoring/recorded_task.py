@@ -1,4 +1,4 @@
-"""The task that a result was scored by, as far as a record tells.
+"""The task that a result was scored by, as far as its record says.
 
 Labels and metrics are those of the record. An installed task of the same version brings
 its own functions; any other is scored as its kind is, and its provider says so.
