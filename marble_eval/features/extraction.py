@@ -1,6 +1,6 @@
 """Fill the feature cache: workers encode, and this process alone writes, in order.
 
-Clips are encoded by whom the engine names: threads of this process, processes with a
+Clips are encoded where the engine says: by threads of this process, processes with a
 GPU each, or a Ray cluster. Records are written in the order of the tracks, one by one,
 so a run that was killed and resumed, or lost workers, leaves the same bytes. Only the
 size of a batch may move a number, by the rounding of its sums.
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from marble_eval.audio import UnusableAudio
 from marble_eval.errors import MarbleError
-from marble_eval.features.workers.assignment import Assignment, Job
-from marble_eval.features.workers.batch import Keep
+from marble_eval.features.workers.batches import Keep
 from marble_eval.features.workers.engines import encoded
+from marble_eval.features.workers.messages import Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy as np
 
@@ -47,7 +47,7 @@ class Extraction:
     seconds : float
         Wall time.
     unusable : list of UnusableAudio
-        Files that could not be decoded or are no longer those that were digested,
+        Files that could not be decoded or have changed since they were digested,
         in the order of the jobs.
     """
 
@@ -67,62 +67,34 @@ def extract(
     progress: Progress,
     beside: Keep | None = None,
 ) -> Extraction:
-    """Encode every clip that the store does not hold.
+    """Encode every clip that the store lacks, each audio once, in the order of the jobs.
 
-    Parameters
-    ----------
-    jobs : sequence of Job
-        Tracks, in the order in which they are to be written.
-    encoder : Encoder
-        What encodes them.
-    store : Store
-        Where the features go.
-    cuts : Cuts
-        How tracks are cut, and what is kept.
-    expected_clips : int
-        Clips to be encoded by the files' headers, for the bar and the time left.
-    engine : EngineSpec
-        Where and how wide the work is done.
-    progress : Progress
-        Who is told.
-    beside : Keep, optional
-        What else is kept of the same clips; it costs next to nothing, and another task
-        on this audio finds it.
-
-    Returns
-    -------
-    Extraction
-        Counts, and the files that could not be decoded; the others are encoded
-        all the same.
-
-    Raises
-    ------
-    MarbleError
-        If an encoder's output has the wrong shape or is not finite, if memory
-        does not hold even one clip, if the engine's workers cannot be had or kept
-        alive, or the disk is full.
+    ``expected_clips``, by the files' headers, is for the bar and the time left; what is
+    kept ``beside`` is made from the same hidden states. Files that cannot be decoded are
+    listed, and the others encoded. MarbleError: the encoder fails or does not fit into
+    memory, workers cannot be had or kept alive, or the disk is full.
     """
     outcome = Extraction()
     started = time.perf_counter()
     keeps = [Keep(cuts, store), *([] if beside is None else [beside])]
     forms = tuple(each.form for each in keeps)
-    assignments = _assignments(jobs, store)
+    by_audio = {each.audio: each for each in jobs}
     progress.begin("encode", expected_clips)
     forecast = _Forecast(expected_clips, progress)
     try:
-        arriving = encoded(assignments, len(jobs), encoder, forms, engine, progress)
-        with closing(arriving):
-            for parcels in arriving:
+        wanted = _wanted(by_audio.values(), store)
+        with closing(encoded(wanted, len(by_audio), encoder, forms, engine, progress)) as arriving:
+            for some in arriving:
                 outcome.unusable += [
-                    UnusableAudio(jobs[each.number].path, each.unusable)
-                    for each in parcels
+                    UnusableAudio(by_audio[each.audio].path, each.unusable)
+                    for each in some
                     if each.unusable
                 ]
-                names = [name for each in parcels for name in each.names]
+                names = [name for each in some for name in each.names]
                 if not names:
                     continue
                 for at, keep in enumerate(keeps):
-                    features = chain.from_iterable(each.features[at] for each in parcels)
+                    features = chain.from_iterable(each.features[at] for each in some)
                     _write(keep.store, names, list(features))
                 outcome.encoded += len(names)
                 progress.advance(len(names))
@@ -134,13 +106,13 @@ def extract(
     return outcome
 
 
-def _assignments(jobs: Sequence[Job], store: Store) -> Iterator[Assignment]:
-    """Ask for what is not stored yet; another process may be at work too."""
-    for number, job in enumerate(jobs):
+def _wanted(jobs: Iterable[Job], store: Store) -> Iterator[Job]:
+    """Ask for what is not stored yet; another process may be encoding too."""
+    for job in jobs:
         store.refresh()
         clips = store.clip_count(job.audio)
         wanted = () if clips is None else tuple(store.wanted(job.audio, clips))
-        yield Assignment(number, job, clips, wanted)
+        yield job._replace(clips=clips, wanted=wanted)
 
 
 class _Forecast:
@@ -169,5 +141,6 @@ def _write(store: Store, names: list[ClipName], features: list[np.ndarray]) -> N
     except OSError as error:
         raise MarbleError(
             f"{store.folder}: features must be writable. Got: {error.strerror or error}. What is "
-            f"there stays good; make room, or set MARBLE_EVAL_HOME to another disk, and run again."
+            f"stored stays intact; make room, or set MARBLE_EVAL_HOME to another disk, and run "
+            f"again."
         ) from error

@@ -17,7 +17,7 @@ from marble_eval.encoders import facts_of, normalises
 from marble_eval.errors import SpecError
 from marble_eval.features.clip_rules import ClipCuts, Cuts, FrameCuts
 from marble_eval.features.stores import FrameStore, PooledStore
-from marble_eval.features.workers.batch import Keep
+from marble_eval.features.workers.batches import Keep
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.files.home import home_folder
 

@@ -18,7 +18,7 @@ from marble_eval.errors import MarbleError
 from marble_eval.features.clip_rules import Cut, FrameCuts
 from marble_eval.features.extraction import Job, extract
 from marble_eval.features.stores import ClipName, FrameStore
-from marble_eval.features.workers.batch import Clip, Keep, encode_batch
+from marble_eval.features.workers.batches import Clip, Keep, encode_batch
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
 from marble_eval.spec import EngineSpec, Windowing

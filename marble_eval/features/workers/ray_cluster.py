@@ -8,41 +8,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.errors import MarbleError, MissingError, SpecError
-from marble_eval.features.workers.remote_worker import Outpost
-from marble_eval.features.workers.worker_messages import Death, Failure
+from marble_eval.features.workers.messages import WorkerDied
+from marble_eval.features.workers.remote_worker import RemoteWorker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.features.workers.assignment import Assignment
-    from marble_eval.features.workers.remote_worker import Outfit
-    from marble_eval.features.workers.worker_messages import Answer, Member
+    from marble_eval.features.workers.messages import Answer, Job, WorkerHandle
+    from marble_eval.features.workers.remote_worker import WorkerSetup
     from marble_eval.spec import EngineSpec
 
 _OPENMP = "OMP_NUM_THREADS"
 
 
 class RayCluster:
-    """Starts actors and listens to them (see `marble_eval.features.workers.worker_messages.Staff`).
+    """Starts actors and listens to them; ``size`` workers have room, of ``cpus`` CPUs each.
 
-    Parameters
-    ----------
-    engine : EngineSpec
-        Address, and what a worker needs.
-
-    Attributes
-    ----------
-    size : int
-        Workers that the cluster has room for, or that were asked for.
-    cpus : float
-        CPUs of each.
-
-    Raises
-    ------
-    MissingError
-        If Ray is not installed.
-    SpecError
-        If there is no such cluster, or it has not what a worker needs.
+    MissingError: Ray is not installed. SpecError: there is no such cluster, or it lacks
+    what a worker needs.
     """
 
     def __init__(self, engine: EngineSpec) -> None:
@@ -62,7 +45,7 @@ class RayCluster:
         except BaseException:
             self.close()
             raise
-        self._outfit: Any = None
+        self._setup: Any = None
 
     def _join(self, address: str) -> None:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
@@ -80,16 +63,16 @@ class RayCluster:
                 f"Start one with 'ray start --head', or take engine.address=local.{token}"
             ) from error
 
-    def equip(self, outfit: Outfit) -> None:
-        """Take what every worker starts with; before the first is hired."""
-        self._outfit = self._ray.put(outfit)
+    def equip(self, setup: WorkerSetup) -> None:
+        """Take what every worker starts with; before the first is started."""
+        self._setup = self._ray.put(setup)
 
     def dumps(self, value: object) -> bytes:
         """Pickle what Ray can, which is more than the standard library can."""
         content: bytes = self._ray.cloudpickle.dumps(value)
         return content
 
-    def hire(self) -> Member:
+    def start(self) -> WorkerHandle:
         """Start an actor; it waits until the cluster has room."""
         options = {
             "num_cpus": self.cpus,
@@ -98,13 +81,15 @@ class RayCluster:
             # Ray would set it to num_cpus, and with it oneDNN chooses other sums than here.
             "runtime_env": {"env_vars": {_OPENMP: os.environ.get(_OPENMP, str(os.cpu_count()))}},
         }
-        actor = self._ray.remote(**options)(Outpost)
-        return _Actor(self._ray, actor.remote(self._outfit, "cuda" if self._gpus else "cpu"))
+        actor = self._ray.remote(**options)(RemoteWorker)
+        return _Actor(self._ray, actor.remote(self._setup, "cuda" if self._gpus else "cpu"))
 
-    def answers(self, members: Sequence[Member], seconds: float) -> list[tuple[Member, Answer]]:
+    def answers(
+        self, workers: Sequence[WorkerHandle], seconds: float
+    ) -> list[tuple[WorkerHandle, Answer]]:
         """Wait until some answer, or end."""
-        asked: dict[Any, Member] = {
-            each.answer: each for each in members if isinstance(each, _Actor)
+        asked: dict[Any, WorkerHandle] = {
+            each.answer: each for each in workers if isinstance(each, _Actor)
         }
         ready, _ = self._ray.wait(list(asked), num_returns=1, timeout=seconds)
         return [(asked[each], self._answer(each)) for each in ready]
@@ -114,9 +99,9 @@ class RayCluster:
         try:
             answer: Answer = self._ray.get(reference)
         except errors.RayTaskError as error:  # what is no answer of ours, such as a failed import
-            return Failure(MarbleError(f"a Ray worker failed: {error}"))
+            return MarbleError(f"a Ray worker failed: {error}")
         except errors.RayError as error:
-            return Death(_first_line(error))
+            return WorkerDied(_first_line(error))
         return answer
 
     def close(self) -> None:
@@ -132,15 +117,15 @@ class _Actor:
         self._ray, self._actor = ray, actor
         self.answer = actor.greet.remote()
 
-    def ask(self, assignments: list[Assignment]) -> None:
-        self.answer = self._actor.answer.remote(assignments)
+    def ask(self, jobs: list[Job]) -> None:
+        self.answer = self._actor.answer.remote(jobs)
 
-    def dismiss(self) -> None:
+    def stop(self) -> None:
         self._ray.kill(self._actor, no_restart=True)
 
 
 def _room(resources: dict[str, float], engine: EngineSpec, cpus: float) -> tuple[float, int]:
-    """Say how many GPUs a worker gets, and how many workers there are."""
+    """Return the GPUs of a worker, and the number of workers."""
     there = resources.get("GPU", 0.0)
     gpus = engine.gpus
     if gpus is None:

@@ -3,7 +3,7 @@
 Threads decode, resample and cut ahead of the encoder. On a CPU one thread a core
 runs the encoder with one thread of arithmetic, which beats one call that uses every
 core; on a GPU one thread feeds it batches, which are copied ahead. A worker knows no
-store: it is told which clips are wanted, and what it gives may be written anywhere.
+store: a job names the clips that are wanted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -20,9 +19,15 @@ import torch
 from marble_eval.audio import UnusableAudio
 from marble_eval.encoders import facts_of
 from marble_eval.features.stores import ClipName
-from marble_eval.features.workers.assignment import Parcel
-from marble_eval.features.workers.batch import Clip, encode_batch, is_out_of_memory, send
-from marble_eval.features.workers.batches import BatchSizes, bucketed
+from marble_eval.features.workers.batches import (
+    BatchSizes,
+    Clip,
+    bucketed,
+    encode_batch,
+    is_out_of_memory,
+    send,
+)
+from marble_eval.features.workers.messages import EncodedClips
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.probes.matrix_products import fast_products
 
@@ -33,84 +38,49 @@ if TYPE_CHECKING:
 
     from marble_eval.encoders import Encoder
     from marble_eval.features.clip_rules import Cut
-    from marble_eval.features.workers.assignment import Assignment, Job, Terms
-    from marble_eval.features.workers.batch import Sent
+    from marble_eval.features.workers.batches import Sent
+    from marble_eval.features.workers.messages import Job, WorkerOptions
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 
 
-@dataclass(slots=True)
-class _Slot:
-    """A place in the order in which features are given out; a track without any has one."""
-
-    number: int
-    is_last: bool
-    clip: Clip | None = None
-    name: ClipName | None = None
-    features: list[np.ndarray] | None = None
-    unusable: str = ""
-    is_lacking: bool = False
-
-    @property
-    def samples(self) -> int:
-        """Return the length of the clip."""
-        return self.clip.samples if self.clip else 0
-
-
 class Worker:
-    """An encoder at work.
+    """An encoder at work."""
 
-    Parameters
-    ----------
-    encoder : Encoder
-        What encodes.
-    terms : Terms
-        How.
-    """
-
-    def __init__(self, encoder: Encoder, terms: Terms) -> None:
-        self._encoder, self._terms = encoder, terms
+    def __init__(self, encoder: Encoder, options: WorkerOptions) -> None:
+        self._encoder, self._options = encoder, options
         self._device = torch.device(facts_of(encoder).device)
         on_gpu = self._device.type == "cuda"
         self._stream: torch.cuda.Stream | None = None  # that copies while another computes
         if on_gpu:
             self._stream = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        self._sizes = BatchSizes(terms.batch_clips or int(not on_gpu))
-        self._slots: deque[_Slot] = deque()
+        self._sizes = BatchSizes(options.batch_clips or int(not on_gpu))
+        # One per clip, or per track without any, in the order in which they are given out.
+        self._order: deque[EncodedClips] = deque()
+        self._encoded: dict[ClipName, list[np.ndarray]] = {}  # by form
 
-    def parcels(self, assignments: Iterable[Assignment | None]) -> Generator[list[Parcel] | None]:
-        """Encode tracks.
+    def encoded(self, jobs: Iterable[Job | None]) -> Generator[list[EncodedClips] | None]:
+        """Encode tracks, in the order of the jobs.
 
-        Parameters
-        ----------
-        assignments : iterable of Assignment
-            Taken a bounded number ahead; None says that no more can be had at the moment.
-
-        Yields
-        ------
-        list of Parcel, or None
-            In the order of the assignments; None if no more can be had at the moment
-            and everything is done.
-
-        Raises
-        ------
-        MarbleError
-            As `encode_batch`.
+        Jobs are taken a bounded number ahead; None says that no more can be had at the
+        moment, and is yielded if then everything is done.
         """
-        terms, before = self._terms, torch.get_num_threads()
-        readers = ThreadPoolExecutor(terms.readers, thread_name_prefix="reader")
-        encoders = ThreadPoolExecutor(terms.encoders, thread_name_prefix="encoder")
+        options, before = self._options, torch.get_num_threads()
+        readers = ThreadPoolExecutor(options.readers, thread_name_prefix="reader")
+        encoders = ThreadPoolExecutor(options.encoders, thread_name_prefix="encoder")
         try:
-            ahead = 2 * terms.readers + terms.encoders
-            tracks = in_order(readers, self._read, assignments, ahead=ahead)
+            ahead = 2 * options.readers + options.encoders
+            tracks = in_order(readers, self._read, jobs, ahead=ahead)
             batches = map(self._sent, bucketed(self._clips(tracks), self._sizes.of))
             with fast_products(self._device):
-                for encoded in in_order(encoders, self._encode, batches, ahead=terms.encoders + 1):
+                for encoded in in_order(
+                    encoders, self._encode, batches, ahead=options.encoders + 1
+                ):
                     if encoded is not None:
                         (batch, _), features = encoded
-                        for slot, *found in zip(batch, *features, strict=True):
-                            slot.features, slot.clip = found, None
+                        for clip, *found in zip(batch, *features, strict=True):
+                            self._encoded[clip.name] = found
                     finished = self._finished()
                     if finished or encoded is None:
                         yield finished or None
@@ -122,55 +92,61 @@ class Worker:
             encoders.shutdown(wait=True, cancel_futures=True)
             torch.set_num_threads(before)
 
-    def _read(self, assignment: Assignment) -> list[Cut] | str:
-        """Cut a track, or say why that cannot be."""
-        job = assignment.job
+    def _read(self, job: Job) -> list[Cut] | str:
+        """Cut a track, or return why that cannot be."""
         try:
-            found = self._terms.forms[0].cuts.cut(job.path)
+            found = self._options.forms[0].cuts.cut(job.path)
         except UnusableAudio as error:
             return error.reason  # not the error: its traceback would hold the decoded audio
         # Features are kept under the digest, so they must be those of these bytes.
         return found if _is_unchanged(job) else "changed since its check"
 
-    def _clips(
-        self, tracks: Iterable[tuple[Assignment, list[Cut] | str] | None]
-    ) -> Iterator[_Slot | None]:
-        """Give the wanted clips their places; what has no clip is in its place at once."""
+    def _clips(self, tracks: Iterable[tuple[Job, list[Cut] | str] | None]) -> Iterator[Clip | None]:
+        """Give the wanted clips their places in the order."""
         for track in tracks:
             if track is None:
                 yield None
                 continue
-            (number, job, clips, wanted), cuts = track
+            (audio, path, clips, wanted), cuts = track
             if isinstance(cuts, str):
-                lacking = not os.access(job.path, os.R_OK)
-                slot = _Slot(number, is_last=True, unusable=cuts, is_lacking=lacking)
-                self._slots.append(slot)
+                is_lacking = not os.access(path, os.R_OK)
+                self._put(audio, [], unusable=cuts, is_lacking=is_lacking)
                 continue
             of = len(cuts)
             places = wanted if clips == of else tuple(range(of))
             if not places:
-                self._slots.append(_Slot(number, is_last=True))
+                self._put(audio, [])
             for place in places:
-                name = ClipName(job.audio, place, of)
-                clip = Clip(name, job.path, cuts[place])
-                slot = _Slot(number, is_last=place == places[-1], clip=clip, name=name)
-                self._slots.append(slot)
-                yield slot
+                name = ClipName(audio, place, of)
+                self._put(audio, [name], is_last=place == places[-1])
+                yield Clip(name, path, cuts[place])
 
-    def _sent(self, batch: list[_Slot] | None) -> tuple[list[_Slot], Sent | None] | None:
+    def _put(
+        self,
+        audio: str,
+        names: list[ClipName],
+        *,
+        is_last: bool = True,
+        unusable: str = "",
+        is_lacking: bool = False,
+    ) -> None:
+        features: list[list[np.ndarray]] = [[] for _ in self._options.forms]
+        self._order.append(EncodedClips(audio, names, features, is_last, unusable, is_lacking))
+
+    def _sent(self, batch: list[Clip] | None) -> tuple[list[Clip], Sent | None] | None:
         if batch is None:
             return None
         if self._stream is None:
             return batch, None
-        return batch, send(_clips_of(batch), self._device, self._stream)
+        return batch, send(batch, self._device, self._stream)
 
-    def _encode(self, item: tuple[list[_Slot], Sent | None]) -> list[list[np.ndarray]]:
-        batch, sent = _clips_of(item[0]), item[1]
+    def _encode(self, item: tuple[list[Clip], Sent | None]) -> list[list[np.ndarray]]:
+        batch, sent = item
         if self._device.type == "cpu":
-            torch.set_num_threads(self._terms.arithmetic)
+            torch.set_num_threads(self._options.arithmetic)
         samples = batch[0].samples
         self._sizes.settle(samples, len(batch), lambda count: self._pace(batch[0], count))
-        size, encoder, forms = self._sizes.of(samples), self._encoder, self._terms.forms
+        size, encoder, forms = self._sizes.of(samples), self._encoder, self._options.forms
         if len(batch) <= size:
             return encode_batch(encoder, batch, forms, self._device, sent)
         parts = [  # the trial found that fewer at once are faster
@@ -180,7 +156,7 @@ class Worker:
         return [[each for part in parts for each in part[at]] for at in range(len(forms))]
 
     def _pace(self, clip: Clip, count: int) -> float | None:
-        """Measure how many clips a second the encoder takes; None if the memory is too small."""
+        """Measure the clips per second of the encoder; None if the memory is too small."""
         seconds = 0.0
         try:
             sent = send([clip] * count, self._device, None)
@@ -197,23 +173,20 @@ class Worker:
             return None
         return count / seconds
 
-    def _finished(self) -> list[Parcel]:
+    def _finished(self) -> list[EncodedClips]:
         """Take from the front what is encoded, clips of a track together."""
-        parcels: list[Parcel] = []
-        forms = range(len(self._terms.forms))
-        while self._slots and self._slots[0].clip is None:
-            slot = self._slots.popleft()
-            if not parcels or parcels[-1].number != slot.number:
-                parcels.append(Parcel(slot.number, [], [[] for _ in forms], False))
-            parcel = parcels[-1]
-            if slot.name is not None and slot.features is not None:
-                parcel.names.append(slot.name)
-                for kept, features in zip(parcel.features, slot.features, strict=True):
+        found: list[EncodedClips] = []
+        while self._order and all(name in self._encoded for name in self._order[0].names):
+            each = self._order.popleft()
+            if found and found[-1].audio == each.audio:
+                found[-1] = found[-1]._replace(is_last=each.is_last)
+            else:
+                found.append(each._replace(names=[]))
+            for name in each.names:
+                found[-1].names.append(name)
+                for kept, features in zip(found[-1].features, self._encoded.pop(name), strict=True):
                     kept.append(features)
-            parcels[-1] = parcel._replace(
-                is_last=slot.is_last, unusable=slot.unusable, is_lacking=slot.is_lacking
-            )
-        return parcels
+        return found
 
 
 def in_order(
@@ -223,23 +196,10 @@ def in_order(
     *,
     ahead: int,
 ) -> Iterator[tuple[_Item, _Value] | None]:
-    """Apply a function in a pool, a bounded number of items ahead, in order.
+    """Apply a function in a pool, at most ``ahead`` items at once, and yield in order.
 
-    Parameters
-    ----------
-    pool : ThreadPoolExecutor
-        Where it is applied.
-    function : callable
-        From an item to a value.
-    items : iterable
-        None says that no more can be had at the moment: the oldest is waited for.
-    ahead : int
-        Items under way at once.
-
-    Yields
-    ------
-    (item, value), or None
-        None if no more can be had at the moment and none is under way.
+    None says that no more items can be had at the moment: the oldest is then waited for,
+    and None is yielded if none is under way.
 
     Examples
     --------
@@ -261,10 +221,6 @@ def in_order(
     while waiting:
         first, future = waiting.popleft()
         yield first, future.result()
-
-
-def _clips_of(batch: list[_Slot]) -> list[Clip]:
-    return [slot.clip for slot in batch if slot.clip is not None]
 
 
 def _is_unchanged(job: Job) -> bool:

@@ -1,9 +1,16 @@
-"""Workers elsewhere, in processes or on other machines, as if they were one.
+"""Workers in processes or on other machines, as if they were one.
 
-Each has a few tracks in hand and is asked for parcels, one answer to one question, so
-that nobody runs far ahead of the disk. Parcels come out in the order of the tracks,
-whoever encoded them. When a worker dies, what it had in hand goes to another, without
-the clips that had arrived; a track that kills worker after worker ends the run.
+Each has a few tracks in hand and is asked for encoded clips, one answer per question, so
+that none runs far ahead of the disk. Clips come out in the order of the tracks. When a
+worker dies, its tracks go to another, without the clips that had arrived; a track that
+kills worker after worker ends the run.
+
+Why the scheduling is ours (tried with concurrent.futures of Python 3.11 and Ray 2.60): a
+process pool fails every pending task when one worker is killed, returns a track in one
+piece, which for frames can be gigabytes, and its processes outlive a killed driver. Ray
+starts a retried task over: of six clips streamed, the three that had arrived were encoded
+again. Neither gives a GPU batches from several tracks, nor checks that a restarted worker
+has the run's encoder; and one pool serves both.
 """
 
 from __future__ import annotations
@@ -14,20 +21,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from marble_eval.errors import MarbleError, MissingError
-from marble_eval.features.workers.worker_messages import Death, Failure, Greeting
+from marble_eval.features.workers.messages import Greeting, WorkerDied
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from marble_eval.features.workers.assignment import Assignment, Parcel
-    from marble_eval.features.workers.worker_messages import Member, Staff
+    from marble_eval.features.workers.messages import EncodedClips, Job, WorkerHandle, WorkerHost
     from marble_eval.progress import Progress
 
 _IN_HAND = 3, 64  # tracks of a worker: one encoded and two read; and enough for a GPU's batches
-_AHEAD_BYTES = 1 << 28  # of features that wait for their turn, for each worker
+_AHEAD_BYTES = 1 << 28  # of features that wait for their turn, per worker
 _TRIES = 3  # workers that may die over one track
-_HIRED = 4  # workers that may be started for each place, the first included
+_STARTS = 4  # workers that may be started in each place, the first included
 _PATIENCE = 10.0  # seconds after which a wait for the first worker is explained
 
 
@@ -35,170 +41,135 @@ _PATIENCE = 10.0  # seconds after which a wait for the first worker is explained
 class _Track:
     """A track under way."""
 
-    assignment: Assignment
-    parcels: deque[Parcel] = field(default_factory=deque)  # that have arrived
+    job: Job
+    arrived: deque[EncodedClips] = field(default_factory=deque)
     clips: set[int] = field(default_factory=set)
     of: int | None = None
     deaths: int = 0  # since something of it arrived
 
-    def rest(self) -> Assignment:
+    def rest(self) -> Job:
         """Return what has not arrived yet."""
-        first = self.assignment
         if self.of is None:
-            return first
-        wanted = first.wanted if first.clips == self.of else tuple(range(self.of))
-        return first._replace(
-            clips=self.of, wanted=tuple(each for each in wanted if each not in self.clips)
-        )
+            return self.job
+        wanted = self.job.wanted if self.job.clips == self.of else tuple(range(self.of))
+        rest = tuple(each for each in wanted if each not in self.clips)
+        return self.job._replace(clips=self.of, wanted=rest)
 
 
 @dataclass(slots=True, eq=False)
-class _Place:
+class _Worker:
     """A worker, and what it has in hand."""
 
-    member: Member
+    handle: WorkerHandle
     where: str = "a worker that has not started"
     is_ready: bool = False
     is_asked: bool = True  # for its greeting
     tracks: list[_Track] = field(default_factory=list)
-    given: list[Assignment] = field(default_factory=list)  # with the next question
+    given: list[Job] = field(default_factory=list)  # with the next question
 
 
-class Crew:
-    """Several workers that encode for one store.
-
-    Parameters
-    ----------
-    staff : Staff
-        Who starts them.
-    size : int
-        How many.
-    identity : dict of str to str
-        What each of them must greet with.
-    progress : Progress
-        Who is told of deaths.
-    """
+class WorkerPool:
+    """Several workers that encode for one store; each must greet with the identity."""
 
     def __init__(
-        self, staff: Staff, size: int, identity: dict[str, str], progress: Progress
+        self, host: WorkerHost, size: int, identity: dict[str, str], progress: Progress
     ) -> None:
-        self._staff, self._size, self._identity = staff, size, identity
+        self._host, self._size, self._identity = host, size, identity
         self._progress = progress
-        self._places: list[_Place] = []
-        self._tracks: deque[_Track] = deque()  # under way, in order
-        self._by_number: dict[int, _Track] = {}
+        self._workers: list[_Worker] = []
+        self._tracks: dict[str, _Track] = {}  # under way, in order, by audio
         self._again: list[_Track] = []  # whose worker died
-        self._bytes = self._hired = self._left = 0
+        self._bytes = self._starts = self._left = 0
         self._has_waited = False
 
-    def parcels(self, assignments: Iterator[Assignment], tracks: int) -> Generator[list[Parcel]]:
-        """Encode tracks.
+    def encoded(self, jobs: Iterator[Job], tracks: int) -> Generator[list[EncodedClips]]:
+        """Encode so many tracks, each audio once, in the order of the jobs.
 
-        Parameters
-        ----------
-        assignments : iterator of Assignment
-            With numbers that rise; taken when a worker is free.
-        tracks : int
-            How many there are.
-
-        Yields
-        ------
-        list of Parcel
-            In the order of the assignments.
-
-        Raises
-        ------
-        MarbleError
-            What an encoder raised; if a worker has another encoder than the run, or
-            workers die again and again.
-        MissingError
-            If a file that is here is not where a worker is.
+        A job is taken when a worker is free. MarbleError: an encoder failed, a worker has
+        another encoder than the run, or workers die again and again. MissingError: a file
+        that is here is not where a worker is.
         """
         self._left = tracks
         try:
             for _ in range(min(self._size, tracks)):
-                self._hire()
+                self._start()
             while self._left or self._tracks:
-                self._hand_out(assignments)
+                self._hand_out(jobs)
                 self._ask()
                 if released := self._released():
                     yield released
                     continue
                 self._listen()
         finally:
-            for place in self._places:
-                place.member.dismiss()
-            self._staff.close()
+            for worker in self._workers:
+                worker.handle.stop()
+            self._host.close()
 
-    def _hire(self) -> None:
-        self._places.append(_Place(self._staff.hire()))
-        self._hired += 1
+    def _start(self) -> None:
+        self._workers.append(_Worker(self._host.start()))
+        self._starts += 1
 
-    def _hand_out(self, assignments: Iterator[Assignment]) -> None:
-        ready = [each for each in self._places if each.is_ready]
+    def _hand_out(self, jobs: Iterator[Job]) -> None:
+        ready = [each for each in self._workers if each.is_ready]
         while ready and self._again:  # at once, since others wait for them
-            place = min(ready, key=lambda each: len(each.tracks))
-            self._give(place, self._again.pop(0))
+            worker = min(ready, key=lambda each: len(each.tracks))
+            self._give(worker, self._again.pop(0))
         least, most = _IN_HAND
         while ready and self._left:
             # Few where few are left, so that all end at the same time.
             share = max(least, min(most, self._left // (2 * self._size)))
-            place = min(ready, key=lambda each: len(each.tracks))
-            if len(place.tracks) >= share:
+            worker = min(ready, key=lambda each: len(each.tracks))
+            if len(worker.tracks) >= share:
                 break
-            track = _Track(next(assignments))
+            track = _Track(next(jobs))
             self._left -= 1
-            self._tracks.append(track)
-            self._by_number[track.assignment.number] = track
-            self._give(place, track)
+            self._tracks[track.job.audio] = track
+            self._give(worker, track)
 
-    def _give(self, place: _Place, track: _Track) -> None:
-        place.tracks.append(track)
-        place.given.append(track.rest())
+    def _give(self, worker: _Worker, track: _Track) -> None:
+        worker.tracks.append(track)
+        worker.given.append(track.rest())
 
     def _ask(self) -> None:
         """Ask who has something in hand, unless too much waits for its turn already."""
         may_wait = self._bytes < _AHEAD_BYTES * self._size
-        for place in self._places:
-            is_due = self._tracks and self._tracks[0] in place.tracks
-            if place.tracks and not place.is_asked and (may_wait or is_due):
-                place.member.ask(place.given)
-                place.given, place.is_asked = [], True
+        due = next(iter(self._tracks.values()), None)
+        for worker in self._workers:
+            if worker.tracks and not worker.is_asked and (may_wait or due in worker.tracks):
+                worker.handle.ask(worker.given)
+                worker.given, worker.is_asked = [], True
 
-    def _released(self) -> list[Parcel]:
-        """Take the parcels whose turn it is."""
-        released: list[Parcel] = []
-        while self._tracks:
-            track = self._tracks[0]
-            released += track.parcels
-            track.parcels.clear()
-            if not released or not released[-1].is_last:
+    def _released(self) -> list[EncodedClips]:
+        """Take the clips whose turn it is."""
+        released: list[EncodedClips] = []
+        for audio, track in list(self._tracks.items()):
+            released += track.arrived
+            is_done = bool(track.arrived) and track.arrived[-1].is_last
+            track.arrived.clear()
+            if not is_done:
                 break
-            if released[-1].number != track.assignment.number:
-                break
-            self._tracks.popleft()
-            del self._by_number[track.assignment.number]
+            del self._tracks[audio]
         self._bytes -= sum(map(_size, released))
         return released
 
     def _listen(self) -> None:
-        asked = {id(each.member): each for each in self._places if each.is_asked}
-        found = self._staff.answers([each.member for each in asked.values()], _PATIENCE)
-        if not found and not self._has_waited and not any(p.is_ready for p in self._places):
+        asked = {id(each.handle): each for each in self._workers if each.is_asked}
+        found = self._host.answers([each.handle for each in asked.values()], _PATIENCE)
+        if not found and not self._has_waited and not any(w.is_ready for w in self._workers):
             self._has_waited = True
-            self._progress.say(f"waiting for one of {len(self._places)} workers to start")
-        for member, answer in found:
-            place = asked[id(member)]
-            place.is_asked = False
+            self._progress.say(f"waiting for one of {len(self._workers)} workers to start")
+        for handle, answer in found:
+            worker = asked[id(handle)]
+            worker.is_asked = False
             if isinstance(answer, Greeting):
                 self._check(answer)
-                place.where, place.is_ready = answer.where, True
-            elif isinstance(answer, Failure):
-                raise answer.error
-            elif isinstance(answer, Death):
-                self._replace(place, answer.reason)
+                worker.where, worker.is_ready = answer.where, True
+            elif isinstance(answer, WorkerDied):
+                self._replace(worker, str(answer))
+            elif isinstance(answer, Exception):
+                raise answer
             else:
-                self._take(place, answer)
+                self._take(worker, answer)
 
     def _check(self, greeting: Greeting) -> None:
         for name, ours in self._identity.items():
@@ -209,52 +180,55 @@ class Crew:
                     f"Got {theirs}. Bring the same weights and packages there."
                 )
 
-    def _take(self, place: _Place, parcels: list[Parcel]) -> None:
-        for parcel in parcels:
-            track = self._by_number[parcel.number]
-            job = track.assignment.job
-            if parcel.is_lacking and _is_here(job.path):
+    def _take(self, worker: _Worker, arrived: list[EncodedClips]) -> None:
+        for some in arrived:
+            track = self._tracks[some.audio]
+            path = track.job.path
+            if some.is_lacking and _is_here(path):
                 raise MissingError(
-                    f"{job.path}: must be readable wherever a worker is. Got "
-                    f"{parcel.unusable!r} on {place.where}. Put the data on a disk that "
+                    f"{path}: must be readable wherever a worker is. Got "
+                    f"{some.unusable!r} on {worker.where}. Put the data on a disk that "
                     f"all machines share, under the same path."
                 )
-            track.parcels.append(parcel)
+            track.arrived.append(some)
             track.deaths = 0
-            track.clips.update(name.clip for name in parcel.names)
-            of = parcel.names[0].of if parcel.names else track.of
+            track.clips.update(name.clip for name in some.names)
+            of = some.names[0].of if some.names else track.of
             if track.of not in (None, of):
                 raise MarbleError(
-                    f"{job.path}: must have as many clips everywhere. Got {track.of}, and {of} "
-                    f"on {place.where}. Install the same versions on all machines."
+                    f"{path}: must have as many clips everywhere. Got {track.of}, and {of} "
+                    f"on {worker.where}. Install the same versions on all machines."
                 )
             track.of = of
-            self._bytes += _size(parcel)
-            if parcel.is_last:
-                place.tracks.remove(track)
+            self._bytes += _size(some)
+            if some.is_last:
+                worker.tracks.remove(track)
 
-    def _replace(self, place: _Place, reason: str) -> None:
+    def _replace(self, worker: _Worker, reason: str) -> None:
         """Take a dead worker's tracks back, and start another in its place."""
-        self._places.remove(place)
-        place.member.dismiss()
-        self._again = sorted([*self._again, *place.tracks], key=lambda each: each.assignment.number)
-        if place.tracks:  # it was at work on the first
-            track = place.tracks[0]
+        self._workers.remove(worker)
+        worker.handle.stop()
+        order = list(self._tracks)
+        self._again = sorted(
+            [*self._again, *worker.tracks], key=lambda each: order.index(each.job.audio)
+        )
+        if worker.tracks:  # it was encoding the first
+            track = worker.tracks[0]
             track.deaths += 1
             if track.deaths == _TRIES:
                 raise MarbleError(
-                    f"{track.assignment.job.path}: a worker must survive it. Got {_TRIES} that "
-                    f"died over it, the last on {place.where}: {reason}. What is encoded "
+                    f"{track.job.path}: a worker must survive it. Got {_TRIES} that "
+                    f"died over it, the last on {worker.where}: {reason}. What is encoded "
                     f"stays. If memory ran out, take fewer workers or engine.batch_clips=1."
                 )
-        if self._hired < _HIRED * self._size:
+        if self._starts < _STARTS * self._size:
             self._progress.say(
-                f"a worker ended on {place.where} ({reason}); another takes its tracks"
+                f"a worker ended on {worker.where} ({reason}); another takes its tracks"
             )
-            self._hire()
-        elif not self._places:
+            self._start()
+        elif not self._workers:
             raise MarbleError(
-                f"{place.where}: a worker must stay alive. Got {self._hired} that ended, "
+                f"{worker.where}: a worker must stay alive. Got {self._starts} that ended, "
                 f"the last with: {reason}. What is encoded stays; run again, and it goes on."
             )
 
@@ -263,5 +237,5 @@ def _is_here(path: Path) -> bool:
     return os.access(path, os.R_OK)
 
 
-def _size(parcel: Parcel) -> int:
-    return sum(each.nbytes for kept in parcel.features for each in kept)
+def _size(clips: EncodedClips) -> int:
+    return sum(each.nbytes for kept in clips.features for each in kept)

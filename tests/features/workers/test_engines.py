@@ -8,7 +8,7 @@ import torch
 
 from marble_eval.errors import SpecError
 from marble_eval.features.workers import engines
-from marble_eval.features.workers.assignment import Terms
+from marble_eval.features.workers.messages import WorkerOptions
 from marble_eval.progress import Silence
 from marble_eval.spec import EngineSpec
 
@@ -18,7 +18,8 @@ def _engine(device: str = "auto", processes: int = 0) -> EngineSpec:
 
 
 def _encoder(device: str) -> Any:
-    return SimpleNamespace(name="some", device=torch.device(device))
+    shape = {"sample_rate": 8000, "frame_rate": 50.0, "layers": ("0",), "width": 1}
+    return SimpleNamespace(name="some", device=torch.device(device), **shape)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +69,8 @@ def test_an_encoder_that_cannot_be_sent_encodes_alone_and_that_is_said() -> None
 
     encoder = _encoder("cuda")
     encoder.hook = lambda: None
-    terms = Terms((), 1, 1, 1, 1)
-    assert engines._outfit(encoder, terms, _engine(), Notes()) is None
+    options = WorkerOptions((), 1, 1, 1, 1)
+    assert engines._setup(encoder, options, _engine(), Notes()) is None
     assert said[0].startswith("only one GPU encodes. encoder some: must be loaded by")
     with pytest.raises(SpecError, match="encoder some"):
-        engines._outfit(encoder, terms, _engine(processes=2), Notes())
+        engines._setup(encoder, options, _engine(processes=2), Notes())

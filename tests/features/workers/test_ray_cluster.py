@@ -131,7 +131,7 @@ class Cluster:
     def workers(self) -> list[list[int]]:
         """Return the processes of our actors, by node."""
         return [
-            [each for each in _descendants(node.pid) if _name(each).startswith("ray::Outpost")]
+            [each for each in _descendants(node.pid) if _name(each).startswith("ray::RemoteWorker")]
             for node in self.nodes
         ]
 

@@ -11,16 +11,14 @@ import pytest
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.features.clip_rules import ClipCuts
-from marble_eval.features.workers.assignment import Terms
-from marble_eval.features.workers.batch import Form
-from marble_eval.features.workers.remote_worker import Outpost, identity_of, outfit_for
-from marble_eval.features.workers.worker_messages import Failure, Greeting
+from marble_eval.features.workers.messages import Form, Greeting, WorkerOptions
+from marble_eval.features.workers.remote_worker import RemoteWorker, identity_of, worker_setup
 from marble_eval.registry import load_encoder
 from marble_eval.registry.encoders import EncoderRecipe, load_recipe
 from marble_eval.spec import Windowing
 
 WINDOWING = Windowing("mean", "torchaudio-sinc", "track", None, 0.25, None, "keep", 0.1)
-TERMS = Terms((Form(ClipCuts(WINDOWING, False, 24000, 400), "float32"),), 1, 1, 1, 1)
+OPTIONS = WorkerOptions((Form(ClipCuts(WINDOWING, False, 24000, 400), "float32"),), 1, 1, 1, 1)
 
 
 def test_a_recipe_makes_the_same_encoder_once_more() -> None:
@@ -42,33 +40,32 @@ def test_a_recipe_of_a_target_makes_the_same_encoder_once_more() -> None:
 def test_weights_are_sent_only_where_there_is_no_recipe() -> None:
     by_name = load_encoder("mert-random", size="small", device="cpu")
     whole = random_mert(size="small", seed=0, precision="float32", device="cpu")
-    recipe, weights = (len(outfit_for(each, TERMS).encoder) for each in (by_name, whole))
+    recipe, weights = (len(worker_setup(each, OPTIONS).encoder) for each in (by_name, whole))
     assert recipe < 500
     assert weights > 4_000_000  # two million parameters
     for each in (by_name, whole):
-        greeting = Outpost(outfit_for(each, TERMS), "cpu").greet()
+        greeting = RemoteWorker(worker_setup(each, OPTIONS), "cpu").greet()
         assert isinstance(greeting, Greeting)
-        assert greeting.identity == identity_of(by_name, TERMS)
+        assert greeting.identity == identity_of(by_name, OPTIONS)
 
 
 def test_what_cannot_be_pickled_is_refused_with_a_way_out() -> None:
     whole = random_mert(size="small", seed=0, precision="float32", device="cpu")
     whole.hook = lambda: None  # type: ignore[attr-defined]
     with pytest.raises(SpecError, match=r"load_encoder, or be an object that pickle takes.*Take"):
-        outfit_for(whole, TERMS)
+        worker_setup(whole, OPTIONS)
 
 
 def test_an_encoder_that_does_not_load_there_is_the_answer(tmp_path: Path) -> None:
     encoder = load_encoder("mert-random", size="small", device="cpu")
     encoder.recipe = EncoderRecipe(None, {"target": "not_there:make"})  # type: ignore[attr-defined]
-    answer = Outpost(outfit_for(encoder, TERMS), "cpu").greet()
-    assert isinstance(answer, Failure)
-    assert isinstance(answer.error, SpecError)
-    assert "not_there" in str(answer.error)
-    spoiled = outfit_for(encoder, TERMS)._replace(encoder=b"no pickle")
-    answer = Outpost(spoiled, "cpu").greet()
-    assert isinstance(answer, Failure)
-    assert "the encoder must load there. Got UnpicklingError" in str(answer.error)
+    answer = RemoteWorker(worker_setup(encoder, OPTIONS), "cpu").greet()
+    assert isinstance(answer, SpecError)
+    assert "not_there" in str(answer)
+    spoiled = worker_setup(encoder, OPTIONS)._replace(encoder=b"no pickle")
+    answer = RemoteWorker(spoiled, "cpu").greet()
+    assert isinstance(answer, MarbleError)
+    assert "the encoder must load there. Got UnpicklingError" in str(answer)
 
 
 class _OwnError(Exception):
@@ -86,18 +83,17 @@ class _OwnError(Exception):
 def test_errors_are_answers_that_can_be_sent(
     error: Exception, kind: type[Exception], words: str
 ) -> None:
-    post = Outpost(
-        outfit_for(load_encoder("mert-random", size="small", device="cpu"), TERMS), "cpu"
+    worker = RemoteWorker(
+        worker_setup(load_encoder("mert-random", size="small", device="cpu"), OPTIONS), "cpu"
     )
 
     def broken() -> Any:
         raise error
         yield
 
-    post._parcels = broken()
-    answer = post.answer([])
-    assert isinstance(answer, Failure)
-    received = pickle.loads(pickle.dumps(answer)).error
+    worker._encoded = broken()
+    answer = worker.answer([])
+    received = pickle.loads(pickle.dumps(answer))
     assert (type(received), str(received)) == (kind, words)
-    told = "".join(getattr(received, "__notes__", []))
-    assert ("in broken" in told) == (not isinstance(error, MarbleError))
+    notes = "".join(getattr(received, "__notes__", []))
+    assert ("in broken" in notes) == (not isinstance(error, MarbleError))

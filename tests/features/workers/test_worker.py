@@ -12,9 +12,8 @@ import soundfile
 import torch
 
 from marble_eval.features.clip_rules import ClipCuts
-from marble_eval.features.workers.assignment import Assignment, Job, Parcel, Terms
-from marble_eval.features.workers.batch import Form
 from marble_eval.features.workers.batches import BatchSizes
+from marble_eval.features.workers.messages import EncodedClips, Form, Job, WorkerOptions
 from marble_eval.features.workers.worker import Worker
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.spec import Windowing
@@ -56,20 +55,24 @@ def _jobs(folder: Path, seconds: Sequence[float]) -> list[Job]:
     return jobs
 
 
-def _all(jobs: Sequence[Job]) -> Iterator[Assignment]:
-    return (Assignment(number, job, None, ()) for number, job in enumerate(jobs))
-
-
 def _worker(encoder: Levels, batch_clips: int = 1, encoders: int = 1) -> Worker:
-    return Worker(encoder, Terms((FORM,), 2, encoders, 1, batch_clips))
+    return Worker(encoder, WorkerOptions((FORM,), 2, encoders, 1, batch_clips))
 
 
-def _flat(answers: list[list[Parcel] | None]) -> list[Parcel]:
+def _flat(answers: list[list[EncodedClips] | None]) -> list[EncodedClips]:
     return [each for some in answers if some for each in some]
 
 
-def _names(parcels: list[Parcel]) -> list[tuple[int, int, int]]:
-    return [(each.number, name.clip, name.of) for each in parcels for name in each.names]
+def _ends(jobs: list[Job], clips: list[EncodedClips]) -> list[int]:
+    """Number the tracks that end, in the order in which they do."""
+    audio = [each.audio for each in jobs]
+    return [audio.index(each.audio) for each in clips if each.is_last]
+
+
+def _names(jobs: list[Job], clips: list[EncodedClips]) -> list[tuple[int, int, int]]:
+    audio = [each.audio for each in jobs]
+    names = [name for each in clips for name in each.names]
+    return [(audio.index(name.audio), name.clip, name.of) for name in names]
 
 
 @pytest.mark.parametrize(("batch_clips", "encoders"), [(1, 1), (1, 3), (3, 1), (4, 2)])
@@ -77,15 +80,16 @@ def test_clips_come_out_in_the_order_of_the_tracks(
     tmp_path: Path, batch_clips: int, encoders: int
 ) -> None:
     jobs = _jobs(tmp_path, (0.6, 0.25, 0.85, 0.1, 0.6, 0.25))
-    parcels = _flat(list(_worker(Levels(), batch_clips, encoders).parcels(_all(jobs))))
-    assert _names(parcels) == [
+    clips = _flat(list(_worker(Levels(), batch_clips, encoders).encoded(jobs)))
+    assert _names(jobs, clips) == [
         (0, 0, 3), (0, 1, 3), (0, 2, 3), (1, 0, 1), (2, 0, 4), (2, 1, 4), (2, 2, 4), (2, 3, 4),
         (3, 0, 1), (4, 0, 3), (4, 1, 3), (4, 2, 3), (5, 0, 1),
     ]  # fmt: skip
-    assert [each.number for each in parcels if each.is_last] == [0, 1, 2, 3, 4, 5]
-    for parcel in parcels:
-        audio, _ = soundfile.read(jobs[parcel.number].path, dtype="float32")
-        for name, features in zip(parcel.names, parcel.features[0], strict=True):
+    assert _ends(jobs, clips) == [0, 1, 2, 3, 4, 5]
+    paths = {each.audio: each.path for each in jobs}
+    for some in clips:
+        audio, _ = soundfile.read(paths[some.audio], dtype="float32")
+        for name, features in zip(some.names, some.features[0], strict=True):
             clip = audio[name.clip * 2000 : (name.clip + 1) * 2000]
             np.testing.assert_allclose(features, [[np.abs(clip).mean()]], rtol=1e-5)
 
@@ -94,50 +98,50 @@ def test_only_what_is_wanted_is_encoded_unless_the_track_turns_out_otherwise(
     tmp_path: Path,
 ) -> None:
     jobs = _jobs(tmp_path, (1.0, 1.0, 0.5))
-    assignments = [
-        Assignment(7, jobs[0], 4, (1, 3)),
-        Assignment(8, jobs[1], 5, (4,)),  # it has four
-        Assignment(9, jobs[2], 2, ()),
+    jobs = [
+        jobs[0]._replace(clips=4, wanted=(1, 3)),
+        jobs[1]._replace(clips=5, wanted=(4,)),  # it has four
+        jobs[2]._replace(clips=2, wanted=()),
     ]
-    parcels = _flat(list(_worker(Levels()).parcels(assignments)))
-    assert _names(parcels) == [(7, 1, 4), (7, 3, 4), *((8, at, 4) for at in range(4))]
-    assert [each.number for each in parcels if each.is_last] == [7, 8, 9]
+    clips = _flat(list(_worker(Levels()).encoded(jobs)))
+    assert _names(jobs, clips) == [(0, 1, 4), (0, 3, 4), *((1, at, 4) for at in range(4))]
+    assert _ends(jobs, clips) == [0, 1, 2]
 
 
 def test_an_unusable_track_is_in_its_place_and_says_why(tmp_path: Path) -> None:
     jobs = _jobs(tmp_path, (0.25, 0.25))
     gone = Job("f" * 32, tmp_path / "gone.wav")
     changed = Job("e" * 32, jobs[1].path)
-    parcels = _flat(list(_worker(Levels()).parcels(_all([gone, jobs[0], changed]))))
-    assert [(each.number, each.unusable, each.is_lacking, each.is_last) for each in parcels] == [
-        (0, "missing", True, True),
-        (1, "", False, True),
-        (2, "changed since its check", False, True),
+    clips = _flat(list(_worker(Levels()).encoded([gone, jobs[0], changed])))
+    assert [(each.audio, each.unusable, each.is_lacking, each.is_last) for each in clips] == [
+        (gone.audio, "missing", True, True),
+        (jobs[0].audio, "", False, True),
+        (changed.audio, "changed since its check", False, True),
     ]
 
 
 def test_a_worker_that_gets_no_more_gives_all_it_has_and_goes_on_later(tmp_path: Path) -> None:
-    """Otherwise who waits for parcels before giving more would wait for ever."""
+    """Otherwise who waits for clips before giving more would wait for ever."""
     jobs = _jobs(tmp_path, (0.6, 0.25, 0.85, 0.25))
-    every = list(_all(jobs))
-    given: list[Assignment | None] = []
+    every = jobs
+    given: list[Job | None] = []
 
-    def source() -> Iterator[Assignment | None]:
+    def source() -> Iterator[Job | None]:
         while True:
             yield given.pop(0) if given else None
 
     before = threading.active_count()
-    parcels = _worker(Levels(), batch_clips=8).parcels(source())
-    got: list[Parcel] = []
+    clips = _worker(Levels(), batch_clips=8).encoded(source())
+    got: list[EncodedClips] = []
     for some in (every[:2], every[2:3], every[3:]):
         given += some
-        while not got or not (got[-1].number == some[-1].number and got[-1].is_last):
-            answer = next(parcels)
+        while not got or not (got[-1].audio == some[-1].audio and got[-1].is_last):
+            answer = next(clips)
             assert answer is not None
             got += answer
-        assert next(parcels) is None
-    parcels.close()
-    assert len(_names(got)) == 3 + 1 + 4 + 1
+        assert next(clips) is None
+    clips.close()
+    assert len(_names(jobs, got)) == 3 + 1 + 4 + 1
     assert threading.active_count() == before
 
 
@@ -159,9 +163,9 @@ def test_a_size_is_tried_on_the_clips_at_hand_and_then_kept(tmp_path: Path) -> N
         return paces[count]
 
     worker._pace = pace  # type: ignore[method-assign]
-    parcels = _flat(list(worker.parcels(_all(jobs))))
+    clips = _flat(list(worker.encoded(jobs)))
     assert tried == [(1, False), (2, False), (4, False), (8, True)]
-    assert len(_names(parcels)) == 41
+    assert len(_names(jobs, clips)) == 41
     # Two calls of each size are the trial; the first eight clips and what follows go by four.
     assert [count for count, samples in encoder.batches if samples == 2000][:8] == [
         1, 1, 2, 2, 4, 4, 4, 4

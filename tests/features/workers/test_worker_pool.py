@@ -1,6 +1,6 @@
-"""A crew whose members die, lag and disagree: what comes out is what one worker gives.
+"""A pool whose workers die, lag and disagree: what comes out is what one worker gives.
 
-The members are real outposts with real encoders and files; only the pipe between is
+They are real workers with real encoders and files; only the pipe between is
 missing, so that who answers when, and who dies when, is in the test's hand.
 """
 
@@ -18,19 +18,25 @@ from marble_eval.audio import UnusableAudio
 from marble_eval.errors import MarbleError, MissingError
 from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.workers import worker_pool
-from marble_eval.features.workers.assignment import Assignment, Job, Parcel, Terms
-from marble_eval.features.workers.batch import Form
-from marble_eval.features.workers.remote_worker import Outpost, identity_of, outfit_for
+from marble_eval.features.workers.messages import (
+    Answer,
+    EncodedClips,
+    Form,
+    Job,
+    WorkerDied,
+    WorkerHandle,
+    WorkerOptions,
+)
+from marble_eval.features.workers.remote_worker import RemoteWorker, identity_of, worker_setup
 from marble_eval.features.workers.worker import Worker
-from marble_eval.features.workers.worker_messages import Answer, Death, Member
-from marble_eval.features.workers.worker_pool import Crew
+from marble_eval.features.workers.worker_pool import WorkerPool
 from marble_eval.files.fingerprint import file_digest
 from marble_eval.progress import Silence
 from marble_eval.spec import Windowing
 
 RATE = 8000
 WINDOWING = Windowing("mean", "torchaudio-sinc", "track", None, 0.25, None, "keep", 0.1)
-TERMS = Terms((Form(ClipCuts(WINDOWING, False, RATE, 1), "float32"),), 1, 1, 1, 1)
+OPTIONS = WorkerOptions((Form(ClipCuts(WINDOWING, False, RATE, 1), "float32"),), 1, 1, 1, 1)
 CLIPS = (4, 1, 2, 1, 3, 1, 1, 5, 2, 2)
 
 
@@ -57,44 +63,46 @@ class Levels:
 class _Local:
     """A member in this process; answers when it is its turn, and dies when told."""
 
-    def __init__(self, post: Outpost, life: int) -> None:
-        self.post, self.life = post, life
-        self.asked: list[Assignment] | None = None
-        self.got: list[Assignment] = []
-        self.is_dismissed = False
+    def __init__(self, worker: RemoteWorker, life: int) -> None:
+        self.worker, self.life = worker, life
+        self.asked: list[Job] | None = None
+        self.got: list[Job] = []
+        self.is_stopped = False
 
-    def ask(self, assignments: list[Assignment]) -> None:
-        self.asked = assignments
-        self.got += assignments
+    def ask(self, jobs: list[Job]) -> None:
+        self.asked = jobs
+        self.got += jobs
 
     def answer(self) -> Answer:
         self.life -= 1
         if self.life < 0:
-            return Death("told to")
-        return self.post.greet() if self.asked is None else self.post.answer(self.asked)
+            return WorkerDied("told to")
+        return self.worker.greet() if self.asked is None else self.worker.answer(self.asked)
 
-    def dismiss(self) -> None:
-        self.is_dismissed = True
-        if isinstance(self.post._parcels, Generator):  # a process would end with its threads
-            self.post._parcels.close()
+    def stop(self) -> None:
+        self.is_stopped = True
+        if isinstance(self.worker._encoded, Generator):  # a process would end with its threads
+            self.worker._encoded.close()
 
 
-class _Troupe:
-    """Hires members whose number of answers is given; a random one answers first."""
+class _Host:
+    """Hires workers whose number of answers is given; a random one answers first."""
 
     def __init__(self, lives: Iterator[int], encoder: Levels, seed: int = 0) -> None:
         self._lives, self._rng = lives, np.random.default_rng(seed)
-        self._outfit = outfit_for(encoder, TERMS)
-        self.members: list[_Local] = []
+        self._setup = worker_setup(encoder, OPTIONS)
+        self.workers: list[_Local] = []
         self.is_closed = False
 
-    def hire(self) -> Member:
-        self.members.append(_Local(Outpost(self._outfit, "cpu"), next(self._lives)))
-        return self.members[-1]
+    def start(self) -> WorkerHandle:
+        self.workers.append(_Local(RemoteWorker(self._setup, "cpu"), next(self._lives)))
+        return self.workers[-1]
 
-    def answers(self, members: Sequence[Member], seconds: float) -> list[tuple[Member, Answer]]:
-        assert members
-        chosen = members[int(self._rng.integers(len(members)))]
+    def answers(
+        self, workers: Sequence[WorkerHandle], seconds: float
+    ) -> list[tuple[WorkerHandle, Answer]]:
+        assert workers
+        chosen = workers[int(self._rng.integers(len(workers)))]
         assert isinstance(chosen, _Local)
         return [(chosen, chosen.answer())]
 
@@ -114,29 +122,25 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> list[Job]:
     return jobs
 
 
-def _assignments(jobs: list[Job]) -> Iterator[Assignment]:
-    return (Assignment(number, job, None, ()) for number, job in enumerate(jobs))
-
-
-def _flat(parcels: list[Parcel]) -> list[tuple[str, int, int, bytes]]:
+def _flat(clips: list[EncodedClips]) -> list[tuple[str, int, int, bytes]]:
     return [
         (*name, features.tobytes())
-        for parcel in parcels
-        for name, features in zip(parcel.names, parcel.features[0], strict=True)
+        for some in clips
+        for name, features in zip(some.names, some.features[0], strict=True)
     ]
 
 
 def _alone(jobs: list[Job]) -> list[tuple[str, int, int, bytes]]:
-    parcels = Worker(Levels(), TERMS).parcels(_assignments(jobs))
-    return [each for some in parcels if some for each in _flat(some)]
+    clips = Worker(Levels(), OPTIONS).encoded(iter(jobs))
+    return [each for some in clips if some for each in _flat(some)]
 
 
 def _run(
-    jobs: list[Job], troupe: _Troupe, size: int = 3, progress: Silence | None = None
+    jobs: list[Job], host: _Host, size: int = 3, progress: Silence | None = None
 ) -> list[tuple[str, int, int, bytes]]:
-    whole = Crew(troupe, size, identity_of(Levels(), TERMS), progress or Silence())
-    parcels = whole.parcels(_assignments(jobs), len(jobs))
-    return [each for some in parcels for each in _flat(some)]
+    whole = WorkerPool(host, size, identity_of(Levels(), OPTIONS), progress or Silence())
+    clips = whole.encoded(iter(jobs), len(jobs))
+    return [each for some in clips for each in _flat(some)]
 
 
 def _for_ever() -> Iterator[int]:
@@ -145,14 +149,14 @@ def _for_ever() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 20])
-def test_a_crew_gives_what_one_worker_gives_in_the_same_order(jobs: list[Job], size: int) -> None:
-    troupe = _Troupe(_for_ever(), Levels(), seed=size)
-    found = _run(jobs, troupe, size)
+def test_a_pool_gives_what_one_worker_gives_in_the_same_order(jobs: list[Job], size: int) -> None:
+    host = _Host(_for_ever(), Levels(), seed=size)
+    found = _run(jobs, host, size)
     assert found == _alone(jobs)
     assert len(found) == sum(CLIPS)
-    assert len(troupe.members) == min(size, len(jobs))
-    assert troupe.is_closed
-    assert all(each.is_dismissed for each in troupe.members)
+    assert len(host.workers) == min(size, len(jobs))
+    assert host.is_closed
+    assert all(each.is_stopped for each in host.workers)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -162,18 +166,18 @@ def test_whoever_dies_and_when_nothing_is_lost_or_encoded_twice(
     monkeypatch.setattr(worker_pool, "_TRIES", 99)
     rng = np.random.default_rng(seed)
     lives = iter([*rng.integers(0, 9, 9).tolist(), *[10**9] * 20])
-    troupe = _Troupe(lives, Levels(), seed)
-    assert _run(jobs, troupe) == _alone(jobs)
-    assert len(troupe.members) > 3
+    host = _Host(lives, Levels(), seed)
+    assert _run(jobs, host) == _alone(jobs)
+    assert len(host.workers) > 3
 
 
 def test_clips_that_had_arrived_are_not_given_to_the_next(jobs: list[Job]) -> None:
     # The greeting and two answers of a clip each: the track of 4 clips is half done.
-    troupe = _Troupe(iter([3, 10**9]), Levels())
-    assert _run(jobs, troupe, size=1) == _alone(jobs)
-    first, second = troupe.members
-    assert first.got[0] == Assignment(0, jobs[0], None, ())
-    assert second.got[0] == Assignment(0, jobs[0], 4, (2, 3))
+    host = _Host(iter([3, 10**9]), Levels())
+    assert _run(jobs, host, size=1) == _alone(jobs)
+    first, second = host.workers
+    assert first.got[0] == jobs[0]
+    assert second.got[0] == jobs[0]._replace(clips=4, wanted=(2, 3))
 
 
 def test_a_death_is_told(jobs: list[Job]) -> None:
@@ -183,35 +187,35 @@ def test_a_death_is_told(jobs: list[Job]) -> None:
         def say(self, sentence: str) -> None:
             said.append(sentence)
 
-    _run(jobs, _Troupe(iter([3, *[10**9] * 5]), Levels()), size=2, progress=Notes())
+    _run(jobs, _Host(iter([3, *[10**9] * 5]), Levels()), size=2, progress=Notes())
     assert len(said) == 1
     assert "(told to); another takes its tracks" in said[0]
 
 
 def test_a_track_that_kills_three_workers_ends_the_run(jobs: list[Job]) -> None:
     # Each greets and then dies over what it was given first.
-    troupe = _Troupe(iter([1] * 50), Levels())
+    host = _Host(iter([1] * 50), Levels())
     with pytest.raises(MarbleError, match=r"a worker must survive it\. Got 3 that died") as raised:
-        _run(jobs, troupe, size=1)
+        _run(jobs, host, size=1)
     assert str(raised.value).startswith(f"{jobs[0].path}: ")
-    assert len(troupe.members) == 3
-    assert troupe.is_closed
+    assert len(host.workers) == 3
+    assert host.is_closed
 
 
 def test_workers_that_never_start_end_the_run(jobs: list[Job]) -> None:
-    troupe = _Troupe(iter([0] * 50), Levels())
+    host = _Host(iter([0] * 50), Levels())
     with pytest.raises(MarbleError, match=r"must stay alive\. Got 8 that ended.*told to.*again"):
-        _run(jobs, troupe, size=2)
-    assert len(troupe.members) == 8
+        _run(jobs, host, size=2)
+    assert len(host.workers) == 8
 
 
 def test_a_worker_with_other_weights_is_refused(jobs: list[Job]) -> None:
-    troupe = _Troupe(_for_ever(), Levels(weight=1.5))
+    host = _Host(_for_ever(), Levels(weight=1.5))
     with pytest.raises(
         MarbleError, match=r"fingerprint of the run, levels 1\.0\. Got levels 1\.5\. Bring"
     ):
-        _run(jobs, troupe)
-    assert troupe.is_closed
+        _run(jobs, host)
+    assert host.is_closed
 
 
 def test_a_file_that_is_here_but_not_there_stops_the_run_and_says_where(
@@ -224,18 +228,20 @@ def test_a_file_that_is_here_but_not_there_stops_the_run_and_says_where(
     monkeypatch.setattr("marble_eval.features.workers.worker.os.access", lambda *arguments: False)
     monkeypatch.setattr(worker_pool, "_is_here", Path.exists)
     with pytest.raises(MissingError, match=r"Got 'missing' on .*, process \d+\..*share") as raised:
-        _run(jobs, _Troupe(_for_ever(), Levels()))
+        _run(jobs, _Host(_for_ever(), Levels()))
     assert any(str(raised.value).startswith(f"{job.path}: ") for job in jobs)
 
 
 def test_a_file_that_is_nowhere_is_that_files_fault(jobs: list[Job], tmp_path: Path) -> None:
     gone = Job("f" * 32, tmp_path / "gone.wav")
-    troupe = _Troupe(_for_ever(), Levels())
-    whole = Crew(troupe, 2, identity_of(Levels(), TERMS), Silence())
+    host = _Host(_for_ever(), Levels())
+    whole = WorkerPool(host, 2, identity_of(Levels(), OPTIONS), Silence())
     every = [jobs[0], gone, jobs[1]]
-    parcels = [each for some in whole.parcels(_assignments(every), 3) for each in some]
-    assert [(each.number, each.unusable) for each in parcels if each.unusable] == [(1, "missing")]
-    assert [each for parcel in [parcels] for each in _flat(parcel)] == _alone([jobs[0], jobs[1]])
+    clips = [each for some in whole.encoded(iter(every), 3) for each in some]
+    assert [(each.audio, each.unusable) for each in clips if each.unusable] == [
+        (gone.audio, "missing")
+    ]
+    assert [each for some in [clips] for each in _flat(some)] == _alone([jobs[0], jobs[1]])
 
 
 def test_features_that_wait_for_their_turn_are_bounded(
@@ -243,32 +249,34 @@ def test_features_that_wait_for_their_turn_are_bounded(
 ) -> None:
     monkeypatch.setattr(worker_pool, "_AHEAD_BYTES", 16)  # a clip has 8 bytes: four for two workers
 
-    class Slow(_Troupe):
+    class Slow(_Host):
         """After the greetings, the first member answers only when nobody else is asked."""
 
         most = 0
 
-        def answers(self, members: Sequence[Member], seconds: float) -> list[tuple[Member, Answer]]:
-            new = [each for each in members if isinstance(each, _Local) and each.asked is None]
-            chosen = new[0] if new else members[-1]
+        def answers(
+            self, workers: Sequence[WorkerHandle], seconds: float
+        ) -> list[tuple[WorkerHandle, Answer]]:
+            new = [each for each in workers if isinstance(each, _Local) and each.asked is None]
+            chosen = new[0] if new else workers[-1]
             assert isinstance(chosen, _Local)
             self.most = max(self.most, whole._bytes)
             return [(chosen, chosen.answer())]
 
-    troupe = Slow(_for_ever(), Levels())
-    whole = Crew(troupe, 2, identity_of(Levels(), TERMS), Silence())
-    parcels = whole.parcels(_assignments(jobs), len(jobs))
-    assert [each for some in parcels for each in _flat(some)] == _alone(jobs)
-    assert 16 <= troupe.most <= 40  # the last answer may pass the bound
+    host = Slow(_for_ever(), Levels())
+    whole = WorkerPool(host, 2, identity_of(Levels(), OPTIONS), Silence())
+    clips = whole.encoded(iter(jobs), len(jobs))
+    assert [each for some in clips for each in _flat(some)] == _alone(jobs)
+    assert 16 <= host.most <= 40  # the last answer may pass the bound
     assert whole._bytes == 0
 
 
 def test_leaving_early_ends_the_workers(jobs: list[Job]) -> None:
-    troupe = _Troupe(_for_ever(), Levels())
-    parcels = Crew(troupe, 2, identity_of(Levels(), TERMS), Silence()).parcels(
-        _assignments(jobs), len(jobs)
+    host = _Host(_for_ever(), Levels())
+    clips = WorkerPool(host, 2, identity_of(Levels(), OPTIONS), Silence()).encoded(
+        iter(jobs), len(jobs)
     )
-    next(parcels)
-    parcels.close()
-    assert troupe.is_closed
-    assert all(each.is_dismissed for each in troupe.members)
+    next(clips)
+    clips.close()
+    assert host.is_closed
+    assert all(each.is_stopped for each in host.workers)
