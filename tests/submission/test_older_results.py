@@ -24,6 +24,7 @@ def write_as_of_4(path: Path) -> None:
         record["schema_version"] = 4
         record["protocol"]["deviations"] = result.protocol.deviation_sentences
         record["remarks"] = result.notes
+        record["probe"] = {"name": result.probe.name, **result.probe.options}
         for name in ("divergences", "left_out", "written_under"):
             del record[name]
 
