@@ -17,7 +17,6 @@ from marble_eval.audio import UnusableAudio
 from marble_eval.encoders import facts_of
 from marble_eval.probes import Member, TrainedProbe
 from marble_eval.probes.grid.frame_batches import ROWS
-from marble_eval.probes.grid.trained import training_rules
 from marble_eval.probes.group import ProbeGroup
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.results import deviation_sentences
@@ -137,7 +136,7 @@ def _training_seconds(prepared: RunPlan) -> float:
     if cuts.grid is None or not found.usable:
         return 0.0
     plan = grid_plan(prepared)
-    rules = training_rules(plan)
+    rules = plan.training_rules()
     share = {
         split: sum(each.split == split for each in found.usable) / len(found.usable)
         for split in SPLITS

@@ -8,8 +8,7 @@ import torch
 
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.probes import FittedProbe, ProbeData
-from marble_eval.probes.grid.outcome import GridPlan, LayerOutcome, Trial
-from marble_eval.probes.grid.validation import validation_score
+from marble_eval.probes.grid.plan import GridPlan, LayerOutcome, Trial, validation_score
 from marble_eval.probes.heads import track_means
 from marble_eval.results import LayerLeftOut, Notes
 

@@ -1,56 +1,39 @@
-"""The grid over frames: layers × learning rates × seeds, its tracks decoded at the end.
+"""The grid over frames read from disk: its tracks are decoded at the end.
 
-As for pooled features, every layer is trained with every learning rate on the first
-seed, and with the best one on the others. Epoch and learning rate are chosen by the
-stand-in that is computed once an epoch; then whole tracks are decoded as the
-protocol asks, and the layer is chosen by the main metric of validation.
+Epoch and learning rate are chosen by the stand-in that is computed once an epoch; then whole
+tracks are decoded as the protocol asks, and the layer is chosen by the main metric of validation.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from marble_eval.errors import MarbleError
 from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
 from marble_eval.probes.grid.frame_training import frame_outputs, side_by_side, train_on_frames
-from marble_eval.probes.grid.outcome import GridPlan, Trial
-from marble_eval.probes.grid.trained import training_rules
-from marble_eval.probes.grid.trials import best_of, divergences, left_out, mean_shares, trial_of
+from marble_eval.probes.grid.plan import GridPlan, Trial
+from marble_eval.probes.grid.search import mean_shares, search
 from marble_eval.probes.matrix_products import fast_products
-from marble_eval.results import Notes, divergence_sentences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from marble_eval.probes.grid.frame_split import FrameSplit
     from marble_eval.progress import Progress
+    from marble_eval.results import Notes
 
 
 @dataclass(frozen=True)
 class FrameLayer:
-    """A layer with its best learning rate.
+    """A layer with its best learning rate, and its probes, one for each seed.
 
-    Attributes
-    ----------
-    layer : str
-        Layer, or the learned sum.
-    setting : float
-        Learning rate, chosen on validation.
-    seeds : tuple of int
-        Seeds trained.
-    valid : float
-        Main metric on validation, averaged over the seeds.
-    valid_counts, test_counts : np.ndarray [shape=(seed, track, 1, 2)]
-        Numerator and denominator of the main metric for each track.
-    sum_weights : mapping of str to float, or None
-        Shares of the layers in the learned sum, averaged over the seeds.
-    members : tuple of TrainedMember
-        The probes, one for each seed.
+    `valid` is the main metric averaged over the seeds; counts are (seed, track, 1, 2), its
+    numerator and denominator for each track.
     """
 
     layer: str
@@ -66,107 +49,40 @@ class FrameLayer:
 def train_frame_grid(
     plan: GridPlan, data: Mapping[str, FrameSplit], progress: Progress
 ) -> tuple[list[Trial], list[FrameLayer], Notes]:
-    """Train the grid and decode every layer.
-
-    Parameters
-    ----------
-    plan : GridPlan
-        What is to be trained.
-    data : mapping of str to FrameSplit
-        The splits "train", "valid" and "test".
-    progress : Progress
-        Who is told.
-
-    Returns
-    -------
-    trials : list of Trial
-        Every probe that has a score, which is that of the stand-in.
-    layers : list of FrameLayer
-        Every layer with its best learning rate.
-    notes : Notes
-        Which probes diverged, and what was left out because of it.
-
-    Raises
-    ------
-    SpecError
-        If the probe is not trained by gradient descent.
-    MarbleError
-        If every probe diverged before it had a score.
-    """
-    rates = plan.rules.learning_rates or plan.protocol.learning_rates
-    rules = training_rules(plan)
+    """Train the grid, one seed at a time, and decode every layer; trials have the stand-in."""
+    rules = plan.training_rules()
 
     def train(members: Sequence[Member]) -> list[TrainedMember]:
-        if not members:
-            return []
-        progress.begin(f"epochs of {len(members)} probes", rules.patience.max_epochs)
+        found: list[TrainedMember] = []
+        for _, of_seed in groupby(members, key=lambda each: each.seed):
+            some = list(of_seed)
+            progress.begin(f"epochs of {len(some)} probes", rules.patience.max_epochs)
+            try:
+                found += train_on_frames(
+                    some, rules, data["train"], data["valid"], device=plan.device, progress=progress
+                )
+            finally:
+                progress.end()
+        return found
+
+    def decode(layers: list[list[TrainedMember]]) -> list[FrameLayer]:
+        progress.begin("decode", len(layers))
         try:
-            return train_on_frames(
-                members, rules, data["train"], data["valid"], device=plan.device, progress=progress
-            )
+            decoded = []
+            for each in layers:
+                decoded.append(_decoded(each, plan, data))
+                progress.advance()
+            return decoded
         finally:
             progress.end()
 
-    found = train(
-        [
-            Member(layer, reads, rate, plan.seeds[0])
-            for layer, reads in plan.layers.items()
-            for rate in rates
-        ]
-    )
-    best = {
-        layer: best_of([each for each in found if each.member.layer == layer])
-        for layer in plan.layers
-    }
-    scored = [each for each in best.values() if each.scored]
-    again = [train([replace(each.member, seed=seed) for each in scored]) for seed in plan.seeds[1:]]
-    repeated = [each for of_seed in again for each in of_seed]
-    of_layers = {
-        layer: [best[layer], *(each for each in repeated if each.member.layer == layer)]
-        for layer in plan.layers
-    }
-    whole = [layer for layer, seeds in of_layers.items() if all(each.scored for each in seeds)]
-    trained = [*found, *repeated]
-    if not whole:
-        said = "; ".join(divergence_sentences(divergences(trained)))
-        raise MarbleError(
-            f"the grid must have a layer whose probes give finite outputs. Got none: {said}. "
-            f"Look at the size of the features, or give smaller learning rates."
-        )
-    progress.begin("decode", len(whole))
-    try:
-        layers = []
-        for layer in whole:
-            layers.append(_decoded(of_layers[layer], plan, data))
-            progress.advance()
-    finally:
-        progress.end()
-    return (
-        [trial_of(each) for each in trained if each.scored],
-        layers,
-        Notes(divergences(trained), left_out(plan.layers, whole)),
-    )
+    return search(plan, train, decode)
 
 
 def estimates(
     members: Sequence[TrainedMember], split: FrameSplit, device: torch.device
 ) -> list[list[Any]]:
-    """Decode every track of a split with the probes of one layer.
-
-    Parameters
-    ----------
-    members : sequence of TrainedMember
-        Probes that read the same, one for each seed.
-    split : FrameSplit
-        The split.
-    device : torch.device
-        Where to compute.
-
-    Returns
-    -------
-    list of list
-        Events, by seed and track.
-    """
+    """Decode every track with probes that read the same: events, by seed and track."""
     source, reads = split.source, members[0].member.reads
     stack = {
         name: torch.stack([each.parameters[name] for each in members]).to(device)
@@ -188,22 +104,7 @@ def estimates(
 def counts_of(
     found: Sequence[Sequence[Any]], split: FrameSplit, metrics: tuple[str, ...]
 ) -> np.ndarray:
-    """Hold the events of every track against its reference.
-
-    Parameters
-    ----------
-    found : sequence of sequence
-        Events, by seed and track.
-    split : FrameSplit
-        Whose annotations are the references.
-    metrics : tuple of str
-        What is to be computed.
-
-    Returns
-    -------
-    np.ndarray [shape=(seed, track, metric, 2)]
-        Numerators and denominators.
-    """
+    """Count events against their references: (seed, track, metric, 2)."""
     source = split.source
     spec = replace(source.task.spec, metrics=metrics)
     counts = np.empty((len(found), len(split), len(metrics), 2))

@@ -20,7 +20,6 @@ from marble_eval.probes.grid import GridPlan, check_serves
 from marble_eval.probes.grid.frame_split import FrameSplit
 from marble_eval.probes.grid.frame_training import frame_outputs, train_on_frames
 from marble_eval.probes.grid.frames import FrameLayer, counts_of, estimates, train_frame_grid
-from marble_eval.probes.grid.trained import training_rules
 from marble_eval.probes.logistic import LogisticProbe
 from marble_eval.progress import Silence
 from marble_eval.results.caveats import Notes, note_sentences
@@ -156,7 +155,7 @@ def test_a_probe_trained_by_itself_is_that_of_the_grid(grid: Grid) -> None:
     member = grid.layers[1].members[1].member
     (alone,) = train_on_frames(
         [member],
-        training_rules(grid.plan),
+        grid.plan.training_rules(),
         grid.data["train"],
         grid.data["valid"],
         device=CPU,

@@ -139,12 +139,11 @@ def test_the_grid_gives_what_one_probe_trained_by_itself_gives(outcome: GridOutc
     data, given = splits(), plan()
     layer = outcome.layers[2]
     targets = data["valid"].targets.numpy()
-    from marble_eval.probes.grid.trained import training_rules
 
     with fast_products(torch.device("cpu")):
         (alone,) = train_group(
             [Member("2", (2,), layer.setting, 1)],
-            training_rules(given),
+            given.training_rules(),
             data["train"],
             data["valid"],
             monitor=lambda outputs: float((outputs.argmax(1) == targets).mean()),
