@@ -26,15 +26,7 @@ _FORECAST_HZ = 1_000_000  # a header's seconds, counted in microseconds
 
 
 class ClipBounds(NamedTuple):
-    """Where a clip lies in its track, in samples.
-
-    Attributes
-    ----------
-    start, stop : int
-        First sample, and the one behind the last.
-    length : int
-        Samples of the clip; what exceeds ``stop - start`` is zeros at its end.
-    """
+    """A clip in its track, in samples; what ``length`` exceeds ``stop - start`` by is zeros."""
 
     start: int
     stop: int
@@ -42,35 +34,10 @@ class ClipBounds(NamedTuple):
 
 
 def clip_bounds(samples: int, sample_rate: int, windowing: Windowing) -> tuple[ClipBounds, ...]:
-    """Cut a track of some length into clips.
+    """Cut a track of so many samples, cropped already, into clips, in order of time.
 
-    Parameters
-    ----------
-    samples : int
-        Length of the track, cropped already; at least 1.
-    sample_rate : int
-        Samples per second (Hz).
-    windowing : Windowing
-        Clip, hop and tail; ``crop_seconds`` is not looked at.
-
-    Returns
-    -------
-    tuple of ClipBounds
-        In order of time, at least one. Full clips stand every hop; one more, the
-        tail, takes what they do not reach.
-
-    Raises
-    ------
-    ValueError
-        If there are no samples, or a clip or hop is shorter than one.
-
-    Examples
-    --------
-    >>> windowing = Windowing(
-    ...     channels="mean", resampler="torchaudio-sinc", normalise="track", crop_seconds=None,
-    ...     clip_seconds=30, hop_seconds=None, tail="keep", tail_seconds=1)
-    >>> [(bounds.start, bounds.stop) for bounds in clip_bounds(705, 10, windowing)]
-    [(0, 300), (300, 600), (600, 705)]
+    Full clips begin every hop; one more, the tail, takes what they do not reach. There is
+    at least one clip.
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1. Got {samples!r}.")
@@ -104,62 +71,19 @@ def _at_least_one(name: str, seconds: float, sample_rate: int) -> int:
 
 
 def clip_count(seconds: float, windowing: Windowing) -> int:
-    """Forecast the clips of a track from the duration in its header.
+    """Forecast the clips of a track from the duration in its header, in seconds.
 
-    Parameters
-    ----------
-    seconds : float
-        Duration of the whole track, in seconds, positive.
-    windowing : Windowing
-        Crop, clip, hop and tail.
-
-    Returns
-    -------
-    int
-        Number of clips, at least 1. The forecast may be one off where the rest of
-        the track is within a sample of ``tail_seconds``, and is no better than
-        the header: that of an mp3 can be an estimate.
-
-    Raises
-    ------
-    ValueError
-        If the duration is not positive and finite.
-
-    Examples
-    --------
-    >>> windowing = Windowing(
-    ...     channels="mean", resampler="torchaudio-sinc", normalise="track", crop_seconds=30,
-    ...     clip_seconds=5, hop_seconds=None, tail="keep", tail_seconds=1)
-    >>> clip_count(45.0, windowing)
-    6
+    The forecast may be one off where the rest is within a sample of ``tail_seconds``, and is
+    no better than the header: that of an mp3 can be an estimate.
     """
     used = seconds if windowing.crop_seconds is None else min(seconds, windowing.crop_seconds)
     return len(clip_bounds(seconds_to_samples(used, _FORECAST_HZ), _FORECAST_HZ, windowing))
 
 
 def normalise(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Give audio zero mean and unit variance.
+    """Give mono audio zero mean and unit variance: (audio - mean) / sqrt(variance + 1e-7).
 
-    Parameters
-    ----------
-    audio : np.ndarray [shape=(samples,), float32]
-        Mono audio, at least one sample.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,), float32]
-        ``(audio - mean) / sqrt(variance + 1e-7)``, as transformers'
-        ``Wav2Vec2FeatureExtractor`` does; silence stays silence.
-
-    Raises
-    ------
-    ValueError
-        If there are no samples.
-
-    Examples
-    --------
-    >>> normalise(np.array([0.0, 1.0], np.float32)).round(3)
-    array([-1.,  1.], dtype=float32)
+    As transformers' ``Wav2Vec2FeatureExtractor`` does; silence stays silence.
     """
     if not audio.size:
         raise ValueError("audio must have samples. Got none.")
@@ -171,32 +95,11 @@ def normalise(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def prepare(
     path: Path, *, sample_rate: int, windowing: Windowing, normalise: bool, minimum_samples: int
 ) -> list[npt.NDArray[np.float32]]:
-    """Read a track and make the clips that an encoder is given.
+    """Read a track and make the clips, each (samples,) float32, that an encoder is given.
 
-    Parameters
-    ----------
-    path : Path
-        The audio file.
-    sample_rate : int
-        The encoder's, in Hz.
-    windowing : Windowing
-        The rules.
-    normalise : bool
-        The encoder wants zero mean and unit variance, over the track or over each
-        clip as ``windowing.normalise`` says.
-    minimum_samples : int
-        The encoder's shortest input; 1 if it takes any.
-
-    Returns
-    -------
-    list of np.ndarray [shape=(samples,), float32]
-        The clips, in order of time, at least one.
-
-    Raises
-    ------
-    UnusableAudio
-        As `read`, and if a clip, the tail included, is shorter than
-        ``minimum_samples``: such a clip is never dropped in silence.
+    With ``normalise``, the scope is the track or each clip, as ``windowing.normalise`` says.
+    UnusableAudio: as `read`, and if a clip, the tail included, is shorter than
+    ``minimum_samples``: such a clip is never dropped in silence.
     """
     scope = windowing.normalise if normalise else None
     audio = whole_track(path, sample_rate, windowing, is_normalised=scope == "track")
@@ -214,29 +117,7 @@ def prepare(
 def whole_track(
     path: Path, sample_rate: int, windowing: Windowing, *, is_normalised: bool
 ) -> npt.NDArray[np.float32]:
-    """Read a track up to where it would be cut.
-
-    Parameters
-    ----------
-    path : Path
-        The audio file.
-    sample_rate : int
-        The encoder's, in Hz.
-    windowing : Windowing
-        Channels, crop and resampler.
-    is_normalised : bool
-        Give the whole track zero mean and unit variance.
-
-    Returns
-    -------
-    np.ndarray [shape=(samples,), float32]
-        Mono, cropped, at the encoder's rate.
-
-    Raises
-    ------
-    UnusableAudio
-        As `read`.
-    """
+    """Read a track: mono, cropped, at the encoder's rate, normalised if asked."""
     audio, file_rate = read(path, windowing.channels)
     if windowing.crop_seconds is not None:
         audio = audio[: _at_least_one("crop_seconds", windowing.crop_seconds, file_rate)]
@@ -253,26 +134,7 @@ def _cut(
 
 
 def windowing_fingerprint(windowing: Windowing) -> dict[str, str | float | None]:
-    """Return the plain values that identify the preprocessing.
-
-    Parameters
-    ----------
-    windowing : Windowing
-        The rules.
-
-    Returns
-    -------
-    dict of str to (str, float or None)
-        Every field of the windowing, and ``resampler_version``.
-
-    Examples
-    --------
-    >>> windowing = Windowing(
-    ...     channels="mean", resampler="torchaudio-sinc", normalise="track", crop_seconds=None,
-    ...     clip_seconds=None, hop_seconds=None, tail="keep", tail_seconds=1)
-    >>> windowing_fingerprint(windowing)["resampler_version"]
-    'sinc hann 6 0.99, version 1'
-    """
+    """Return the plain values that identify the preprocessing."""
     return {
         **dataclasses.asdict(windowing),
         "resampler_version": resampler_version(windowing.resampler),

@@ -32,11 +32,11 @@ class Mp3Frames(NamedTuple):
     Attributes
     ----------
     held : int
-        Whole frames in the file, one that holds the Xing header left out.
+        Whole frames in the file, without one that holds the Xing header.
     promised : int or None
         Frames that the Xing (or Info) header counts; None without one.
     frame_samples : int
-        Samples in each channel of one frame: 1152 or 576; 0 if there is no frame.
+        Samples per channel of a frame: 1152 or 576; 0 if there is no frame.
     is_cut : bool
         The last frame ends behind the end of the file.
     """
@@ -48,49 +48,15 @@ class Mp3Frames(NamedTuple):
 
 
 def is_uncompressed(magic: bytes) -> bool:
-    """Say whether a file that starts so is a wav, aiff or au.
-
-    Parameters
-    ----------
-    magic : bytes
-        The first four bytes of the file.
-
-    Returns
-    -------
-    bool
-        True for RIFF, AIFF and Sun audio.
-
-    Examples
-    --------
-    >>> is_uncompressed(b"RIFF"), is_uncompressed(b"fLaC")
-    (True, False)
-    """
+    """Return whether the first four bytes of a file are those of wav, aiff or au."""
     return magic in _CHUNKED or magic in _SUN
 
 
 def shortfall(stream: BinaryIO, size: int) -> str:
-    """Say what a file lacks that its container promised, without decoding it.
+    """Return what a file lacks that its container promised, without decoding it; "" if nothing.
 
-    Parameters
-    ----------
-    stream : BinaryIO
-        The file, at its start.
-    size : int
-        Its bytes.
-
-    Returns
-    -------
-    str
-        What is missing, for a message; empty if nothing shows. wav, aiff and au
-        promise a size, an ogg that its last page is marked; flac and mp3 show
-        nothing before they are decoded.
-
-    Examples
-    --------
-    >>> import io
-    >>> au = struct.pack(">4s5I", b".snd", 24, 1000, 3, 8000, 1) + bytes(10)
-    >>> shortfall(io.BytesIO(au), len(au))
-    '34 of 1024 bytes'
+    wav, aiff and au promise a size, an ogg that its last page is marked; flac and mp3 show
+    nothing before they are decoded.
     """
     magic = stream.read(4)
     if magic == b"OggS":
@@ -138,24 +104,7 @@ def _promised_by_chunks(stream: BinaryIO, order: str) -> int:
 
 
 def mp3_frames(data: bytes) -> Mp3Frames:
-    """Count the frames of an mp3 by going from one to the next.
-
-    Parameters
-    ----------
-    data : bytes
-        The whole file; tags before and after the audio are stepped over.
-
-    Returns
-    -------
-    Mp3Frames
-        What is there, and what the Xing header promises.
-
-    Examples
-    --------
-    >>> frame = bytes([0xFF, 0xFB, 0x90, 0xC4]) + bytes(413)  # 128 kbit/s at 44.1 kHz
-    >>> mp3_frames(frame * 10)
-    Mp3Frames(held=10, promised=None, frame_samples=1152, is_cut=False)
-    """
+    """Count the frames of an mp3 by going from one to the next; tags are stepped over."""
     position = 0
     if data[:3] == b"ID3" and len(data) >= 10:  # its size has seven bits a byte
         position = 10 + (data[6] << 21) + (data[7] << 14) + (data[8] << 7) + data[9]

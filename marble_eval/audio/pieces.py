@@ -1,9 +1,9 @@
 """Cutting a track for an encoder whose every frame is kept.
 
-The frames of a track stand on one grid, frame i at the time i / rate. The track is
-cut into pieces that divide this grid between them; an encoder may hear a little
-more on both sides of a piece, so that the frames beside a cut know what is behind
-it. No audio is lost: a rest that is too short for a piece joins the one before.
+The frames of a track are on one grid, frame i at the time i / rate. The track is cut
+into pieces that divide this grid between them; an encoder may hear a little more on both
+sides of a piece, so that the frames beside a cut have context. No audio is lost: a rest
+that is too short for a piece joins the one before.
 """
 
 from __future__ import annotations
@@ -39,17 +39,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FrameGrid:
-    """The frames of an encoder, and which of them are kept.
-
-    Attributes
-    ----------
-    sample_rate : int
-        The encoder's, in Hz.
-    frame_rate : float
-        The encoder's frames per second, in Hz.
-    step : int
-        Of how many of its frames one is made; 1 to keep each.
-    """
+    """The frames of an encoder; ``step`` of them make one kept frame. Rates in Hz."""
 
     sample_rate: int
     frame_rate: float
@@ -61,7 +51,7 @@ class FrameGrid:
         return self.frame_rate / self.step
 
     def sample_of(self, frame: int) -> int:
-        """Return the sample at which a frame of the encoder stands."""
+        """Return the sample of a frame of the encoder."""
         return round(frame * self.sample_rate / self.frame_rate)
 
 
@@ -73,31 +63,11 @@ def pieces_of(
     context_seconds: float,
     tail_seconds: float,
 ) -> tuple[Piece, ...]:
-    """Cut a track.
+    """Cut a track, cropped already, into pieces in order of time that keep every frame once.
 
-    Parameters
-    ----------
-    samples : int
-        Length of the track, cropped already; at least 1.
-    grid : FrameGrid
-        The frames.
-    clip_seconds : float or None
-        Length of a piece without what is heard besides, rounded to whole frames; None
-        for the track in one.
-    context_seconds : float
-        What is heard on both sides, rounded up to whole frames.
-    tail_seconds : float
-        A shorter rest joins the piece before it.
-
-    Returns
-    -------
-    tuple of Piece
-        In order of time, at least one. They keep every frame once.
-
-    Raises
-    ------
-    ValueError
-        If there are no samples, or a piece is shorter than a frame.
+    ``clip_seconds`` is rounded to whole frames, None for the track in one;
+    ``context_seconds`` on both sides is rounded up; a rest shorter than ``tail_seconds``
+    joins the piece before it.
 
     Examples
     --------

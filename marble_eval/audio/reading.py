@@ -25,15 +25,10 @@ _UNKNOWN_SAMPLES = 2**62  # libsndfile says 2**63 - 1 for a flac without a lengt
 
 
 class UnusableAudio(ValueError):
-    """A file is not there, not audio, not whole, or holds nothing to hear.
+    """A file is not there, not audio, not whole, or silent.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    reason : str
-        Short: "missing", "is a folder", "empty (0 bytes)", "unreadable: ...",
-        "truncated: ...", "no samples", "too short: ...", "not finite", "silent".
+    The reason is short: "missing", "is a folder", "empty (0 bytes)", "unreadable: ...",
+    "truncated: ...", "no samples", "too short: ...", "not finite", "silent".
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -49,17 +44,7 @@ class UnusableAudio(ValueError):
 
 
 class AudioFacts(NamedTuple):
-    """What the header of an audio file says.
-
-    Attributes
-    ----------
-    sample_rate : int
-        Samples per second (Hz).
-    samples : int
-        Samples in each channel.
-    channels : int
-        Number of channels.
-    """
+    """The header of an audio file: rate in Hz, samples per channel, channels."""
 
     sample_rate: int
     samples: int
@@ -72,84 +57,28 @@ class AudioFacts(NamedTuple):
 
 
 def inspect(path: Path) -> AudioFacts:
-    """Read the header of an audio file, and no audio.
+    """Read the header of an audio file, known by content, not by name, and no audio.
 
-    Parameters
-    ----------
-    path : Path
-        A wav, aiff, au, flac, ogg or mp3 file; known by content, not by name.
-
-    Returns
-    -------
-    AudioFacts
-        Sample rate, samples and channels.
-
-    Raises
-    ------
-    UnusableAudio
-        If there is no such file, it cannot be opened as audio, has no samples, or
-        is cut short and the container shows it without decoding (not flac, mp3).
-
-    Notes
-    -----
-    The samples of an mp3 are exact where a Xing or Info header counts them.
-    Without one they are the file's size over the first frame's bit rate: within a
-    frame at a constant bit rate, far off at a varying one (`read` refuses those).
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "tone.wav")
-    ...     soundfile.write(path, np.full((12000, 2), 0.5), 24000)
-    ...     inspect(path)
-    AudioFacts(sample_rate=24000, samples=12000, channels=2)
+    UnusableAudio: there is no such file, it cannot be opened as audio, has no samples, or is
+    cut short and the container shows it without decoding (not flac, mp3). The samples of an
+    mp3 are exact where a Xing or Info header counts them. Without one they are the file's
+    size over the first frame's bit rate: within a frame at a constant bit rate, far off at a
+    varying one (`read` refuses those).
     """
     with _opened(path) as stream:
         return AudioFacts(stream.samplerate, stream.frames, stream.channels)
 
 
 def read(path: Path, channels: Channels) -> tuple[npt.NDArray[np.float32], int]:
-    """Decode a whole audio file to one channel.
+    """Decode a whole audio file to one channel: (samples,) float32 with full scale 1, and Hz.
 
-    Parameters
-    ----------
-    path : Path
-        A wav, aiff, au, flac, ogg or mp3 file; known by content, not by name.
-    channels : {"mean", "first"}
-        How several channels become one.
+    UnusableAudio: as `inspect`, and if the audio cannot be decoded to its end, holds fewer
+    samples than promised, has NaN or infinity in it, or is zero throughout.
 
-    Returns
-    -------
-    audio : np.ndarray [shape=(samples,), float32]
-        Mono audio; full scale is 1.
-    sample_rate : int
-        Samples per second (Hz).
-
-    Raises
-    ------
-    UnusableAudio
-        As `inspect`, and if the audio cannot be decoded to its end, holds fewer
-        samples than promised, has NaN or infinity in it, or is zero throughout.
-    ValueError
-        If the channel rule is unknown.
-
-    Notes
-    -----
-    A cut file cannot be told from a whole one if it is an mp3 that has no Xing
-    header, or has lost exactly one frame (some encoders count the header as one),
-    or a wav, aiff or au whose size was not known when it was written. A cut flac
-    is "unreadable" in its decoder's words. Bytes changed on the way are noticed in
-    flac and ogg, which have checksums.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = Path(folder, "tone.wav")
-    ...     soundfile.write(path, np.full((3, 2), [0.5, 0.0]), 24000)
-    ...     read(path, "mean")
-    (array([0.25, 0.25, 0.25], dtype=float32), 24000)
+    A cut file cannot be told from a whole one if it is an mp3 that has no Xing header, or
+    has lost exactly one frame (some encoders count the header as one), or a wav, aiff or au
+    whose size was not known when it was written. A cut flac is "unreadable" in its decoder's
+    words. Bytes changed on the way are noticed in flac and ogg, which have checksums.
     """
     if channels not in ("mean", "first"):
         raise ValueError(f"channels must be 'mean' or 'first'. Got {channels!r}.")
@@ -168,25 +97,10 @@ def read(path: Path, channels: Channels) -> tuple[npt.NDArray[np.float32], int]:
 
 
 def cheap_to_read(path: Path) -> bool:
-    """Say whether a file is uncompressed, so that reading it all costs little.
+    """Return whether a file is uncompressed (by content), so that reading it all costs little.
 
-    Such files can be checked with `read` before any encoding; others are better
-    checked while they are decoded for it.
-
-    Parameters
-    ----------
-    path : Path
-        An audio file; known by content, not by name.
-
-    Returns
-    -------
-    bool
-        True for wav, aiff and au.
-
-    Raises
-    ------
-    UnusableAudio
-        If there is no such file, or it is empty.
+    Such files can be checked with `read` before any encoding; others are better checked
+    while they are decoded for it.
     """
     with _bytes_of(path) as stream:
         return is_uncompressed(stream.read(4))

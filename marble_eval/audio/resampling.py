@@ -48,39 +48,12 @@ class _Kernel(NamedTuple):
 def resample(
     audio: npt.NDArray[np.float32], from_rate: int, to_rate: int, method: Resampler
 ) -> npt.NDArray[np.float32]:
-    """Bring mono audio to another sample rate.
+    """Bring mono audio (samples,) from one rate to another, in Hz.
 
-    Parameters
-    ----------
-    audio : np.ndarray [shape=(samples,), float32]
-        Mono audio, at least one sample.
-    from_rate, to_rate : int
-        Samples per second (Hz) before and after.
-    method : {"torchaudio-sinc", "soxr-hq"}
-        Hann-windowed sinc with torchaudio's defaults, or soxr's "HQ".
-
-    Returns
-    -------
-    np.ndarray [shape=(resampled,), float32]
-        ``ceil(samples * to_rate / from_rate)`` samples with "torchaudio-sinc", the
-        nearest whole number with "soxr-hq"; ``audio`` itself at equal rates.
-
-    Raises
-    ------
-    ValueError
-        If the audio is not one channel with samples, a rate is not positive, or
-        the method is unknown.
-
-    Notes
-    -----
-    "torchaudio-sinc" makes its kernel in float32, which is what agrees with
-    torchaudio 2.11 to 2e-7; made in float64 it is up to 1.2e-5 away. Audio counts
-    as zero beyond its ends.
-
-    Examples
-    --------
-    >>> resample(np.zeros(22050, np.float32), 22050, 24000, "torchaudio-sinc").shape
-    (24000,)
+    "torchaudio-sinc" gives ceil(samples * to_rate / from_rate) samples, "soxr-hq" the nearest
+    whole number. "torchaudio-sinc" makes its kernel in float32, which is what agrees with
+    torchaudio 2.11 to 2e-7; made in float64 it is up to 1.2e-5 away. Audio counts as zero
+    beyond its ends.
     """
     if audio.ndim != 1 or not audio.size:
         raise ValueError(f"audio must be one channel of samples. Got shape {audio.shape}.")
@@ -95,28 +68,7 @@ def resample(
 
 
 def resampler_version(method: Resampler) -> str:
-    """Return what identifies a resampler's samples, for the feature fingerprint.
-
-    Parameters
-    ----------
-    method : {"torchaudio-sinc", "soxr-hq"}
-        As in `resample`.
-
-    Returns
-    -------
-    str
-        Name, settings and version.
-
-    Raises
-    ------
-    ValueError
-        If the method is unknown.
-
-    Examples
-    --------
-    >>> resampler_version("torchaudio-sinc")
-    'sinc hann 6 0.99, version 1'
-    """
+    """Return what identifies a resampler's samples, for the feature fingerprint."""
     _require_known(method)
     if method == "soxr-hq":
         return f"libsoxr {soxr.__libsoxr_version__} {_SOXR_QUALITY}"

@@ -1,8 +1,8 @@
-"""Look at every file before anything is encoded.
+"""Check every file before anything is encoded.
 
-Each file is digested, which tells whether its features are cached; one that is
-not is opened, and read whole where that is cheap (uncompressed formats), so that
-all unusable files are known, with their reasons, before the encoder starts.
+The digest of a file tells whether its features are cached; a file that is not is opened,
+and read whole where that is cheap (uncompressed formats), so that all unusable files are
+known, with their reasons, before the encoder starts.
 """
 
 from __future__ import annotations
@@ -26,15 +26,7 @@ if TYPE_CHECKING:
 
 
 class Unusable(NamedTuple):
-    """A track whose audio cannot be used.
-
-    Attributes
-    ----------
-    track : Track
-        The track.
-    reason : str
-        "missing", "silent", ….
-    """
+    """A track whose audio cannot be used, and why: "missing", "silent", …."""
 
     track: Track
     reason: str
@@ -42,7 +34,7 @@ class Unusable(NamedTuple):
 
 @dataclass(frozen=True)
 class Survey:
-    """What is there.
+    """What a check of the audio found.
 
     Attributes
     ----------
@@ -85,26 +77,7 @@ def survey(
     readers: int,
     progress: Progress,
 ) -> Survey:
-    """Digest and check the audio of every track.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        What is to be encoded.
-    store : Store
-        Where features may be cached.
-    cuts : Cuts
-        How tracks become clips.
-    readers : int
-        Threads.
-    progress : Progress
-        Who is told.
-
-    Returns
-    -------
-    Survey
-        Usable and unusable tracks, digests and counts.
-    """
+    """Digest and check the audio of every track, by so many reader threads."""
     memory = DigestMemory(home_folder() / "digests.jsonl")
 
     def look(track: Track) -> tuple[str, tuple[int, int, int, int]] | Unusable:
@@ -152,7 +125,7 @@ def _why_not_opened(error: OSError) -> str:
 
 
 def _ahead(track: Track, cuts: Cuts) -> tuple[int, int]:
-    """Return the clips and rows a track will give, having checked what is cheap to check."""
+    """Return the clips and rows a track will give, after cheap checks."""
     facts = inspect(track.path)
     samples, windowing = facts.samples, cuts.windowing
     if windowing.crop_seconds is not None:

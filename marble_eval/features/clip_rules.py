@@ -1,8 +1,7 @@
 """How a track is cut for the encoder, and what is kept of each cut.
 
-`ClipCuts` keeps one embedding of each clip, `FrameCuts` every frame of a piece, or
-the means of a few. Both are told once of encoder, task and protocol; extraction
-and survey know them by three methods alone.
+`ClipCuts` keeps one embedding per clip, `FrameCuts` every frame of a piece, or the means
+of a few.
 """
 
 from __future__ import annotations
@@ -29,15 +28,7 @@ _SLACK = 5  # frames by which an encoder may differ from its rate: the borders o
 
 
 class Cut(NamedTuple):
-    """What the encoder is given at once.
-
-    Attributes
-    ----------
-    audio : np.ndarray [shape=(samples,), float32]
-        At the encoder's rate.
-    piece : Piece or None
-        Which frames of it are kept; None if one embedding is.
-    """
+    """Audio (samples,) that the encoder gets at once; ``piece`` says which frames are kept."""
 
     audio: np.ndarray
     piece: Piece | None = None
@@ -72,7 +63,7 @@ class Cuts(Protocol):
         ...
 
     def lengths(self, samples: int) -> list[int]:
-        """Say how many samples each cut of a track has, from the track's own length."""
+        """Return the samples of each cut of a track with so many samples."""
         ...
 
     def rows(self, samples: int) -> int:
@@ -90,17 +81,7 @@ class Cuts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ClipCuts:
-    """Clips by the protocol's windows; the mean over the frames of each is kept.
-
-    Attributes
-    ----------
-    windowing : Windowing
-        How tracks become clips.
-    normalised : bool
-        Whether the waveform is normalised.
-    sample_rate, minimum_samples : int
-        The encoder's rate in Hz, and its shortest input.
-    """
+    """Clips by the protocol's windows; the mean over the frames of each is kept."""
 
     windowing: Windowing
     normalised: bool
@@ -117,12 +98,12 @@ class ClipCuts:
         return ()
 
     def lengths(self, samples: int) -> list[int]:
-        """Say how many samples each clip has."""
+        """Return the samples of each clip."""
         bounds = clip_bounds(samples, self.sample_rate, self.windowing)
         return [each.length for each in bounds]
 
     def rows(self, samples: int) -> int:
-        """Say how many clips a track has: each is a row."""
+        """Return the number of clips: each is a row."""
         return len(self.lengths(samples))
 
     def cut(self, path: Path) -> list[Cut]:
@@ -148,7 +129,7 @@ class FrameCuts:
     Attributes
     ----------
     windowing : Windowing
-        Its ``clip_seconds`` is the length of a piece; hop and tail are not looked at.
+        Its ``clip_seconds`` is the length of a piece; hop and tail are ignored.
     normalised : bool
         Whether the waveform is normalised.
     minimum_samples : int
@@ -185,7 +166,7 @@ class FrameCuts:
         )
 
     def lengths(self, samples: int) -> list[int]:
-        """Say how many samples the encoder hears of each piece."""
+        """Return the samples that the encoder hears of each piece."""
         return [each.stop - each.start for each in self.pieces(samples)]
 
     def rows(self, samples: int) -> int:

@@ -1,9 +1,8 @@
 """Which features a run needs: how tracks are cut, what is kept, and where it is stored.
 
 Features are found by what they are made from, never by names: the encoder's
-fingerprint, the windows, what is kept of the frames, and the number type. One
-embedding a clip is cheap, so all layers are kept; where every frame is, only the
-layers that are probed.
+fingerprint, the windows, what is kept of the frames, and the number type. One embedding
+per clip is cheap, so all layers are kept; of frames, only the layers that are probed.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ class FeaturePlan(NamedTuple):
     cuts : Cuts
         How tracks are cut, and what is kept.
     store : Store
-        Where they are.
+        Where the features are.
     fingerprint : str
         What identifies them.
     pooling : str
         What is kept, in words.
     beside : Keep, optional
-        Where every frame of whole tracks is kept: the mean over the frames too, which is
-        what a task with one estimate for a whole track asks for.
+        Where every frame of whole tracks is kept: the mean over the frames too, which a task
+        with one estimate per track needs.
     """
 
     cuts: Cuts
@@ -57,7 +56,7 @@ class FeaturePlan(NamedTuple):
 
     @property
     def frame_rate(self) -> float | None:
-        """Return the frames kept a second, in Hz; None where those of a clip are averaged."""
+        """Return the kept frames per second, in Hz; None where those of a clip are averaged."""
         return self.cuts.grid.rate if self.cuts.grid else None
 
 
@@ -68,30 +67,10 @@ def feature_plan(
     rules: TaskRules,
     layers: Mapping[str, tuple[int, ...]],
 ) -> FeaturePlan:
-    """Say which features a run needs.
+    """Return which features a run needs; nothing is made on disk yet.
 
-    Parameters
-    ----------
-    encoder : Encoder
-        What makes them.
-    features : FeatureSpec
-        Number type and rate.
-    protocol : ProtocolSpec
-        Channels, resampler and normalisation.
-    rules : TaskRules
-        Windows; with a block for frames where every frame is kept.
-    layers : mapping of str to tuple of int
-        What each probe reads.
-
-    Returns
-    -------
-    FeaturePlan
-        Nothing is made on disk yet.
-
-    Raises
-    ------
-    SpecError
-        If the rate asked for is no whole part of the encoder's.
+    ``layers`` are what each probe reads, by position. SpecError: the frame rate is no whole
+    part of the encoder's.
     """
     windowing = protocol.windowing(rules)
     normalised = normalises(encoder, protocol.rules)
@@ -153,7 +132,7 @@ def feature_plan(
 
 
 def _step(encoder: Encoder, frame_rate: float | None) -> int:
-    """Say how many of the encoder's frames make one."""
+    """Return how many of the encoder's frames make one."""
     if frame_rate is None:
         return 1
     ratio = float(encoder.frame_rate) / frame_rate

@@ -12,27 +12,9 @@ if TYPE_CHECKING:
 
 
 def clip_means(hidden_states: torch.Tensor) -> torch.Tensor:
-    """Average the frames of each clip.
+    """Average the frames of each clip: (batch, layer, frame, width) -> (batch, layer, width).
 
-    Parameters
-    ----------
-    hidden_states : torch.Tensor [shape=(batch, layer, frame, width)]
-        What an encoder returns.
-
-    Returns
-    -------
-    torch.Tensor [shape=(batch, layer, width), float32]
-        Mean over the frames, as MARBLE v1 pools (``reduction: mean``).
-
-    Raises
-    ------
-    ValueError
-        If the shape has not four axes or there is no frame.
-
-    Examples
-    --------
-    >>> clip_means(torch.tensor([[[[1.0], [3.0]]]])).tolist()
-    [[[2.0]]]
+    As MARBLE v1 pools (``reduction: mean``); float32.
     """
     check_hidden_states(hidden_states)
     return hidden_states.float().mean(dim=2)
@@ -47,30 +29,13 @@ def kept_frames(
     count: int | None,
     step: int,
 ) -> torch.Tensor:
-    """Take the frames of a piece of a track, each the mean of the encoder's around it.
+    """Take the kept frames of a piece: (layer, frame, width) -> (kept layer, kept frame, width).
 
-    Kept frame j stands at the encoder's frame j × step, and is the mean of ``step``
-    frames with that one in their middle (of an even number, before it), of which those
-    count that the encoder gave. A front end without padding gives a frame or so less
-    than the audio is long; the last one it gave is then held.
-
-    Parameters
-    ----------
-    hidden_states : torch.Tensor [shape=(layer, frame, width)]
-        What an encoder returned for the piece.
-    layers : sequence of int
-        Positions of the layers that are kept.
-    heard_from : int
-        Number of its first frame in the track.
-    first, count : int, int or None
-        The kept frames of the piece, in the track; None for all to the end.
-    step : int
-        How many of the encoder's frames make one.
-
-    Returns
-    -------
-    torch.Tensor [shape=(layer, count, width), float32]
-        The kept frames.
+    Kept frame j is at the encoder's frame j × step, and is the mean of ``step`` frames with
+    that one in their middle (of an even number, before it), of which those count that the
+    encoder gave. A front end without padding gives a frame or so less than the audio is
+    long; the last one it gave is then held. ``heard_from`` is the number in the track of the
+    piece's first frame; ``first`` and ``count`` are its kept frames, None for all to the end.
 
     Examples
     --------
@@ -97,18 +62,7 @@ def kept_frames(
 
 
 def check_hidden_states(hidden_states: torch.Tensor) -> None:
-    """Refuse what has not the shape of hidden states.
-
-    Parameters
-    ----------
-    hidden_states : torch.Tensor
-        What an encoder returned.
-
-    Raises
-    ------
-    ValueError
-        If the shape has not four axes or there is no frame.
-    """
+    """Refuse a tensor that is not (batch, layer, frame, width) with a frame or more."""
     if hidden_states.dim() != 4 or hidden_states.shape[2] == 0:
         raise ValueError(
             "hidden states must have the shape (batch, layer, frame, width) with a frame or "

@@ -20,28 +20,7 @@ _BYTES = 16
 
 
 def digest_of(value: Any) -> str:
-    """Digest plain values: dataclasses, mappings, sequences, numbers and text.
-
-    Parameters
-    ----------
-    value : object
-        Anything that JSON can hold, and dataclasses of it.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits, the same for equal values in any key order.
-
-    Raises
-    ------
-    TypeError
-        If the value holds something that JSON cannot.
-
-    Examples
-    --------
-    >>> digest_of({"a": 1, "b": (2, 3)}) == digest_of({"b": [2, 3], "a": 1})
-    True
-    """
+    """Digest plain values (dataclasses, mappings, sequences, numbers, text), in any key order."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
     return hashlib.blake2b(text.encode(), digest_size=_BYTES).hexdigest()
 
@@ -55,40 +34,13 @@ def _plain(value: Any) -> Any:
 
 
 def file_digest(path: Path) -> str:
-    """Digest the content of a file.
-
-    Parameters
-    ----------
-    path : Path
-        A file that can be read.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be read.
-    """
+    """Digest the content of a file."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=_BYTES)).hexdigest()
 
 
 def weights_digest(tensors: Iterable[tuple[str, torch.Tensor]]) -> str:
-    """Digest named tensors: names, types, shapes and values.
-
-    Parameters
-    ----------
-    tensors : iterable of (str, torch.Tensor)
-        A state dict's items, in any order.
-
-    Returns
-    -------
-    str
-        32 hexadecimal digits; changing one element changes them.
-    """
+    """Digest named tensors, in any order: names, types, shapes and values."""
     state = hashlib.blake2b(digest_size=_BYTES)
     for name, tensor in sorted(tensors, key=lambda item: item[0]):
         values = tensor.detach().cpu().contiguous()

@@ -12,13 +12,7 @@ from pathlib import Path
 
 
 def home_folder() -> Path:
-    """Return the folder for everything that can be made again.
-
-    Returns
-    -------
-    Path
-        It need not exist yet.
-    """
+    """Return the folder for everything that can be made again; it need not exist yet."""
     named = os.environ.get("MARBLE_EVAL_HOME")
     if named:
         return Path(named).expanduser()
@@ -27,12 +21,5 @@ def home_folder() -> Path:
 
 
 def is_offline() -> bool:
-    """Say whether the environment forbids opening a socket.
-
-    Returns
-    -------
-    bool
-        True if ``HF_HUB_OFFLINE`` is set to 1, ON, YES or TRUE, the values that
-        Hugging Face's own libraries take.
-    """
+    """Return whether ``HF_HUB_OFFLINE`` is 1, ON, YES or TRUE, as Hugging Face reads it."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}

@@ -21,15 +21,8 @@ _SETTLED_NS = 2_000_000_000
 
 
 class DigestMemory:
-    """The digests of files seen before.
+    """The digests of files seen before, in a JSON Lines file that need not exist.
 
-    Parameters
-    ----------
-    path : Path
-        JSON Lines file that keeps them; need not exist.
-
-    Notes
-    -----
     Lines that cannot be read, such as the last one of a killed process, only cost the
     digesting of a file.
     """
@@ -51,23 +44,7 @@ class DigestMemory:
             self._known[tuple(map(str, key))] = str(digest)
 
     def digest(self, path: Path) -> str:
-        """Return the digest of a file, read or remembered.
-
-        Parameters
-        ----------
-        path : Path
-            A file that can be read.
-
-        Returns
-        -------
-        str
-            As `marble_eval.files.fingerprint.file_digest`.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be read.
-        """
+        """Return the digest of a file, read or remembered."""
         # Before its bytes are read: a change meanwhile then shows next time.
         state = path.stat()
         key = (
