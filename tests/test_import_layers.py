@@ -23,10 +23,10 @@ PACKAGE = ROOT / "marble_eval"
 LAYERS = (
     ("errors", "progress", "units"),
     ("files", "spec"),
-    ("audio", "configuration", "data", "decoding", "encoders", "results"),
+    ("audio", "configuration", "data", "decoding", "encoders"),
     ("metrics",),
     ("embedded", "kinds"),
-    ("registry", "scaffold"),
+    ("registry", "results", "scaffold"),
     ("features", "probes"),
     ("scores",),
     ("comparison", "leaderboard"),

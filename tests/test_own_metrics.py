@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
-from marble_eval.errors import SpecError
+import marble_eval
+from marble_eval.configuration import load_protocol
+from marble_eval.errors import SpecError, ValidationError
+from marble_eval.leaderboard import board, result_rows
 from marble_eval.metrics import Metric
 from marble_eval.registry import Task, load_task
+from marble_eval.results import find_results, read_result
+from marble_eval.scores.comparison import difference_of, item_changes, on_common_items
+from marble_eval.scores.rescoring import rescored
+from marble_eval.scores.rescoring.recorded_task import _found
 from marble_eval.spec import FrameRules
-from tests.conftest import SMALL_CARD, write_click_task
+from tests.conftest import SMALL_CARD, write_click_task, write_small_task
 
 BALANCED = '''
 import numpy as np
@@ -104,6 +112,7 @@ def test_a_metric_of_events_is_a_numerator_and_a_denominator(tmp_path: Path) -> 
         ("", "must define at least one of"),
         ("def score(r, e, spec): ...", "'score' must take weights=None, one row for each"),
         ("METRICS = ('accuracy',)", "METRICS must be a tuple of Metric. Got ('accuracy',)."),
+        (BALANCED.replace("d_accuracy", "d accuracy"), "must be letters, digits and _, and not"),
         (BALANCED.replace("METRICS", "METRIC"), "metrics must be named METRICS, or begin with _."),
         (BALANCED.replace("def score", "def _score"), "METRICS needs a function 'score'"),
         (BALANCED.replace("balanced_accuracy", "macro_f1"), "names that the kind classification"),
@@ -134,5 +143,40 @@ def test_a_metric_has_a_name_and_a_unit() -> None:
     assert Metric("r_squared", "1").written == "r squared"
     with pytest.raises(ValueError, match=r"must be one of percent, dB, 1\. Got '%'"):
         Metric("x", "%")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"must be letters, digits and _\. Got 'a b'"):
-        Metric("a b", "1")
+    with pytest.raises(ValueError, match="must have a name"):
+        Metric("", "1")
+
+
+def test_a_folder_s_metric_goes_from_the_run_to_the_leaderboard_and_back(tmp_path: Path) -> None:
+    root = write_small_task(tmp_path / "small")
+    folder(root, BALANCED, SMALL_CARD.replace("[accuracy, macro_f1]", "[balanced_accuracy]"))
+    quick = replace(load_protocol("quick"), max_epochs=2)
+    for encoder in ("mel", "chroma"):
+        marble_eval.evaluate(
+            encoder, f"{root}/", protocol=quick, seeds=1, results=tmp_path / "results"
+        )
+    first, second = find_results(tmp_path / "results")
+    result = read_result(first)
+    score = result.metrics["balanced_accuracy"]
+    assert (score.unit, score.written) == ("percent", "balanced accuracy")
+    assert 0 <= score.low <= score.value <= score.high <= 1
+    assert result.task.folder == str(root)
+    (row,) = [each for each in result_rows(result) if each.metric == "balanced_accuracy"]
+    assert row.value == pytest.approx(100 * score.value, abs=1e-4)
+    columns = [c.header for part in board([first, second]).sections for c in part.columns]
+    assert columns.count("Small balanced_accuracy") == 1
+    assert rescored(first) == result.metrics
+    assert set(rescored(first, ["accuracy"])) == {"accuracy"}
+    pair = on_common_items(first, second)
+    found = difference_of(*pair[:2], "balanced_accuracy", permutations=100)
+    assert found.unit == "percent" and 0 < found.p_permutation <= 1
+    assert len(item_changes(*pair[:2], "balanced_accuracy")) <= 12
+    (root / "task.py").unlink()
+    _found.cache_clear()
+    with pytest.raises(ValidationError) as caught:
+        rescored(first)
+    assert (
+        f"Small brought metrics from its folder, {root}: put Small of version 1 there again"
+        in str(caught.value)
+    )
+    assert [each.unit for each in result_rows(read_result(first))] == ["percent"]

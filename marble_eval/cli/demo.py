@@ -106,9 +106,8 @@ def _metric(outcomes: Sequence[Outcome]) -> str:
 def _cell(outcome: Outcome) -> str:
     if outcome.finished is None:
         return "failed"
-    from marble_eval.leaderboard import metric_unit
     from marble_eval.leaderboard.score_text import stored_interval, stored_text
 
-    metric, score = next(iter(outcome.finished.result.metrics.items()))
-    unit = metric_unit(metric)
-    return f"{stored_text(score.value, unit):>5} {stored_interval(score.low, score.high, unit)}"
+    score = next(iter(outcome.finished.result.metrics.values()))
+    value = stored_text(score.value, score.unit)
+    return f"{value:>5} {stored_interval(score.low, score.high, score.unit)}"

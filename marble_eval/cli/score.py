@@ -132,13 +132,12 @@ def _folder(path: Path, result: Result, root: Path) -> Path:
 
 
 def _rows(stored: StoredScores, scores: dict[str, MetricScore]) -> list[tuple[str, ...]]:
-    from marble_eval.leaderboard import metric_unit
     from marble_eval.leaderboard.score_text import stored_interval, stored_text
 
     result = stored.result
     rows: list[tuple[str, ...]] = []
     for name, each in scores.items():
-        unit = metric_unit(name)
+        unit = each.unit
         rows.append(
             (
                 result.encoder.name,
@@ -154,7 +153,7 @@ def _rows(stored: StoredScores, scores: dict[str, MetricScore]) -> list[tuple[st
 
 
 def _beside(recorded: MetricScore | None, new: MetricScore, unit: str) -> str:
-    from marble_eval.leaderboard import in_unit
+    from marble_eval.metrics.metric import in_unit
 
     if recorded is None:
         return "-"

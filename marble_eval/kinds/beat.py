@@ -195,6 +195,29 @@ class Beat(FrameKind[Beats]):
         window, trim = rules.tolerance, rules.trim_seconds
         return beat_counts(reference, estimate, spec.metrics, tolerance=window, trim_seconds=trim)
 
+    def method_of(self, rules: FrameRules | None) -> str:
+        """Write how beats are found, and which count."""
+        if rules is None:
+            return ""
+        tempi = "{:g} to {:g} beats and {:g} to {:g} bars a minute".format(
+            *rules.tempo, *rules.downbeat_tempo
+        )
+        decoder = f"by the peaks above {rules.threshold:g} of the outputs' range ({tempi})"
+        if rules.decoder == "dbn":
+            decoder = (
+                f"by a dynamic Bayesian network ({tempi}, transition lambda "
+                f"{rules.transition_lambda:g}, observation lambda {rules.observation_lambda})"
+            )
+        trim = f"those before {rules.trim_seconds:g} s were" if rules.trim_seconds else "none was"
+        return (
+            f"beats were found {decoder}, count within {1000 * rules.tolerance:g} ms of the "
+            f"reference, and {trim} left out at the start"
+        )
+
+    def citations_of(self, rules: FrameRules | None) -> tuple[str, ...]:
+        """Cite the bar pointer model."""
+        return ("krebs2015efficient",) if rules is not None and rules.decoder == "dbn" else ()
+
     def draft_counts(
         self, logits: np.ndarray, annotation: Beats, rate: float, spec: TaskSpec, rules: FrameRules
     ) -> np.ndarray:

@@ -57,12 +57,13 @@ class Classification(TrackKind):
     loss = "cross-entropy"
     example = _EXAMPLE
     metrics: tuple[Metric, ...] = (ACCURACY, Metric("macro_f1", "percent", written="macro F1"))
+    label_metrics = (Metric("f1", "percent", written="F1"),)
     aggregations = ("mean-logits", "mean-probabilities")
 
     def fault_of(self, spec: TaskSpec) -> str:
         """Refuse a single class."""
         if len(spec.labels) == 1:
-            return f"'labels' must be two or more. Got {spec.labels!r}."
+            return f"'labels' must be two or more classes. Got {spec.labels[0]}."
         return ""
 
     def label_of(

@@ -177,6 +177,15 @@ class Frames(FrameKind[Notes]):
             reference, estimate, spec.metrics, rate=rules.rate, tolerance_s=rules.tolerance
         )
 
+    def method_of(self, rules: FrameRules | None) -> str:
+        """Write when a note sounds, and what counts as found."""
+        if rules is None:
+            return ""
+        return (
+            f"a frame has a note from a probability of {rules.threshold:g}, and an onset "
+            f"counts within {1000 * rules.tolerance:g} ms"
+        )
+
     def draft_counts(
         self, logits: np.ndarray, annotation: Notes, rate: float, spec: TaskSpec, rules: FrameRules
     ) -> np.ndarray:

@@ -44,6 +44,8 @@ class Kind(Protocol):
         A name in `marble_eval.probes.losses`.
     metrics : tuple of Metric
         Those it can compute, default main metric first.
+    label_metrics : tuple of Metric
+        What scores of single labels are.
     labels : tuple of str or None
         The labels that every card of the kind has; None where cards have their own.
     scaled : bool
@@ -60,6 +62,7 @@ class Kind(Protocol):
     estimate: Estimate
     loss: str
     metrics: tuple[Metric, ...]
+    label_metrics: tuple[Metric, ...] = ()
     example: Example
     labels: tuple[str, ...] | None = None
     scaled: bool = False
@@ -118,6 +121,14 @@ class Kind(Protocol):
         """Read the tracks; see `marble_eval.data.layouts.read_layouts`."""
         label_of = partial(self.label_of, root=root)
         return read_layouts(Reading(root, spec, lists, label_of, self.columns_of(spec)))
+
+    def method_of(self, rules: FrameRules | None) -> str:
+        """Write how estimates are decoded and scored, for a paper; empty if there is nothing."""
+        return ""
+
+    def citations_of(self, rules: FrameRules | None) -> tuple[str, ...]:
+        """Give keys of ``methods.bib`` for what decoding uses; metrics have their own."""
+        return ()
 
     def remarks(self, root: Path, spec: TaskSpec, lists: Lists) -> list[str]:
         """Remark on a copy of the data, such as rows left out, from what `read_tracks` takes."""

@@ -57,6 +57,7 @@ class Regression(TrackKind):
     loss = "squared-error"
     example = _EXAMPLE
     metrics = (Metric("r2", "percent", written="R²"),)
+    label_metrics = metrics
     scaled = True
 
     def metrics_of(self, spec: TaskSpec) -> dict[str, Metric]:

@@ -75,6 +75,7 @@ class Tagging(TrackKind):
         # A copy of a positive item ranks beside it, and raises the precision down to both.
         Metric("average_precision", "percent", ranked=True, biased=True),
     )
+    label_metrics = metrics
 
     def label_of(
         self, row: Mapping[str, Any], field: str, spec: TaskSpec, *, root: Path = Path()

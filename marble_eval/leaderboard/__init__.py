@@ -17,7 +17,6 @@ from marble_eval.leaderboard.marble_columns import (
     task_average,
 )
 from marble_eval.leaderboard.markdown import board_markdown, markdown_text
-from marble_eval.leaderboard.metric_units import in_unit, metric_unit
 from marble_eval.leaderboard.published import (
     PublishedScore,
     published_row,
@@ -45,10 +44,8 @@ __all__ = [
     "board_markdown",
     "csv_bytes",
     "flat_average",
-    "in_unit",
     "latex_text",
     "markdown_text",
-    "metric_unit",
     "published_row",
     "published_scores",
     "published_value",

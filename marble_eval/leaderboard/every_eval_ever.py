@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 
 from marble_eval.errors import ValidationError
 from marble_eval.files.atomic_file import write_atomically
-from marble_eval.leaderboard.metric_units import metric_unit
 from marble_eval.leaderboard.score_rows import choices_of, flag_text
 
 if TYPE_CHECKING:
@@ -121,7 +120,7 @@ def _model(result: Result, model: str) -> dict[str, Any]:
 
 
 def _score(result: Result, name: str, score: MetricScore) -> dict[str, Any]:
-    task, unit = result.task, metric_unit(name)
+    task, unit = result.task, score.unit
     low, high = _bounds(name, unit)
     data = {
         "task_version": task.version,

@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard.metric_units import in_unit, metric_unit
+from marble_eval.metrics.metric import in_unit
 
 if TYPE_CHECKING:
     from marble_eval.results import Result
@@ -89,7 +89,7 @@ def result_rows(result: Result) -> list[ScoreRow]:
     chosen = result.chosen
     rows = []
     for number, (name, score) in enumerate(result.metrics.items()):
-        unit = metric_unit(name)
+        unit = score.unit
         rows.append(
             ScoreRow(
                 encoder=encoder.name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from marble_eval.leaderboard.metric_units import in_unit
+from marble_eval.metrics.metric import in_unit
 
 _DECIMALS = {"percent": 1, "dB": 1}
 _OTHER_DECIMALS = 3

@@ -8,7 +8,7 @@ or from the result file that holds a copy of them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: "percent" for shares, stored in [0, 1] and shown as 74.8; "dB" and "1" are shown as stored.
 Unit = Literal["percent", "dB", "1"]
+
+#: How the names of metrics of whole recordings end, where items are pieces of them.
+BY_RECORDING = "_by_recording"
 
 _DECIMALS = 4
 
@@ -63,8 +66,8 @@ class Metric:
     ranked: bool = False
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
-            raise ValueError(f"a metric's name must be letters, digits and _. Got {self.name!r}.")
+        if not self.name:
+            raise ValueError("a metric must have a name. Got none.")
         if self.unit not in get_args(Unit):
             raise ValueError(
                 f"the unit of the metric {self.name} must be one of {', '.join(get_args(Unit))}. "
@@ -72,6 +75,12 @@ class Metric:
             )
         if not self.written:
             object.__setattr__(self, "written", self.name.replace("_", " "))
+
+
+def by_recording(metric: Metric) -> Metric:
+    """Return the metric of whole recordings, where items are pieces of them."""
+    written = f"{metric.written} by recording"
+    return replace(metric, name=f"{metric.name}{BY_RECORDING}", written=written)
 
 
 def in_unit(value: float, unit: str) -> float:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from marble_eval.errors import SpecError
-from marble_eval.metrics.metric import Metric
+from marble_eval.metrics.metric import BY_RECORDING, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,6 +79,12 @@ def _own_metrics(names: Mapping[str, object], subject: str) -> dict[str, Metric]
         "METRICS" in names and not _holds_metrics(metrics)
     ):
         raise SpecError(f"{subject}: METRICS must be a tuple of Metric. Got {metrics!r}.")
+    for each in metrics:
+        if not each.name.isidentifier() or each.name.endswith(BY_RECORDING):
+            raise SpecError(
+                f"{subject}: the name of a metric must be letters, digits and _, and not end with "
+                f"{BY_RECORDING}. Got {each.name!r}."
+            )
     return {each.name: each for each in metrics}
 
 

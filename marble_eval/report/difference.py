@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.leaderboard import in_unit, metric_unit
 from marble_eval.leaderboard.score_text import score_text
-from marble_eval.scores.rescoring import BY_RECORDING
+from marble_eval.metrics.metric import BY_RECORDING, in_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +21,7 @@ _WIDEST = 40  # characters of a reference, an estimate or a setting
 
 def difference_text(each: Difference, changed: pd.DataFrame, *, every: bool = False) -> str:
     """Describe the difference of two results."""
-    unit = metric_unit(each.metric)
+    unit = each.unit
     groups = "" if each.groups == each.items else f" in {each.groups} groups"
     what = "recordings" if each.metric.endswith(BY_RECORDING) else "items"
     lines = [f"{each.task}   {each.metric}   {each.items} test {what}{groups}"]
@@ -96,7 +95,7 @@ def difference_overview(differences: Sequence[Difference]) -> str:
     widest = max(len(each.metric) for each in differences)
     lines = [f"{len(differences)} tests; p values after Holm"]
     for each in differences:
-        unit = metric_unit(each.metric)
+        unit = each.unit
         lines.append(
             f"  {each.task:<{width}}  {each.metric:<{widest}}  "
             f"{_two(each.first.value, unit):>7}  {_two(each.second.value, unit):>7}  "

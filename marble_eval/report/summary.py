@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval.files.atomic_file import write_atomically
-from marble_eval.leaderboard import metric_unit, published_value
+from marble_eval.leaderboard import published_value
 from marble_eval.leaderboard.score_text import score_text, stored_interval, stored_text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _metric_cells(result: Result, name: str, score: MetricScore) -> str:
     said = "-"
     if published:
         said = f"{score_text(published.value, published.unit)}  {published.source}"
-    unit, seeds = metric_unit(name), len(score.seed_values)
+    unit, seeds = score.unit, len(score.seed_values)
     spread = f"{seeds} ± {stored_text(score.seed_spread, unit, decimals=2)}" if seeds > 1 else "1"
     value, interval = stored_text(score.value, unit), stored_interval(score.low, score.high, unit)
     return f"{value:>8}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
@@ -88,7 +88,7 @@ def _ceilings(result: Result) -> list[str]:
     """Say what references rounded to frames score, where that is less than everything."""
     rate = result.features.frame_rate
     below = [
-        f"{name} {stored_text(each.ceiling, metric_unit(name))}"
+        f"{name} {stored_text(each.ceiling, each.unit)}"
         for name, each in result.metrics.items()
         if each.ceiling is not None and each.ceiling < _ALL
     ]
@@ -101,19 +101,24 @@ def layer_curve(result: Result) -> str:
     """Draw the test score of every layer as bars."""
     names = [each.layer for each in result.layers]
     width = max(len("layer"), *(len(each) for each in names))
-    metric = next(iter(result.metrics))
+    metric, main = next(iter(result.metrics.items()))
+    longest = _longest(main.unit, [each.test.value for each in result.layers])
     lines = [f"  {'layer':<{width}}   test {metric} (shown, not chosen from; * chosen, = tied)"]
     for each in result.layers:
         mark = "*" if each.layer == result.chosen.layer else "=" if each.tied else " "
         score = each.test
-        bar = "█" * max(0, round(_BAR * score.value))
-        lines.append(f"  {each.layer:<{width}} {mark} {score_columns(score, metric)} {bar}")
+        bar = "█" * max(0, round(_BAR * score.value / longest))
+        lines.append(f"  {each.layer:<{width}} {mark} {score_columns(score, main.unit)} {bar}")
     return "\n".join(lines)
 
 
-def score_columns(score: ScoreRange | MetricScore, metric: str) -> str:
+def _longest(unit: str, values: Sequence[float]) -> float:
+    """Return the score of the longest bar: 1 for shares, else the largest."""
+    return 1.0 if unit == "percent" else max([abs(each) for each in values if each] or [1.0])
+
+
+def score_columns(score: ScoreRange | MetricScore, unit: str) -> str:
     """Write a score and its interval in columns, for a curve of bars."""
-    unit = metric_unit(metric)
     value, low, high = (stored_text(each, unit) for each in (score.value, score.low, score.high))
     return f"{value:>5} [{low:>5}, {high:>5}]"
 
@@ -122,13 +127,15 @@ def curve_text(results: Sequence[Result]) -> str:
     """Draw the main metric of every checkpoint as bars."""
     ordered = sorted(results, key=_step)
     metric = next(iter(ordered[0].metrics))
+    scores = [each.metrics[metric] for each in ordered]
+    longest = _longest(scores[0].unit, [each.value for each in scores])
     width = max(len("step"), *(len(str(_step(each))) for each in ordered))
     lines = [f"  {'step':>{width}}   {metric} of the chosen layer, on test"]
     for each in ordered:
         score = each.metrics[metric]
-        bar = "█" * max(0, round(_BAR * score.value))
+        bar = "█" * max(0, round(_BAR * score.value / longest))
         lines.append(
-            f"  {_step(each):>{width}}   {score_columns(score, metric)} "
+            f"  {_step(each):>{width}}   {score_columns(score, score.unit)} "
             f"layer {each.chosen.layer:<4} {bar}"
         )
     return "\n".join(lines)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
+from marble_eval.kinds import KINDS, load_kind
+from marble_eval.metrics.metric import BY_RECORDING, Metric, by_recording
 from marble_eval.results.caveats import (
     Deviation,
     Divergence,
@@ -24,6 +26,7 @@ from marble_eval.results.caveats import (
     Value,
     deviation_sentence,
 )
+from marble_eval.spec import TaskSpec
 
 _UNRECORDED = "not recorded"
 _FROM_3 = "read from a record of schema version 3"
@@ -66,6 +69,8 @@ def _from_4(values: dict[str, Any]) -> dict[str, Any]:
             remarks.append(each)
     return {
         **values,
+        "task": {**values["task"], "folder": ""},
+        "metrics": _with_facts(values),
         "protocol": {**protocol, "deviations": deviations},
         "probe": _probe(values["probe"], values["grid"]),
         "divergences": [asdict(each) for each in divergences],
@@ -87,6 +92,23 @@ def _probe(probe: dict[str, Any], grid: list[dict[str, Any]]) -> dict[str, Any]:
         tried = [each["setting"] for each in grid if each["layer"] == grid[0]["layer"]]
         options, description = {"inverse_penalties": tried}, "logistic regression"
     return {"name": name, "options": options, **facts, "description": description}
+
+
+def _with_facts(values: dict[str, Any]) -> dict[str, Any]:
+    """Add unit, written form and citation to metrics, from the records of the task's kind."""
+    name, labels = values["task"]["kind"], [str(each["name"]) for each in values["labels"]]
+    known: Mapping[str, Metric] = {}
+    if name in KINDS:
+        spec = TaskSpec("older", name, labels=tuple(dict.fromkeys(labels)))
+        known = load_kind(name).metrics_of(spec)
+    return {name: {**each, **_facts(name, known)} for name, each in values["metrics"].items()}
+
+
+def _facts(name: str, known: Mapping[str, Metric]) -> dict[str, str]:
+    metric = known.get(name.removesuffix(BY_RECORDING)) or Metric(name, "1")
+    if name.endswith(BY_RECORDING) and metric.name != name:
+        metric = by_recording(metric)
+    return {"unit": metric.unit, "written": metric.written, "citation": metric.citation}
 
 
 def _plain(deviation: Deviation) -> dict[str, Any]:

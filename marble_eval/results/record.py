@@ -34,7 +34,10 @@ SCHEMA_VERSION = 5
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """Which task; `provider` is "marble-eval" or a plug-in's distribution and version."""
+    """Which task; `provider` is "marble-eval" or a plug-in's distribution and version.
+
+    `folder` is where its card was, if it was given as a folder, and empty for any other task.
+    """
 
     name: str
     version: int
@@ -47,6 +50,7 @@ class TaskRecord:
     split_digest: str
     sizes: Mapping[str, int]
     provider: str
+    folder: str
 
 
 @dataclass(frozen=True, slots=True)

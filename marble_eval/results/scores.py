@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from marble_eval.metrics.metric import Unit
+
 
 @dataclass(frozen=True, slots=True)
 class GridPoint:
@@ -56,6 +58,9 @@ class Chosen:
 class MetricScore:
     """A metric of the chosen probe on test; `seed_spread` is apart from the interval.
 
+    `unit`, `written` and `citation` are those of the metric (`marble_eval.metrics.Metric`), so
+    that tables and figures need no installed task.
+
     `ceiling` is what the references score at the frame rate of the features; None where
     a track has one estimate.
     """
@@ -69,6 +74,9 @@ class MetricScore:
     seed_values: tuple[float, ...]
     seed_spread: float
     ceiling: float | None
+    unit: Unit
+    written: str
+    citation: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,7 @@ def _task(prepared: RunPlan) -> TaskRecord:
             name: sum(each.split == name for each in used) for name in ("train", "valid", "test")
         },
         provider=prepared.task.provider,
+        folder=(str(prepared.task.folder.resolve()) if prepared.task.provider == "folder" else ""),
     )
 
 

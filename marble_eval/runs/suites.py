@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marble_eval.configuration import config_names, read_yaml
 from marble_eval.errors import MarbleError, MissingError, SpecError, near_misses
-from marble_eval.leaderboard import metric_unit, published_value
+from marble_eval.leaderboard import published_value
 from marble_eval.leaderboard.score_text import score_text, stored_interval, stored_text
 from marble_eval.registry import load_task, task_folders
 from marble_eval.runs.run import forecast, run
@@ -155,8 +155,8 @@ def _rows(outcome: Outcome) -> list[tuple[str, ...]]:
             (
                 "" if number else result.task.name,
                 name,
-                stored_text(score.value, metric_unit(name)),
-                stored_interval(score.low, score.high, metric_unit(name)),
+                stored_text(score.value, score.unit),
+                stored_interval(score.low, score.high, score.unit),
                 "" if number else result.chosen.layer,
                 score_text(published.value, published.unit) if published else "-",
             )

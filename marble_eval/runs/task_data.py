@@ -50,11 +50,9 @@ def labelled_tracks(task: Task, root: Path | None, splits: Path | None) -> tuple
     tracks = task.kind.read_tracks(root, spec, partial(published_list, spec, root, splits))
     if not spec.labels:
         labels = task.kind.labels_of(tracks, spec)
-        if len(labels) < 2 and spec.kind == "classification":
-            raise ValidationError(
-                f"{root}: {spec.name} must have two or more classes. Got {', '.join(labels)}."
-            )
         spec = replace(spec, labels=labels)
+        if fault := task.kind.fault_of(spec):
+            raise ValidationError(f"{root}: {spec.name}: {fault}")
         task = replace(task, spec=spec)
     return task, tracks
 

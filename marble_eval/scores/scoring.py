@@ -10,13 +10,14 @@ the score of the references rounded to the encoder's frames.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from marble_eval.metrics.counts import ratio
+from marble_eval.metrics.metric import by_recording
 from marble_eval.probes.examples import larger_units
 from marble_eval.probes.grid.frames import counts_of, estimates
 from marble_eval.results import (
@@ -93,8 +94,10 @@ def score_grid(
             np.asarray(encode(recordings, spec)),
             recording_outputs(chosen.test_outputs, of_item),
         )
-        by_recording = _item_metrics(task, whole, recordings)
-        metrics |= {f"{name}_by_recording": score for name, score in by_recording.items()}
+        known = task.kind.metrics_of(spec)
+        for name, score in _item_metrics(task, whole, recordings).items():
+            metric = by_recording(known[name])
+            metrics[metric.name] = replace(score, written=metric.written)
     return Scores(
         grid=_grid_points(outcome.trials),
         layers=_layer_scores(outcome.layers, chosen, spec.main_metric, found, items),

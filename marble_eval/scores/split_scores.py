@@ -229,6 +229,9 @@ def metric_scores(
             seed_values=tuple(of_seeds.tolist()),
             seed_spread=float(of_seeds.std(ddof=1)) if len(of_seeds) > 1 else 0.0,
             ceiling=ceilings.get(name),
+            unit=metrics[name].unit,
+            written=metrics[name].written,
+            citation=metrics[name].citation,
         )
     return scores
 

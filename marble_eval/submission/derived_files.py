@@ -19,7 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from marble_eval.leaderboard import board, metric_unit, write_board
+from marble_eval.leaderboard import board, write_board
 from marble_eval.leaderboard.csv_tables import spreadsheet_text
 from marble_eval.results import MetricScore, Result
 from marble_eval.submission.files import ENVIRONMENT, LICENCES, LONG, NAMED, README, RESULTS, WIDE
@@ -250,7 +250,7 @@ def _same_scores(path: Path, submitted: Sequence[Submitted]) -> list[Finding]:
 
 
 def _row(name: str, row: Mapping[str, str], metric: str, score: MetricScore) -> list[Finding]:
-    scale = 100 if metric_unit(metric) == "percent" else 1
+    scale = 100 if score.unit == "percent" else 1
     return [
         Finding(name, f"{end} of {metric} must be the result's", row[end], str(expected))
         for end in _ENDS

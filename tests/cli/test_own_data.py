@@ -306,7 +306,7 @@ def test_the_same_audio_in_two_splits_alone_is_code_4(tmp_path: Path) -> None:
 def test_one_class_alone_is_told(tmp_path: Path) -> None:
     rows = write_data(tmp_path, "classification")
     write_table(tmp_path, [row | {"label": "low"} for row in rows])
-    assert "mine must have two or more classes. Got low." in refusal(tmp_path)
+    assert "mine: 'labels' must be two or more classes. Got low." in refusal(tmp_path)
 
 
 def test_one_group_alone_in_a_split_is_told(tmp_path: Path) -> None:

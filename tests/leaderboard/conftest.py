@@ -70,7 +70,9 @@ def scores(**values_by_metric: float) -> Edit:
     def edit(values: dict[str, Any]) -> None:
         score = values["metrics"]["accuracy"]
         values["metrics"] = {
-            name: score | {"value": value, "low": value - 0.05, "high": value + 0.05}
+            name: score
+            | {"value": value, "low": value - 0.05, "high": value + 0.05}
+            | {"unit": "dB" if name.startswith("sdr_") else "1" if name == "a" else "percent"}
             for name, value in values_by_metric.items()
         }
 

@@ -88,7 +88,8 @@ def test_embedded_tasks_are_averaged_only_where_a_model_has_them_all(tmp_path: P
     assert wide.loc["x", ["A a", "B a"]].tolist() == [0.5, 0.5]
     assert wide["flat_average"].isna().all()
     for path in paths:
-        path.write_text(path.read_text().replace('"a": {', '"accuracy": {'))
+        text = path.read_text().replace('"a": {', '"accuracy": {')
+        path.write_text(text.replace('"unit": "1"', '"unit": "percent"'))
     wide = board(paths, embedded=True).wide.set_index("encoder")
     assert wide.loc["x", "flat_average"] == 50.0
     assert pd.isna(wide.loc["y", "flat_average"])

@@ -111,7 +111,7 @@ def test_units_and_directions_are_said(tmp_path: Path) -> None:
 
     def lower(values: dict[str, Any]) -> None:
         values["metrics"] = {
-            "hop_error": values["metrics"]["accuracy"] | {"higher_is_better": False}
+            "hop_error": values["metrics"]["accuracy"] | {"higher_is_better": False, "unit": "1"}
         }
 
     paths = [example_file(tmp_path, name, task("T"), lower, named(name)) for name in ("one", "two")]

@@ -8,11 +8,11 @@ import pytest
 
 from marble_eval.leaderboard import (
     COLUMNS,
-    metric_unit,
     published_row,
     published_scores,
     result_rows,
 )
+from marble_eval.metrics import Unit
 from marble_eval.results import Result, read_result
 from marble_eval.results.caveats import OtherDeviation, TracksLeftOut
 
@@ -74,18 +74,14 @@ def test_shares_are_given_in_percent_with_four_decimals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("metric", "unit", "value", "shown"),
-    [
-        ("r2", "percent", -0.0000001, "0.0"),
-        ("sdr_bass", "dB", 4.12344, "4.1234"),
-        ("hop_error", "1", 0.12346, "0.1235"),
-    ],
+    ("unit", "value", "shown"),
+    [("percent", -0.0000001, "0.0"), ("dB", 4.12344, "4.1234"), ("1", 0.12346, "0.1235")],
 )
-def test_units_follow_the_metric(metric: str, unit: str, value: float, shown: str) -> None:
+def test_the_unit_is_the_record_s_whatever_the_name(unit: Unit, value: float, shown: str) -> None:
     result = _result()
-    score = dataclasses.replace(result.metrics["accuracy"], value=value)
-    (row,) = result_rows(dataclasses.replace(result, metrics={metric: score}))
-    assert (metric_unit(metric), row.unit, str(row.value)) == (unit, unit, shown)
+    score = dataclasses.replace(result.metrics["accuracy"], value=value, unit=unit)
+    (row,) = result_rows(dataclasses.replace(result, metrics={"note_error": score}))
+    assert (row.unit, str(row.value)) == (unit, shown)
 
 
 def test_deviations_are_joined() -> None:

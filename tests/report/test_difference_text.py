@@ -15,6 +15,7 @@ SIDE = Side("MERT", "0123", "marble-v1", "mlp", "7", 0.748, 0.004, 3)
 FOUND = Difference(
     task="GTZAN@1",
     metric="accuracy",
+    unit="percent",
     higher_is_better=True,
     items=290,
     groups=120,
@@ -70,7 +71,7 @@ def test_events_of_a_track_are_no_text_for_a_line() -> None:
 
 
 def test_metrics_that_are_no_shares_are_not_multiplied() -> None:
-    text = difference_text(dataclasses.replace(FOUND, metric="sdr_vocals"), items(0))
+    text = difference_text(dataclasses.replace(FOUND, unit="dB"), items(0))
     assert "0.75" in text and "74.80" not in text
 
 

@@ -176,7 +176,7 @@ def test_a_confusion_map_has_shares_of_each_reference() -> None:
 def test_label_scores_are_those_of_the_record_and_at_most_fifty() -> None:
     figure = drawn(label_scores(example()))
     (line,) = (each for each in figure.axes[0].lines if each.get_label() == "labels f1")
-    assert line.get_xdata() == pytest.approx([0.6667, 0.8])
+    assert line.get_xdata() == pytest.approx([66.67, 80])
     names = [each.get_text() for each in figure.axes[0].get_yticklabels()]
     assert names == ["blues (2)", "rock (2)"]
     many = tuple(
@@ -184,7 +184,7 @@ def test_label_scores_are_those_of_the_record_and_at_most_fifty() -> None:
     )
     figure = drawn(label_scores(replace(example(), labels=many, confusion=())))
     (line,) = (each for each in figure.axes[0].lines if each.get_label() == "labels f1")
-    assert line.get_xdata() == pytest.approx([at / 100 for at in range(10, 60)])
+    assert line.get_xdata() == pytest.approx([*range(10, 60)])
     said = " ".join(texts(figure))
     assert "50 of 60 labels: those with most test tracks" in said
     assert "3 of 60 labels have no score" in said

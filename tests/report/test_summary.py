@@ -46,7 +46,7 @@ def test_terms_that_the_scores_inherit_are_told(
 
 
 def test_long_names_of_metrics_keep_the_columns_apart(result: Result) -> None:
-    score = MetricScore(-0.25, -0.5, 0.125, 0.95, True, 7, (-0.25,), 0.0, None)
+    score = MetricScore(-0.25, -0.5, 0.125, 0.95, True, 7, (-0.25,), 0.0, None, "percent", "R²", "")
     found = summary(replace(result, metrics={"accuracy_by_recording": score, "r2": score}))
     lines = [line.split() for line in found.splitlines()]
     assert ["accuracy_by_recording", "-25.0", "[-50.0,", "12.5]", "7"] in [x[:5] for x in lines]

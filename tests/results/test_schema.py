@@ -92,6 +92,29 @@ def _of_4(deviations: tuple[str, ...] = (), remarks: tuple[str, ...] = ()) -> Re
     return from_json(json.dumps(values), "older")
 
 
+@pytest.mark.parametrize(
+    ("kind", "metric", "unit", "written", "citation"),
+    [
+        ("classification", "macro_f1", "percent", "macro F1", ""),
+        ("tagging", "roc_auc", "percent", "ROC-AUC", ""),
+        ("pitch", "accuracy_by_recording", "percent", "accuracy by recording", ""),
+        ("regression", "r2_rock", "percent", "R² rock", ""),
+        ("beat", "beat_cmlt", "percent", "beat CMLt", "raffel2014mireval"),
+        ("frames", "note_error", "1", "note error", ""),  # no metric that anybody knows
+        ("melody", "overall_accuracy", "1", "overall accuracy", ""),  # nor a kind
+    ],
+)
+def test_metrics_of_older_records_get_what_their_kind_says(
+    kind: str, metric: str, unit: str, written: str, citation: str
+) -> None:
+    text = Path(__file__).with_name("example_result_4.json").read_text(encoding="utf-8")
+    values = json.loads(text)
+    values["task"]["kind"] = kind
+    values["metrics"] = {metric: values["metrics"]["accuracy"]}
+    score = from_json(json.dumps(values), "older").metrics[metric]
+    assert (score.unit, score.written, score.citation) == (unit, written, citation)
+
+
 def test_a_record_of_version_4_is_read_as_it_is() -> None:
     newer = from_json(EXAMPLE, "newer")
     assert _of_4() == dataclasses.replace(newer, written_under=4)

@@ -202,6 +202,7 @@ def _record(
             split_digest=split,
             sizes={**sizes, "test": sizes["test"] - len(gone)},
             provider=task.provider,
+            folder="",
         ),
         encoder=dataclasses.replace(
             example.encoder,

@@ -20,7 +20,6 @@ from marble_eval.report.figures.series import (
     in_tables,
     interval_label,
     labels,
-    main_metric,
     main_score,
     metric_label,
     shown,
@@ -72,8 +71,7 @@ def layer_curves(results: Sequence[Result]) -> Figure | None:
         axes.set_xticks([place for place, _ in ticks], [name for _, name in ticks])
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        metric = main_metric(results[0])
-        axes.set_ylabel(f"test {metric_label(metric)}")
+        axes.set_ylabel(f"test {metric_label(results[0])}")
         ringed = f"ring: chosen on validation; bars: {interval_label(results)}"
         axes.set_xlabel(f"layer ({ringed})\ntest scores are shown, not chosen from")
         style.legend_above(figure, title(results[0]), handles, labels(results))
@@ -88,16 +86,15 @@ def _sums(result: Result) -> list[str]:
 def _draw_curve(
     axes: Axes, result: Result, sign: style.Sign, place_of_sum: float, shift: float
 ) -> None:
-    metric = main_metric(result)
     places = {layer: place for place, layer in enumerate(result.encoder.layers)}
     single = [
-        (places[each.layer] + shift, in_tables(metric, each.test))
+        (places[each.layer] + shift, in_tables(result, each.test))
         for each in result.layers
         if each.layer in places
     ]
     single.sort(key=lambda point: point[0])
     summed = [
-        (place_of_sum + shift, in_tables(metric, each.test))
+        (place_of_sum + shift, in_tables(result, each.test))
         for each in result.layers
         if each.layer not in places
     ]
@@ -106,7 +103,7 @@ def _draw_curve(
     for each in result.layers:
         if each.layer == result.chosen.layer:
             x = places.get(each.layer, place_of_sum) + shift
-            _ring(axes, x, in_tables(metric, each.test).value, sign)
+            _ring(axes, x, in_tables(result, each.test).value, sign)
 
 
 def _draw_points(
@@ -126,7 +123,7 @@ def _draw_points(
 
 
 def _draw_level(axes: Axes, result: Result, sign: style.Sign, x: float) -> None:
-    score = in_tables(main_metric(result), result.layers[0].test)
+    score = in_tables(result, result.layers[0].test)
     axes.axhline(score.value, linewidth=0.9, color=sign.color, linestyle=sign.linestyle, zorder=1)
     _draw_points(axes, [(x, score)], sign._replace(linestyle="none"), result.encoder.name)
 
@@ -180,7 +177,7 @@ def checkpoint_curve(results: Sequence[Result]) -> Figure | None:
         axes.xaxis.set_major_formatter(FuncFormatter(_counted))
         axes.grid(axis="y")
         axes.set_axisbelow(True)
-        axes.set_ylabel(f"test {metric_label(main_metric(results[0]))}")
+        axes.set_ylabel(f"test {metric_label(results[0])}")
         bars = f"bars: {interval_label(results)}"
         axes.set_xlabel(f"step of pre-training ({bars})\nthe layer of each is chosen on validation")
         style.legend_above(figure, title(results[0]), handles, [shown(name) for name in lines])
@@ -216,7 +213,7 @@ def cost_scatter(results: Sequence[Result]) -> Figure | None:
         axes.xaxis.set_minor_locator(NullLocator())
         axes.grid()
         axes.set_axisbelow(True)
-        axes.set_ylabel(f"test {metric_label(main_metric(results[0]))}")
+        axes.set_ylabel(f"test {metric_label(results[0])}")
         bars = f"bars: {interval_label(timed)}"
         told = [f"extraction on {', '.join(devices)} (ms per clip); {bars}"]
         if cached:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard import metric_unit
+from marble_eval.kinds import KINDS, load_kind
+from marble_eval.leaderboard.score_text import unit_suffix
+from marble_eval.metrics.metric import Metric
 from marble_eval.report.figures import style
-from marble_eval.report.figures.series import metric_label, shown, title
+from marble_eval.report.figures.series import shown, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,8 +28,9 @@ def label_scores(result: Result) -> Figure | None:
     with style.context():
         figure, axes = style.canvas(style.COLUMN, 0.95 + 0.128 * len(drawn))
         handles = []
-        for number, metric in enumerate(result.labels[0].scores):
-            times = 100 if metric_unit(metric) == "percent" else 1
+        metrics = _metrics(result)
+        for number, (metric, record) in enumerate(metrics.items()):
+            times = 100 if record.unit == "percent" else 1
             values = [
                 float("nan") if each.scores[metric] is None else times * (each.scores[metric] or 0)
                 for each in drawn
@@ -42,13 +45,20 @@ def label_scores(result: Result) -> Figure | None:
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="both")
         axes.set_axisbelow(True)
-        names = [metric_label(each) for each in result.labels[0].scores]
+        names = [each.written + unit_suffix(each.unit) for each in metrics.values()]
         axes.set_xlabel("\n".join([f"test {' and '.join(names)}", *_left_out(result, drawn)]))
         if len(names) > 1:
             style.legend_above(figure, title(result, encoder=True), handles, names)
         else:
             style.entitle(figure, title(result, encoder=True))
     return figure
+
+
+def _metrics(result: Result) -> dict[str, Metric]:
+    """Return what labels are scored by, as the task's kind describes it."""
+    name = result.task.kind
+    known = {each.name: each for each in load_kind(name).label_metrics} if name in KINDS else {}
+    return {each: known.get(each) or Metric(each, "1") for each in result.labels[0].scores}
 
 
 def _first(label: LabelScore) -> float | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from marble_eval.leaderboard import metric_unit
 from marble_eval.leaderboard.score_text import score_text
 from marble_eval.report.figures import style
 from marble_eval.report.figures.series import (
@@ -21,6 +20,7 @@ from marble_eval.report.figures.series import (
     main_metric,
     main_score,
     metric_label,
+    scale,
     shown,
     title,
 )
@@ -60,7 +60,7 @@ def heat_map(results: Sequence[Result]) -> Figure | None:
             np.ma.masked_invalid(relative(scores, higher)),
             cmap=style.masked(style.MAP), vmin=0, vmax=1, aspect="auto",
         )  # fmt: skip
-        units = [metric_unit(main_metric(column[0])) for column in columns]
+        units = [column[0].metrics[main_metric(column[0])].unit for column in columns]
         _write_cells(axes, image, scores, higher, units)
         axes.set_yticks(range(len(names)), names)
         axes.set_xticks(range(len(heads)), heads, rotation=90, ma="left")
@@ -119,7 +119,7 @@ def _heading(result: Result, columns: Sequence[Sequence[Result]]) -> str:
     same = [each[0].task for each in columns if each[0].task.name == task.name]
     version = f"@{task.version}" if len({each.version for each in same}) > 1 else ""
     data = f" ({task.data_digest[:6]})" if len({each.data_digest for each in same}) > 1 else ""
-    return f"{shown(task.name)}{version}{data}\n{metric_label(main_metric(result))}"
+    return f"{shown(task.name)}{version}{data}\n{metric_label(result)}"
 
 
 def _write_cells(
@@ -148,10 +148,9 @@ def grid_map(result: Result) -> Figure | None:
     settings = sorted({point.setting for point in result.grid})
     if len(layers) < 2 or len(settings) < 2:
         return None
-    metric = main_metric(result)
-    times = 100 if metric_unit(metric) == "percent" and result.protocol.frames is None else 1
+    times = scale(result) if result.protocol.frames is None else 1
     # Frames are chosen by what the kind says, which the record's remarks tell.
-    what = metric_label(metric) if result.protocol.frames is None else "score"
+    what = metric_label(result) if result.protocol.frames is None else "score"
     with style.context():
         width = max(style.COLUMN, 1.5 + 0.14 * len(layers))
         figure, axes = style.canvas(width, 0.95 + 0.19 * len(settings))

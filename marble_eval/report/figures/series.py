@@ -6,10 +6,8 @@ import textwrap
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import NamedTuple
 
-from marble_eval.leaderboard import metric_unit
 from marble_eval.leaderboard.comparable import conditions_of, edition_of
 from marble_eval.leaderboard.score_text import unit_suffix
-from marble_eval.report.metric_names import written
 from marble_eval.results import Result, ScoreRange
 
 _WIDEST = 50  # characters of a title in one column
@@ -30,14 +28,13 @@ def main_metric(result: Result) -> str:
 
 def main_score(result: Result) -> Score:
     """Return the main metric of the chosen probe on test."""
-    metric = main_metric(result)
-    score = result.metrics[metric]
-    return in_tables(metric, ScoreRange(score.value, score.low, score.high))
+    score = result.metrics[main_metric(result)]
+    return in_tables(result, ScoreRange(score.value, score.low, score.high))
 
 
-def in_tables(metric: str, score: ScoreRange) -> Score:
-    """Convert a score to the unit of the tables: shares in percent."""
-    times = 100 if metric_unit(metric) == "percent" else 1
+def in_tables(result: Result, score: ScoreRange) -> Score:
+    """Convert a score of the main metric to the unit of the tables: shares in percent."""
+    times = scale(result)
     return Score(times * score.value, times * score.low, times * score.high)
 
 
@@ -58,9 +55,15 @@ def arms(scores: Sequence[Score]) -> list[list[float]]:
     ]
 
 
-def metric_label(metric: str) -> str:
-    """Name a metric with its unit."""
-    return written(metric) + unit_suffix(metric_unit(metric))
+def scale(result: Result) -> int:
+    """Return what a stored score of the main metric is multiplied by in tables."""
+    return 100 if result.metrics[main_metric(result)].unit == "percent" else 1
+
+
+def metric_label(result: Result) -> str:
+    """Name the main metric with its unit."""
+    score = result.metrics[main_metric(result)]
+    return score.written + unit_suffix(score.unit)
 
 
 def title(result: Result, *, encoder: bool = False) -> str:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marble_eval.leaderboard import PublishedScore, metric_unit
+from marble_eval.leaderboard import PublishedScore
 from marble_eval.leaderboard.comparable import conditions_of
 from marble_eval.report.page.listing import ListedResult, PublishedRow, versioned
 from marble_eval.report.page.packing import FINE, Coded, PackedColumn, pack, scaled, whole
@@ -82,8 +82,9 @@ def index_block(
             for score, each in zip(published, rows, strict=True)
         ],
         "units": {
-            name: metric_unit(name)
-            for name in sorted({name for each in listed for name in each.result.metrics})
+            name: score.unit
+            for each in listed
+            for name, score in sorted(each.result.metrics.items())
         },
         "chunks": list(chunks),
         "every_seed": every_seed,

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
+from marble_eval.kinds import KINDS, load_kind
 from marble_eval.leaderboard import published_scores
 from marble_eval.registry import TaskFolder, task_folders
 from marble_eval.report.paper.bibtex import BibEntry, bibtex_text, parse_entries, spelt_out
@@ -22,8 +23,6 @@ _ARXIV = re.compile(r"(?<![\d.])\d{4}\.\d{4,5}(?!\d)")
 _DOI = re.compile(r"10\.\d{4,9}/[^\s,;()]*[^\s,;().]")
 _NO_CITATION = frozenset({"", "none", "not stated", "unknown"})
 _OURS = "this package"
-# Kinds whose scores follow mir_eval's rules.
-_MIR_EVAL = frozenset({"beat", "chord", "frames", "key"})
 
 
 class Bibliography(NamedTuple):
@@ -48,9 +47,14 @@ def bibliography(paths: Iterable[Path]) -> str:
 def collect(results: Sequence[Result]) -> Bibliography:
     """Collect the entries for results, and what has none."""
     methods = {each.key: each for each in shipped_entries("methods.bib")}
-    parts = [(methods[key], "") for key in _method_keys(results)]
+    keys = dict.fromkeys(filter(None, _method_keys(results)))
+    parts = [(methods[key], "") for key in keys if key in methods]
     parts[0] = (_with_versions(methods["marbleeval"], results), "")
     remarks: list[str] = []
+    for key in [each for each in keys if each not in methods]:  # of a task's own metrics
+        found, remark = _parsed(key, "the citation of a metric")
+        parts += [(each, "of a metric") for each in found]
+        remarks += remark
     for name, citation in sorted({(r.encoder.name, r.encoder.citation) for r in results}):
         found, remark = _encoder_entries(name, citation)
         parts += [(each, f"of encoder {name}") for each in found]
@@ -79,13 +83,10 @@ def shipped_entries(name: str) -> list[BibEntry]:
 
 def _method_keys(results: Sequence[Result]) -> Iterator[str]:
     yield from ("marbleeval", "yuan2023marble")
-    if any(each.task.kind in _MIR_EVAL for each in results):
-        yield "raffel2014mireval"
-    if any(
-        each.task.kind == "beat" and each.protocol.frames and each.protocol.frames.decoder == "dbn"
-        for each in results
-    ):
-        yield "krebs2015efficient"
+    for each in results:
+        yield from (score.citation for score in each.metrics.values())
+        if each.task.kind in KINDS:
+            yield from load_kind(each.task.kind).citations_of(each.protocol.frames)
 
 
 def _with_versions(entry: BibEntry, results: Sequence[Result]) -> BibEntry:

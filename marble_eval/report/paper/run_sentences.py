@@ -10,11 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from marble_eval.kinds import KINDS, load_kind
 from marble_eval.report.summary import excludes_commerce
 
 if TYPE_CHECKING:
     from marble_eval.results import Result
-    from marble_eval.spec import FrameRules, Windowing
+    from marble_eval.spec import Windowing
 
 _CHANNELS = {
     "mean": "mixed to mono by the mean of its channels",
@@ -141,32 +142,9 @@ def frames(result: Result) -> str:
         f"{used.batch_windows} in a batch, and their outputs interpolated to {used.rate:g} "
         f"frames a second"
     )
-    if result.task.kind == "beat":
-        return f"{text}; {_beats(used)}"
-    if result.task.kind == "frames":
-        return (
-            f"{text}; a frame has a note from a probability of {used.threshold:g}, and an onset "
-            f"counts within {1000 * used.tolerance:g} ms"
-        )
-    return text
-
-
-def _beats(used: FrameRules) -> str:
-    tempi = "{:g} to {:g} beats and {:g} to {:g} bars a minute".format(
-        *used.tempo, *used.downbeat_tempo
-    )
-    if used.decoder == "dbn":
-        decoder = (
-            f"by a dynamic Bayesian network ({tempi}, transition lambda "
-            f"{used.transition_lambda:g}, observation lambda {used.observation_lambda})"
-        )
-    else:
-        decoder = f"by the peaks above {used.threshold:g} of the outputs' range ({tempi})"
-    trim = f"those before {used.trim_seconds:g} s were" if used.trim_seconds else "none was"
-    return (
-        f"beats were found {decoder}, count within {1000 * used.tolerance:g} ms of the reference, "
-        f"and {trim} left out at the start"
-    )
+    kind = result.task.kind
+    method = load_kind(kind).method_of(used) if kind in KINDS else ""
+    return f"{text}; {method}" if method else text
 
 
 def deviations(result: Result) -> str:

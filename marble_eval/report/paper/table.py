@@ -8,7 +8,7 @@ the package booktabs.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from marble_eval.leaderboard.latex import latex_cell, latex_table
 from marble_eval.leaderboard.printed import legend, printed_table
 from marble_eval.leaderboard.score_text import interval_text
 from marble_eval.leaderboard.sections import MARBLE
-from marble_eval.report.metric_names import written
 from marble_eval.report.paper.run_sentences import listed
 from marble_eval.results import read_result
 
@@ -37,6 +36,7 @@ def paper_table(paths: Iterable[Path]) -> str:
     results = [read_result(path) for path in files]
     levels = sorted({score.level for each in results for score in each.metrics.values()})
     level = listed([f"{100 * each:g} %" for each in levels] or [""])
+    written = {name: each.written for result in results for name, each in result.metrics.items()}
     parts = []
     for embedded in (False, True):
         of_kind = [
@@ -48,7 +48,7 @@ def paper_table(paths: Iterable[Path]) -> str:
         for section in made.sections if made else ():
             chosen = _chosen(section)
             if chosen.models:
-                parts.append(_table(*_ranked(chosen), level))
+                parts.append(_table(*_ranked(chosen), level, written))
         if made and made.left_out:
             said = [f"{count} {reason}" for reason, count in made.left_out.items()]
             parts.append(_comment(f"Left out: {', '.join(said)}."))
@@ -89,7 +89,7 @@ def _ranked(section: Section) -> tuple[Section, list[str]]:
     return ranked, notes
 
 
-def _table(section: Section, notes: Sequence[str], level: str) -> str:
+def _table(section: Section, notes: Sequence[str], level: str, written: Mapping[str, str]) -> str:
     shown = printed_table(section)
     labels = _labels(shown)
     lines: dict[bool, list[str]] = {False: [], True: []}
@@ -104,7 +104,7 @@ def _table(section: Section, notes: Sequence[str], level: str) -> str:
     table = latex_table(
         _caption(section, shown, level),
         f"{columns}{'c' * len(shown.headers)}",
-        _head(shown, labels),
+        _head(shown, labels, written),
         [*lines[False], *lines[True]],
         size="footnotesize",
         gap="3pt",
@@ -123,7 +123,7 @@ def _comment(text: str) -> str:
     return f"% {' '.join(text.split())}"
 
 
-def _head(shown: PrintedTable, labels: Sequence[int]) -> list[str]:
+def _head(shown: PrintedTable, labels: Sequence[int], written: Mapping[str, str]) -> list[str]:
     """Write the tasks, and their metrics below them."""
     split = [header.partition(" ") for header in shown.headers]
     above = [""] * len(labels)
@@ -131,12 +131,8 @@ def _head(shown: PrintedTable, labels: Sequence[int]) -> list[str]:
         columns = len(list(group))
         above.append(f"\\multicolumn{{{columns}}}{{c}}{{{latex_text(task)}}}")
     below = [latex_text(shown.labels[at].replace("_", " ")) for at in labels]
-    below += [_metric(metric) for _, _, metric in split]
+    below += [latex_text(written.get(each, each)).replace("²", "$^2$") for _, _, each in split]
     return [f"{' & '.join(line)} \\\\" for line in (above, below)]
-
-
-def _metric(name: str) -> str:
-    return latex_text(written(name)).replace("²", "$^2$")
 
 
 def _lines(

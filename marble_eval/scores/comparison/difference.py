@@ -55,6 +55,8 @@ class Difference:
         Name and version.
     metric : str
         What was scored.
+    unit : {"percent", "dB", "1"}
+        Its unit in tables.
     higher_is_better : bool
         Its direction.
     items, groups : int
@@ -77,6 +79,7 @@ class Difference:
 
     task: str
     metric: str
+    unit: str
     higher_is_better: bool
     items: int
     groups: int
@@ -154,6 +157,7 @@ def difference_of(
     return Difference(
         task=f"{task.name}@{task.version}",
         metric=metric,
+        unit=first.metrics[metric].unit,
         higher_is_better=first.metrics[metric].higher_is_better,
         items=len(groups),
         groups=len(set(groups)),

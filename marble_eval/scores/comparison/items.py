@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from marble_eval.scores.rescoring import BY_RECORDING
+from marble_eval.metrics.metric import BY_RECORDING
 
 if TYPE_CHECKING:
     from marble_eval.scores.rescoring import StoredScores

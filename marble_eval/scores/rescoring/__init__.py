@@ -7,7 +7,6 @@ be asked for.
 
 from marble_eval.scores.rescoring.reading import relabelled, rescored, stored_scores
 from marble_eval.scores.rescoring.recorded_task import (
-    BY_RECORDING,
     NOT_INSTALLED,
     possible_metrics,
     recorded_task,
@@ -15,7 +14,6 @@ from marble_eval.scores.rescoring.recorded_task import (
 from marble_eval.scores.rescoring.stored import StoredScores
 
 __all__ = [
-    "BY_RECORDING",
     "NOT_INSTALLED",
     "StoredScores",
     "possible_metrics",

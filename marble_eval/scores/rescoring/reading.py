@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marble_eval.errors import ValidationError
+from marble_eval.metrics.metric import BY_RECORDING, by_recording
 from marble_eval.results import read_predictions, read_result
-from marble_eval.scores.rescoring.recorded_task import BY_RECORDING, recorded_task
+from marble_eval.scores.rescoring.recorded_task import recorded_task
 from marble_eval.scores.rescoring.stored import StoredScores
 from marble_eval.scores.split_scores import (
     EventCounts,
@@ -70,7 +71,7 @@ def stored_scores(
     metrics = {name: known[name] for name, n in found.scorable.items() if n}
     recordings, groups = _recordings(task, result, seeds, found)
     if recordings is not None:
-        metrics |= {f"{name}{BY_RECORDING}": each for name, each in metrics.items()}
+        metrics |= {each.name: each for each in map(by_recording, metrics.values())}
     return StoredScores(
         result=result,
         task=task,
@@ -165,8 +166,8 @@ def _recordings(
     task: Task, result: Result, seeds: Sequence[pd.DataFrame], items: SplitScores
 ) -> tuple[SplitScores | None, tuple[str, ...]]:
     """Join the pieces of recordings, if the result scores those too."""
-    by_recording = any(each.endswith(BY_RECORDING) for each in result.metrics)
-    if not by_recording or not isinstance(items, ItemEstimates):
+    of_pieces = any(each.endswith(BY_RECORDING) for each in result.metrics)
+    if not of_pieces or not isinstance(items, ItemEstimates):
         return None, ()
     table = seeds[0]
     names = table["recording"].where(table["recording"] != "", table["id"])

@@ -12,28 +12,34 @@ from typing import TYPE_CHECKING
 
 from marble_eval.errors import SpecError, ValidationError
 from marble_eval.kinds import KINDS, load_kind
+from marble_eval.metrics.metric import BY_RECORDING
 from marble_eval.registry import Task, load_task
 from marble_eval.spec import TaskSpec
 
 if TYPE_CHECKING:
     from marble_eval.results import Result
 
-#: How the names of metrics of whole recordings end, where items are pieces of them.
-BY_RECORDING = "_by_recording"
-
 #: The provider of a task that is not installed, whose kind's functions are used.
 NOT_INSTALLED = "not installed"
 
 
 def recorded_task(result: Result, path: Path) -> Task:
-    """Find the functions that scored a result."""
+    """Find the functions that scored a result: those of its task, or of its kind.
+
+    Its ``provider`` is `NOT_INSTALLED` where they are the kind's, because no task of this name
+    and version is installed, nor in the folder that the record names. A ValidationError is
+    raised if the kind or one of its metrics is not known here.
+    """
     record = result.task
     if record.kind not in KINDS:
         raise ValidationError(
             f"{path}: 'kind' must be one of {', '.join(KINDS)}. Got {record.kind!r}. "
             f"Use the version of marble-eval that wrote it."
         )
-    kind = load_kind(record.kind)
+    # A folder of somebody's own cannot be found by its name.
+    name = record.folder if record.provider == "folder" else record.name
+    own = _found(name, record.name, record.version) if name else None
+    kind = load_kind(record.kind) if own is None or own.kind.name != record.kind else own.kind
     names = tuple(each for each in result.metrics if not each.endswith(BY_RECORDING))
     labels = tuple(each.name for each in result.labels) or tuple(kind.labels or ())
     try:
@@ -49,24 +55,27 @@ def recorded_task(result: Result, path: Path) -> Task:
     if unknown:
         raise ValidationError(
             f"{path}: metrics of a task of kind {record.kind} must be of {', '.join(known)}. "
-            f"Got {unknown[0]!r}. Use the version of marble-eval that wrote it."
+            f"Got {unknown[0]!r}. {_next_step(result)}"
         )
-    own = None
-    # A folder of somebody's own cannot be found by its name.
-    if record.provider != "folder":
-        own = _installed(record.name, record.version)
-    if own is not None:
-        kind = own.kind
-    return Task(
-        spec=spec,
-        folder=Path(),
-        provider=NOT_INSTALLED if own is None else own.provider,
-        kind=kind,
+    provider = NOT_INSTALLED if own is None else own.provider
+    return Task(spec=spec, folder=Path(), provider=provider, kind=kind)
+
+
+def _next_step(result: Result) -> str:
+    task = result.task
+    if task.provider == "folder":
+        return (
+            f"{task.name} brought metrics from its folder, {task.folder or 'which is not recorded'}"
+            f": put {task.name} of version {task.version} there again, with its task.py."
+        )
+    return (
+        f"If {task.name} brought it, install {task.provider}; else use the version of marble-eval "
+        f"that wrote it."
     )
 
 
 def possible_metrics(result: Result, path: Path) -> tuple[str, ...]:
-    """Name the metrics that predictions of a result's kind can give, without reading them."""
+    """Name the metrics that a result's predictions can give, those of recordings included."""
     task = recorded_task(result, path)
     names = tuple(task.kind.metrics_of(task.spec))
     if any(each.endswith(BY_RECORDING) for each in result.metrics):
@@ -75,10 +84,10 @@ def possible_metrics(result: Result, path: Path) -> tuple[str, ...]:
 
 
 @cache  # every card is read to find one, and results of one task come in crowds
-def _installed(name: str, version: int) -> Task | None:
-    """Look up the task of this name and version."""
+def _found(name: str, recorded: str, version: int) -> Task | None:
+    """Look up a task by name or folder; None unless it is the one recorded."""
     try:
         task = load_task(name)
     except SpecError:
         return None
-    return task if task.spec.version == version else None
+    return task if (task.spec.name, task.spec.version) == (recorded, version) else None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from marble_eval.errors import SpecError, ValidationError, near_misses
-from marble_eval.scores.rescoring.recorded_task import BY_RECORDING
+from marble_eval.metrics.metric import BY_RECORDING
 from marble_eval.scores.split_scores import RESAMPLES, SEED, SplitScores, metric_scores
 from marble_eval.scores.statistics import bootstrap_weights
 

@@ -158,7 +158,7 @@ def _score(value: float, rng: np.random.Generator) -> MetricScore:
     spread = float(seeds.std(ddof=1))
     return MetricScore(
         float(value), float(value - below), float(value + above), 0.95, True, 290,
-        tuple(seeds.tolist()), spread, None,
+        tuple(seeds.tolist()), spread, None, "percent", "score", "",
     )  # fmt: skip
 
 

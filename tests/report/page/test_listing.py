@@ -57,7 +57,9 @@ def test_the_better_of_a_task_comes_first_and_papers_come_last() -> None:
 def test_the_least_error_is_the_best() -> None:
     results = []
     for value in (0.2, 0.1, 0.3):
-        score = replace(example().metrics["accuracy"], value=value, higher_is_better=False)
+        score = replace(
+            example().metrics["accuracy"], value=value, higher_is_better=False, unit="1"
+        )
         results.append(replace(example(), metrics={"tempo_error": score}))
     assert [row.score for row in table_lines(listed_results(results, ()), ())] == [
         "0.100",
