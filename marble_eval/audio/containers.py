@@ -27,24 +27,12 @@ _MPEG1_HZ = (44100, 48000, 32000)
 
 
 class Mp3Frames(NamedTuple):
-    """The frames of an mp3.
+    """The frames of an mp3."""
 
-    Attributes
-    ----------
-    held : int
-        Whole frames in the file, without one that holds the Xing header.
-    promised : int or None
-        Frames that the Xing (or Info) header counts; None without one.
-    frame_samples : int
-        Samples per channel of a frame: 1152 or 576; 0 if there is no frame.
-    is_cut : bool
-        The last frame ends behind the end of the file.
-    """
-
-    held: int
-    promised: int | None
-    frame_samples: int
-    is_cut: bool
+    held: int  # whole frames in the file, without one that holds the Xing header
+    promised: int | None  # frames that the Xing (or Info) header counts; None without one
+    frame_samples: int  # samples per channel of a frame: 1152 or 576; 0 if there is no frame
+    is_cut: bool  # the last frame ends behind the end of the file
 
 
 def is_uncompressed(magic: bytes) -> bool:

@@ -16,25 +16,13 @@ from marble_eval.units import seconds_to_samples
 
 
 class Piece(NamedTuple):
-    """A piece of a track.
+    """A piece of a track."""
 
-    Attributes
-    ----------
-    start, stop : int
-        The samples that the encoder hears: the first, and the one behind the last.
-    heard_from : int
-        Number of the encoder's frame, on the grid of the track, at ``start``.
-    first : int
-        First frame that is kept, on the grid of the kept frames.
-    kept : int or None
-        Frames kept; None for all to the end of the track.
-    """
-
-    start: int
-    stop: int
-    heard_from: int
-    first: int
-    kept: int | None
+    start: int  # first sample that the encoder hears
+    stop: int  # the one behind the last
+    heard_from: int  # number of the encoder's frame, on the grid of the track, at ``start``
+    first: int  # first frame that is kept, on the grid of the kept frames
+    kept: int | None  # frames kept; None for all to the end of the track
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,28 +34,14 @@ class Unusable(NamedTuple):
 
 @dataclass(frozen=True)
 class Survey:
-    """What a check of the audio found.
+    """What a check of the audio found."""
 
-    Attributes
-    ----------
-    usable : list of Track
-        In the order given.
-    digests : dict of str to str
-        Digest of the audio, by the track's id.
-    unusable : list of Unusable
-        In the order given.
-    cached_clips, new_clips : int
-        Clips in the store, and clips to be encoded by the files' headers.
-    cached_rows, new_rows : int
-        The same in rows of the store, which are clips or frames.
-    """
-
-    usable: list[Track]
-    digests: dict[str, str]
-    unusable: list[Unusable]
-    cached_clips: int
-    new_clips: int
-    cached_rows: int
+    usable: list[Track]  # in the order given
+    digests: dict[str, str]  # digest of the audio, by the track's id
+    unusable: list[Unusable]  # in the order given
+    cached_clips: int  # in the store
+    new_clips: int  # to be encoded, by the files' headers
+    cached_rows: int  # the same in rows of the store: clips or frames
     new_rows: int
 
     def without(self, unusable: Sequence[Unusable]) -> Survey:

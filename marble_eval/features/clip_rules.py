@@ -124,30 +124,14 @@ class ClipCuts:
 
 @dataclass(frozen=True, slots=True)
 class FrameCuts:
-    """Pieces that divide a track's frames between them; every frame is kept.
+    """Pieces that divide a track's frames between them; every frame is kept."""
 
-    Attributes
-    ----------
-    windowing : Windowing
-        Its ``clip_seconds`` is the length of a piece; hop and tail are ignored.
-    normalised : bool
-        Whether the waveform is normalised.
-    minimum_samples : int
-        The encoder's shortest input.
-    grid : FrameGrid
-        The encoder's frames, and which are kept.
-    layers : tuple of int
-        Positions of the layers that are kept.
-    context_seconds : float
-        What is heard on both sides of a piece.
-    """
-
-    windowing: Windowing
-    normalised: bool
-    minimum_samples: int
-    grid: FrameGrid
-    layers: tuple[int, ...]
-    context_seconds: float
+    windowing: Windowing  # its ``clip_seconds`` is the length of a piece; hop and tail are ignored
+    normalised: bool  # whether the waveform is normalised
+    minimum_samples: int  # the encoder's shortest input
+    grid: FrameGrid  # the encoder's frames, and which are kept
+    layers: tuple[int, ...]  # positions of the layers that are kept
+    context_seconds: float  # what is heard on both sides of a piece
 
     @property
     def sample_rate(self) -> int:

@@ -38,21 +38,12 @@ _FIRST_GUESS = 6  # batches after which the time left is estimated for the first
 
 @dataclass(slots=True)
 class Extraction:
-    """What happened while the cache was filled.
+    """What happened while the cache was filled."""
 
-    Attributes
-    ----------
-    encoded : int
-        Clips encoded.
-    seconds : float
-        Wall time.
-    unusable : list of UnusableAudio
-        Files that could not be decoded or have changed since they were digested,
-        in the order of the jobs.
-    """
-
-    encoded: int = 0
-    seconds: float = 0.0
+    encoded: int = 0  # clips encoded
+    seconds: float = 0.0  # wall time
+    # Files that could not be decoded or have changed since they were digested, in the order of the
+    # jobs.
     unusable: list[UnusableAudio] = field(default_factory=list)
 
 

@@ -31,27 +31,14 @@ _RATIO_ERROR = 1e-3  # of a rate to a whole part of the encoder's
 
 
 class FeaturePlan(NamedTuple):
-    """The features of a run.
+    """The features of a run."""
 
-    Attributes
-    ----------
-    cuts : Cuts
-        How tracks are cut, and what is kept.
-    store : Store
-        Where the features are.
-    fingerprint : str
-        What identifies them.
-    pooling : str
-        What is kept, in words.
-    beside : Keep, optional
-        Where every frame of whole tracks is kept: the mean over the frames too, which a task
-        with one estimate per track needs.
-    """
-
-    cuts: Cuts
-    store: Store
-    fingerprint: str
-    pooling: str
+    cuts: Cuts  # how tracks are cut, and what is kept
+    store: Store  # where the features are
+    fingerprint: str  # what identifies them
+    pooling: str  # what is kept, in words
+    # Where every frame of whole tracks is kept: the mean over the frames too, which a task with one
+    # estimate per track needs.
     beside: Keep | None = None
 
     @property

@@ -307,6 +307,22 @@ def test_layers_taken_in_turn_score_the_same_and_leave_nothing_behind(tmp_path: 
     assert list(home.rglob("*.frames"))
 
 
+def test_a_store_that_was_there_before_survives_the_turn_that_reads_it(tmp_path: Path) -> None:
+    root = write_clicks(tmp_path / "clicks", card(decoder="peaks", window=1.0, epochs=1))
+    home = tmp_path / "home" / "features"
+    options: dict[str, Any] = {"probe": "linear", "seeds": 1}
+    marble_eval.evaluate(Blurred(), str(root), layers=[0, 1], **options)
+    (before,) = home.iterdir()
+    kept = {each: each.read_bytes() for each in before.rglob("*") if each.is_file()}
+    little = {"max_bytes": 3e5, "in_turn": True}  # two layers fit: those, and then the third
+    in_turn = marble_eval.evaluate(
+        Blurred(), str(root), features=little, layers=[0, 1, 2], **options
+    )
+    assert in_turn.cost.clips_encoded == 12  # of the second turn alone
+    assert {each: each.read_bytes() for each in before.rglob("*") if each.is_file()} == kept
+    assert list(home.iterdir()) == [before]
+
+
 def test_beats_without_downbeats_are_scored_as_beats(tmp_path: Path) -> None:
     """A user's own file may have times alone: what is not annotated has no score."""
     root = write_clicks(tmp_path / "clicks", card(metrics="[]", decoder="peaks", epochs=3))

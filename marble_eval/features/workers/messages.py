@@ -19,51 +19,24 @@ if TYPE_CHECKING:
 
 
 class Job(NamedTuple):
-    """A track whose clips are to be encoded.
+    """A track whose clips are to be encoded."""
 
-    Attributes
-    ----------
-    audio : str
-        Digest of the file.
-    path : Path
-        The file.
-    clips : int or None
-        Its number of clips, if that is known.
-    wanted : tuple of int
-        Which of them are to be encoded; all, where the track turns out to have another number.
-    """
-
-    audio: str
-    path: Path
-    clips: int | None = None
+    audio: str  # digest of the file
+    path: Path  # the file
+    clips: int | None = None  # its number of clips, if that is known
+    # Which of them are to be encoded; all, where the track turns out to have another number.
     wanted: tuple[int, ...] = ()
 
 
 class EncodedClips(NamedTuple):
-    """Some clips of a track, encoded.
+    """Some clips of a track, encoded."""
 
-    Attributes
-    ----------
-    audio : str
-        Of the job.
-    names : list of ClipName
-        Of the clips, which follow one another.
-    features : list of list of np.ndarray
-        By form, then by clip.
-    is_last : bool
-        Whether the track ends here.
-    unusable : str
-        Why the file cannot be used; empty if it can.
-    is_lacking : bool
-        Whether it cannot even be opened where the worker is.
-    """
-
-    audio: str
-    names: list[ClipName]
-    features: list[list[np.ndarray]]
-    is_last: bool = True
-    unusable: str = ""
-    is_lacking: bool = False
+    audio: str  # of the job
+    names: list[ClipName]  # of the clips, which follow one another
+    features: list[list[np.ndarray]]  # by form, then by clip
+    is_last: bool = True  # whether the track ends here
+    unusable: str = ""  # why the file cannot be used; empty if it can
+    is_lacking: bool = False  # whether it cannot even be opened where the worker is
 
 
 class Form(NamedTuple):
@@ -75,27 +48,13 @@ class Form(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """How a worker works.
+    """How a worker works."""
 
-    Attributes
-    ----------
-    forms : tuple of Form
-        How the audio is cut (by the first), and what is kept.
-    readers : int
-        Threads that decode.
-    encoders : int
-        Threads that encode; one on a GPU.
-    arithmetic : int
-        Threads of arithmetic per encoding thread, on a CPU.
-    batch_clips : int
-        Clips in a batch; 0 for one on a CPU and by trial on a GPU.
-    """
-
-    forms: tuple[Form, ...]
-    readers: int
-    encoders: int
-    arithmetic: int
-    batch_clips: int
+    forms: tuple[Form, ...]  # how the audio is cut (by the first), and what is kept
+    readers: int  # threads that decode
+    encoders: int  # threads that encode; one on a GPU
+    arithmetic: int  # threads of arithmetic per encoding thread, on a CPU
+    batch_clips: int  # clips in a batch; 0 for one on a CPU and by trial on a GPU
 
 
 class Greeting(NamedTuple):

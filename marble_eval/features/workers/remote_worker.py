@@ -36,30 +36,15 @@ _KNOWN = ("builtins", "marble_eval", "torch")  # whose errors can be raised anyw
 
 
 class WorkerSetup(NamedTuple):
-    """What a worker elsewhere starts with.
+    """What a worker elsewhere starts with."""
 
-    Attributes
-    ----------
-    encoder : bytes
-        Its recipe, or itself; pickled.
-    options : WorkerOptions
-        How it works.
-    folder : str
-        Which relative paths start from.
-    search_path : list of str
-        Where modules are found.
-    environment : dict of str to str
-        Variables that are set.
-    threads : int
-        Threads of arithmetic while the encoder is loaded: sums over its weights, such
-        as norms, depend on them in the last bit.
-    """
-
-    encoder: bytes
-    options: WorkerOptions
-    folder: str
-    search_path: list[str]
-    environment: dict[str, str]
+    encoder: bytes  # its recipe, or itself; pickled
+    options: WorkerOptions  # how it works
+    folder: str  # which relative paths start from
+    search_path: list[str]  # where modules are found
+    environment: dict[str, str]  # variables that are set
+    # Threads of arithmetic while the encoder is loaded: sums over its weights, such as norms,
+    # depend on them in the last bit.
     threads: int
 
 
