@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.configuration import config_names, read_config
 from marble_eval.encoders import Encoder, facts_of, normalises
 from marble_eval.registry import check_encoder, load_encoder
+from marble_eval.registry.configuration import config_names, read_config
 from marble_eval.spec import EncoderCard, from_mapping
 from tests.encoders.encodec_checkpoints import TINY_STEREO, save_encodec
 from tests.encoders.hear_modules import write_module

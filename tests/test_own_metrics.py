@@ -10,11 +10,11 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 import marble_eval
-from marble_eval.configuration import load_protocol
 from marble_eval.errors import SpecError, ValidationError
 from marble_eval.leaderboard import board, result_rows
 from marble_eval.metrics import Metric
 from marble_eval.registry import Task, load_task
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.results import find_results, read_result
 from marble_eval.scores.comparison import difference_of, item_changes, on_common_items
 from marble_eval.scores.rescoring import rescored

@@ -98,3 +98,13 @@ def test_the_command_is_the_module_s_main() -> None:
 
 def test_the_types_are_for_users_too() -> None:
     assert (PACKAGE / "py.typed").is_file()
+
+
+def test_annotation_readers_are_found_under_the_name_scripts_know() -> None:
+    """What was `marble_eval.annotations` before the data room was made still reads files."""
+    code = (
+        "from marble_eval.annotations.beat_files import read_beats\n"
+        "from marble_eval.annotations.note_files import read_notes\n"
+        "from marble_eval.annotations import chord_files, jams\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

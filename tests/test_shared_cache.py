@@ -13,8 +13,8 @@ import pytest
 import soundfile
 
 import marble_eval
-from marble_eval.configuration import load_protocol
 from marble_eval.registry import Task, load_task, task_folders
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.spec import Track
 from tests.test_task_contract import RATE, Listener
 

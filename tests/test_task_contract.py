@@ -32,11 +32,11 @@ from sklearn.metrics import (
 
 import marble_eval
 from marble_eval import kinds
-from marble_eval.configuration import config_names, load_protocol
 from marble_eval.data.tracks import groups_astride
 from marble_eval.leaderboard import published_scores
 from marble_eval.probes.grid.plan import validation_score
 from marble_eval.registry import Task, load_task, read_card, task_names
+from marble_eval.registry.configuration import config_names, load_protocol
 from marble_eval.results import find_results
 from marble_eval.scores.rescoring import relabelled, stored_scores
 from marble_eval.spec import SPLITS, Label, TaskSpec, Track

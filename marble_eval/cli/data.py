@@ -163,7 +163,7 @@ def _verify(
     task: Task, root: Path | None, splits: Path | None, *, decode: bool, as_json: bool
 ) -> int:
     from marble_eval.cli.progress import shown
-    from marble_eval.configuration import load_engine
+    from marble_eval.registry.configuration import load_engine
     from marble_eval.runs.verification import verify
 
     found = verify(

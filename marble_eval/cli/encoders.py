@@ -10,9 +10,9 @@ from typing import Any
 
 from marble_eval.cli.arguments import Arguments
 from marble_eval.cli.table import brief, table
-from marble_eval.configuration import config_names, read_config
 from marble_eval.errors import ValidationError
 from marble_eval.registry import encoder_names
+from marble_eval.registry.configuration import config_names, read_config
 from marble_eval.spec import EncoderCard, from_mapping
 
 HELP = """\

@@ -27,8 +27,8 @@ from marble_eval.cli.overrides import (
     store_groups,
     task_choices,
 )
-from marble_eval.configuration import config_names
 from marble_eval.errors import MarbleError, MissingError, SpecError, near_misses
+from marble_eval.registry.configuration import config_names
 
 _FLAGS = {
     "--force": "force=true",

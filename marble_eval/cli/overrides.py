@@ -10,9 +10,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.configuration import config_names
 from marble_eval.errors import SpecError, near_misses
 from marble_eval.files.fingerprint import digest_of
+from marble_eval.registry.configuration import config_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.encoders import facts_of
 from marble_eval.probes import ProbeData
 from marble_eval.probes.grid import GridPlan, layer_choices, run_grid
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder

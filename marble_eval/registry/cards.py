@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marble_eval.configuration import read_yaml
 from marble_eval.data.text_files import normal, text_of
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.registry.configuration import read_yaml
 from marble_eval.spec import TaskRules, TaskSpec, from_mapping
 
 if TYPE_CHECKING:

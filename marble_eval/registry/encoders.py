@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marble_eval.configuration import config_names, read_config
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.registry.configuration import config_names, read_config
 from marble_eval.registry.plugins import imported, loaded, plugins_of
 from marble_eval.spec import EncoderCard, from_mapping
 

@@ -6,8 +6,8 @@ import importlib
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from marble_eval.configuration import config_names
 from marble_eval.errors import SpecError
+from marble_eval.registry.configuration import config_names
 
 
 def plugins_of(what: str) -> dict[str, EntryPoint]:

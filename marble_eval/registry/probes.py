@@ -10,8 +10,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from marble_eval.configuration import config_names, read_config
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.registry.configuration import config_names, read_config
 from marble_eval.registry.plugins import imported, loaded, plugins_of
 from marble_eval.results import ProbeRecord
 from marble_eval.spec import FittedProbe, Probe, TrainedProbe, from_mapping

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from marble_eval.configuration import config_names
 from marble_eval.encoders import facts_of, normalises
+from marble_eval.registry.configuration import config_names
 
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder

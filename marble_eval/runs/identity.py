@@ -11,10 +11,10 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, Literal
 
-from marble_eval.configuration import load_protocol, run_defaults
 from marble_eval.encoders import facts_of
 from marble_eval.files.fingerprint import digest_of, file_digest
 from marble_eval.registry import load_probe, probe_names, probe_options
+from marble_eval.registry.configuration import load_protocol, run_defaults
 from marble_eval.results import RuleChanged, TracksLeftOut, deviation_sentences
 from marble_eval.spec import SPLITS
 

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.progress import Silence
 from marble_eval.registry import (
@@ -22,6 +21,7 @@ from marble_eval.registry import (
     load_probe,
     load_task,
 )
+from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.results import Notes, Result, read_result, write_result
 from marble_eval.results.folder import FILE
 from marble_eval.runs.budget import check_budget

@@ -13,11 +13,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marble_eval.configuration import config_names, read_yaml
 from marble_eval.errors import MarbleError, MissingError, SpecError, near_misses
 from marble_eval.leaderboard import published_value
 from marble_eval.leaderboard.score_text import score_text, stored_interval, stored_text
 from marble_eval.registry import load_task, task_folders
+from marble_eval.registry.configuration import config_names, read_yaml
 from marble_eval.runs.run import forecast, run
 from marble_eval.spec import from_mapping
 

@@ -14,9 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marble_eval.configuration import load_protocol
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.registry import load_probe, load_task, probe_record
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.results import ProtocolRecord, Result, RuleChanged, TracksLeftOut, read_result
 from marble_eval.results.folder import FILE
 from marble_eval.results.predictions import FILE as PREDICTIONS

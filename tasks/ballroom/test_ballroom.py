@@ -19,10 +19,10 @@ import pytest
 import soundfile
 
 import marble_eval
-from marble_eval.configuration import load_protocol
 from marble_eval.data.tracks import groups_astride
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.registry import Task, load_task
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.spec import SPLITS, Track
 
 FIXTURE = Path(__file__).parent / "fixture" / "data"

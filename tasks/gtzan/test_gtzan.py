@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from marble_eval.audio import clip_bounds
-from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.data.splits import published_list
 from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.spec import SPLITS, Settings, SplitList, Track, from_mapping
 

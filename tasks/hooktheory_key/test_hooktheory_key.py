@@ -18,11 +18,11 @@ import soundfile
 
 import marble_eval
 from marble_eval.audio import clip_bounds, clip_count
-from marble_eval.configuration import load_protocol
 from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.probes.examples import examples_of
 from marble_eval.registry import Task, load_task
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.spec import Track
 
 FIXTURE = Path(__file__).parent / "fixture" / "data"

@@ -25,10 +25,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from marble_eval import evaluate
 from marble_eval.audio import clip_bounds
-from marble_eval.configuration import load_protocol
 from marble_eval.data.tracks import check_tracks
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.registry import Task, load_task
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.runs.task_data import task_tracks
 from marble_eval.spec import SPLITS, Track
 

@@ -15,10 +15,10 @@ import soundfile
 
 import marble_eval
 from marble_eval.audio import clip_bounds
-from marble_eval.configuration import load_protocol
 from marble_eval.data.layouts.vocalset_splits import SINGERS
 from marble_eval.registry import Task
 from marble_eval.registry import load_task as read_task
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.spec import Track
 
 FOLDER = Path(__file__).parent

@@ -21,7 +21,6 @@ import soundfile
 import torch
 
 from marble_eval.audio import prepare
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.features.clip_rules import ClipCuts
 from marble_eval.features.extraction import Job, extract
 from marble_eval.features.stores import PooledStore
@@ -29,6 +28,7 @@ from marble_eval.files.fingerprint import file_digest
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_encoder, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 
 _TRACKS, _SECONDS, _ROUNDS = 10, 30.0, 3
 _SIZE = "95M"

@@ -28,11 +28,11 @@ import numpy as np
 import soundfile
 import torch
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.probes.grid.frames import counts_of, estimates, train_frame_grid
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_encoder, load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 from marble_eval.runs.encoding import encode_tracks
 from marble_eval.runs.frame_run import frame_data
 from marble_eval.runs.pooled_run import grid_plan

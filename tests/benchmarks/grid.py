@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.probes import ProbeData
 from marble_eval.probes.grid import GridPlan, layer_choices, run_grid
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.progress import Silence
 from marble_eval.registry import load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable

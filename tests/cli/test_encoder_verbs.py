@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from marble_eval.cli import main
-from marble_eval.configuration import config_names
+from marble_eval.registry.configuration import config_names
 from tests.conftest import write_small_task
 
 COMMAND = [sys.executable, "-m", "marble_eval"]

@@ -11,11 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from marble_eval.configuration import read_config
 from marble_eval.encoders import Encoder
 from marble_eval.encoders.encodec import load_encodec, read_encodec
 from marble_eval.encoders.loaded import LoadedEncoder
 from marble_eval.errors import MissingError, SpecError
+from marble_eval.registry.configuration import read_config
 from marble_eval.spec import EncoderCard
 from tests.encoders.encodec_checkpoints import STEREO, TINY_STEREO, save_encodec, transformers
 

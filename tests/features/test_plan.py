@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from marble_eval.audio.pieces import FrameGrid
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import SpecError
 from marble_eval.features.clip_rules import ClipCuts, FrameCuts
 from marble_eval.features.plan import FeaturePlan, feature_plan
 from marble_eval.features.stores import FrameStore, PooledStore
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 from marble_eval.runs.run import settings_of
 from marble_eval.runs.run_plan import plan_run
 from marble_eval.spec import FeatureSpec, FrameRules, TaskRules

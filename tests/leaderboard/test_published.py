@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 
-from marble_eval.configuration import config_names, read_config
 from marble_eval.leaderboard import (
     MARBLE_COLUMNS,
     PublishedScore,
@@ -12,6 +11,7 @@ from marble_eval.leaderboard import (
     published_value,
 )
 from marble_eval.leaderboard.published import published_cells
+from marble_eval.registry.configuration import config_names, read_config
 
 SOURCE = "MARBLE, arXiv 2306.10548, Tables 3 and 4"
 

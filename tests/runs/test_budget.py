@@ -16,13 +16,13 @@ import yaml
 
 import marble_eval
 from marble_eval.cli import main
-from marble_eval.configuration import load_engine
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MarbleError, MissingError
 from marble_eval.features.stores import ClipName, FrameStore
 from marble_eval.files.home import home_folder
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
+from marble_eval.registry.configuration import load_engine
 from marble_eval.runs.budget import check_budget, feature_bytes, savings, turns
 from marble_eval.runs.run import settings_of
 from marble_eval.runs.run_plan import RunPlan, plan_run

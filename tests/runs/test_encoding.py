@@ -14,13 +14,13 @@ import pytest
 import soundfile
 import torch
 
-from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.encoders.spectra import load_mel
 from marble_eval.errors import MarbleError, MissingError
 from marble_eval.features.stores import FrameStore, PooledStore, Store
 from marble_eval.files.fingerprint import file_digest, weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.results.caveats import TracksLeftOut
 from marble_eval.runs.encoding import Encoded, encode_tracks
 from marble_eval.runs.run_plan import RunPlan, plan_run

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.encoders import Encoder
 from marble_eval.errors import SpecError
 from marble_eval.features.audio_check import Survey, Unusable
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.registry import Task, load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.results.caveats import Deviation, RuleChanged, TracksLeftOut, deviation_sentences
 from marble_eval.runs.identity import data_digests, deviations_of, track_of, unit_of, variant_of
 from marble_eval.spec import Settings, Track, from_mapping

@@ -12,7 +12,6 @@ import pytest
 import soundfile
 import torch
 
-from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.encoders.mert import random_mert
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.features.audio_check import Unusable
@@ -21,6 +20,7 @@ from marble_eval.features.stores import ClipName, PooledStore
 from marble_eval.files.fingerprint import weights_digest
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.results.caveats import TracksLeftOut
 from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.runs.task_data import default_root

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.errors import MarbleError, MissingError, SpecError, ValidationError
 from marble_eval.registry import load_encoder, load_probe, load_task, task_folders
+from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.runs.run import run
 from marble_eval.runs.suites import (
     Outcome,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from marble_eval.configuration import load_engine
+from marble_eval.registry.configuration import load_engine
 
 
 @pytest.mark.parametrize("address", ["auto", "local", "10.0.0.7:6379", "head.example.org:10001"])

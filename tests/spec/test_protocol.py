@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.registry import load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 from marble_eval.spec import EngineSpec, ProtocolSpec, TaskRules, TrainedProbe, Windowing
 
 RULES = TaskRules(

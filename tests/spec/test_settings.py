@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from marble_eval.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.errors import SpecError
 from marble_eval.registry import load_probe
+from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.spec import Settings, from_mapping
 
 FEATURES = run_defaults()["features"]

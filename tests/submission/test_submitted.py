@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from marble_eval.configuration import load_protocol
 from marble_eval.errors import SpecError
 from marble_eval.registry import load_task
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.results import (
     Deviation,
     OtherDeviation,

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from marble_eval.configuration import load_protocol
 from marble_eval.features.audio_check import Unusable
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.probes.grid import GridOutcome, LayerOutcome, Trial
 from marble_eval.registry import Task, load_probe, load_task, probe_record
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.results import (
     Choices,
     Chosen,

@@ -23,12 +23,12 @@ import soundfile
 
 from marble_eval import evaluate
 from marble_eval.audio import clip_bounds
-from marble_eval.configuration import load_protocol
 from marble_eval.data.layouts.jamendo import Row, rows_of
 from marble_eval.data.tracks import check_tracks
 from marble_eval.encoders.loaded import LoadedEncoder
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.registry import Task, load_task
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.spec import SPLITS, SplitList, Track
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from marble_eval.audio.pieces import FrameGrid
-from marble_eval.configuration import load_protocol
 from marble_eval.errors import MarbleError
 from marble_eval.features.clip_rules import ClipCuts, Cut, FrameCuts
 from marble_eval.features.stores import ClipName, FrameStore, PooledStore
@@ -21,6 +20,7 @@ from marble_eval.features.workers.batches import (
     encode_batch,
     paying_size,
 )
+from marble_eval.registry.configuration import load_protocol
 from marble_eval.spec import TaskRules
 
 CPU = torch.device("cpu")

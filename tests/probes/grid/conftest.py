@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.data.annotations.beats import Beats
 from marble_eval.data.annotations.chords import Chords
 from marble_eval.features.stores import ClipName, FrameStore
 from marble_eval.probes.grid import GridPlan, layer_choices
 from marble_eval.probes.grid.frame_split import FrameSource, FrameSplit
 from marble_eval.registry import Task, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 from marble_eval.spec import FrameRules, TaskRules, Track, TrainedProbe
 
 RATE, WIDTH, LAYERS = 20.0, 6, 3

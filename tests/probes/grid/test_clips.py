@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import MarbleError
 from marble_eval.probes import Member, ProbeData
 from marble_eval.probes.grid import GridOutcome, GridPlan, layer_choices, run_grid
@@ -23,6 +22,7 @@ from marble_eval.probes.matrix_products import fast_products
 from marble_eval.probes.training import predict, train_group
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 from marble_eval.results.caveats import note_sentences
 from marble_eval.spec import TaskSpec, TrainedProbe
 

@@ -8,13 +8,13 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.probes import ProbeData
 from marble_eval.probes.grid import GridPlan, layer_choices, run_grid
 from marble_eval.probes.logistic import LogisticProbe
 from marble_eval.progress import Silence
 from marble_eval.registry import load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 from marble_eval.results.caveats import note_sentences
 
 NAMES = ("0", "1", "2")

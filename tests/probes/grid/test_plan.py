@@ -8,13 +8,13 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score
 
-from marble_eval.configuration import load_engine, load_protocol
 from marble_eval.errors import SpecError
 from marble_eval.probes import Member
 from marble_eval.probes.grid import GridPlan, layer_choices
 from marble_eval.probes.grid.clips import groups_of
 from marble_eval.probes.grid.plan import validation_score
 from marble_eval.registry import load_probe, load_task
+from marble_eval.registry.configuration import load_engine, load_protocol
 
 NAMES = tuple(str(layer) for layer in range(13))
 V1 = load_protocol("marble-v1")

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from omegaconf import OmegaConf  # noqa: TID251 - what Hydra reads with
 
-from marble_eval import configuration
-from marble_eval.configuration import (
+from marble_eval.errors import SpecError
+from marble_eval.registry import configuration, load_probe, probe_options
+from marble_eval.registry.configuration import (
     config_names,
     load_engine,
     load_protocol,
@@ -21,11 +22,9 @@ from marble_eval.configuration import (
     read_yaml,
     run_defaults,
 )
-from marble_eval.errors import SpecError
-from marble_eval.registry import load_probe, probe_options
 from marble_eval.spec import EngineSpec, ProtocolSpec, Settings
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 SPECS = {"protocol": ProtocolSpec, "engine": EngineSpec}
 LOADERS: dict[str, Any] = {"probe": load_probe, "protocol": load_protocol, "engine": load_engine}
 FILES = sorted(path.relative_to(CONFIGS) for path in CONFIGS.glob("*/*.yaml"))
