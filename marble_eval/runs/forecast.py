@@ -21,7 +21,7 @@ from marble_eval.probes.group import ProbeGroup
 from marble_eval.probes.matrix_products import fast_products
 from marble_eval.results import deviation_sentences
 from marble_eval.runs.budget import feature_bytes, in_words, savings
-from marble_eval.runs.pooled_run import grid_plan
+from marble_eval.runs.training import grid_plan
 from marble_eval.spec import SPLITS
 
 if TYPE_CHECKING:

@@ -26,11 +26,10 @@ from marble_eval.results import Notes, Result, read_result, write_result
 from marble_eval.results.folder import FILE
 from marble_eval.runs.budget import check_budget
 from marble_eval.runs.forecast import announcements, outlook
-from marble_eval.runs.frame_run import run_frames
-from marble_eval.runs.pooled_run import run_pooled
 from marble_eval.runs.preserved_state import preserved_state
 from marble_eval.runs.record import make_result
 from marble_eval.runs.run_plan import RunPlan, plan_run
+from marble_eval.runs.training import train_and_score
 from marble_eval.spec import Settings, from_mapping
 
 if TYPE_CHECKING:
@@ -179,8 +178,7 @@ def _run(prepared: RunPlan, progress: Progress) -> Finished:
     check_budget(prepared)
     for sentence in announcements(prepared):
         progress.say(sentence)
-    work = run_frames if prepared.task.kind.estimate == "frame" else run_pooled
-    worked = work(prepared, progress)
+    worked = train_and_score(prepared, progress)
     notes = Notes(remarks=tuple(worked.prepared.remarks)) + worked.notes
     result = make_result(worked.prepared, worked.scores, worked.cost, worked.clips, notes)
     if prepared.folder is None:

@@ -34,10 +34,9 @@ from marble_eval.progress import Silence
 from marble_eval.registry import load_encoder, load_probe, load_task
 from marble_eval.registry.configuration import load_engine, load_protocol
 from marble_eval.runs.encoding import encode_tracks
-from marble_eval.runs.frame_run import frame_data
-from marble_eval.runs.pooled_run import grid_plan
 from marble_eval.runs.run import settings_of
 from marble_eval.runs.run_plan import plan_run
+from marble_eval.runs.training import frame_data, grid_plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

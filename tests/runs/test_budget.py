@@ -305,7 +305,7 @@ def test_a_run_beyond_its_limit_ends_with_3_and_each_choice_it_names_starts(
     def started(*arguments: Any) -> Any:
         raise _Started("it started")
 
-    monkeypatch.setattr(importlib.import_module("marble_eval.runs.run"), "run_frames", started)
+    monkeypatch.setattr(importlib.import_module("marble_eval.runs.run"), "train_and_score", started)
     for line in lines:
         assert command("features.max_bytes=3e6", *line.partition(": ")[0].split()) == 70, line
 

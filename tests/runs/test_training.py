@@ -428,7 +428,7 @@ def test_interrupt_while_training_keeps_finished_work_and_exits_130(
 ) -> None:
     root = write_clicks(tmp_path / "clicks", card(epochs=10**6, stop=10**6, decoder="peaks"))
     (tmp_path / "indicator.py").write_text(
-        "from tests.runs.test_frame_run import Indicator\n"
+        "from tests.runs.test_training import Indicator\n"
         "class At75(Indicator):\n"
         "    def __init__(self):\n"
         "        super().__init__(75.0)\n"
