@@ -38,14 +38,8 @@ LEARNED_SUM = "sum"
 class ProbeData:
     """The features and targets of one split.
 
-    Attributes
-    ----------
-    features : torch.Tensor [shape=(layer, clip, width)]
-        Pooled hidden states, in any float type.
-    clips : torch.Tensor [shape=(track,), int64]
-        Number of clips of each track, at least 1, in the order of the features.
-    targets : torch.Tensor [shape=(track,) or (track, output)]
-        Class indices, or one value for each output.
+    Features are (layer, clip, width), in any float type, the clips of a track together; clips
+    (track,) count those of each track; targets are classes (track,) or values (track, output).
     """
 
     features: torch.Tensor
@@ -69,19 +63,7 @@ class ProbeData:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One probe of the grid.
-
-    Attributes
-    ----------
-    layer : str
-        Name of the layer it reads, or `LEARNED_SUM`.
-    reads : tuple of int
-        Positions of the layers it reads: one, or all that enter the sum.
-    learning_rate : float
-        Adam's learning rate at the start.
-    seed : int
-        All of its random numbers follow from this.
-    """
+    """One probe of the grid, with the positions of the layers it reads."""
 
     layer: str
     reads: tuple[int, ...]
@@ -91,21 +73,10 @@ class Member:
 
 @dataclass(frozen=True)
 class TrainedMember:
-    """A probe as it was at its best validation score.
+    """A probe as it was at its best validation score; parameters on the CPU.
 
-    Attributes
-    ----------
-    member : Member
-        What was trained.
-    parameters : mapping of str to torch.Tensor
-        The parameters at the best epoch, on the CPU.
-    valid_score : float
-        Validation score at the best epoch; minus infinity if there is none.
-    best_epoch, epochs : int
-        That epoch, from 1, and the number of epochs trained; 0 if there is no best
-        epoch, since the outputs were not finite after the first.
-    diverged : bool
-        True if training ended because the outputs were no longer finite.
+    Epochs count from 1; the best one is 0, and the score minus infinity, if outputs were not
+    finite after the first.
     """
 
     member: Member

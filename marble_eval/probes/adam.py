@@ -22,20 +22,9 @@ _EPSILON = 1e-8
 
 
 class StackedAdam:
-    """Adam's state for a stack of probes.
+    """Adam's state for a stack of probes, whose parameters are updated in place.
 
-    Parameters
-    ----------
-    parameters : dict of str to torch.Tensor
-        Updated in place; each has a leading axis of members.
-    fused : bool
-        Member by member through the fused kernel, or the stack at once.
-
-    Attributes
-    ----------
-    gradients : dict of str to torch.Tensor
-        Where the gradients of the next step are to be written; same names and
-        shapes as the parameters. The memory is used again at every step.
+    The gradients of the next step are to be written into `gradients`, which has their shapes.
     """
 
     def __init__(self, parameters: Parameters, *, fused: bool) -> None:
@@ -47,13 +36,7 @@ class StackedAdam:
         self._hold(parameters, first, second)
 
     def step(self, rates: np.ndarray) -> None:
-        """Update every parameter by the gradients that have been written.
-
-        Parameters
-        ----------
-        rates : np.ndarray [shape=(member,)]
-            Learning rate of each member.
-        """
+        """Update every parameter by the gradients written, at rates (member,)."""
         self._steps += 1
         if self._fused:
             self._step_fused(rates)
@@ -61,15 +44,7 @@ class StackedAdam:
             self._step_stack(rates)
 
     def keep(self, parameters: Parameters, kept: torch.Tensor) -> None:
-        """Go on with some of the members only.
-
-        Parameters
-        ----------
-        parameters : dict of str to torch.Tensor
-            The remaining members' parameters.
-        kept : torch.Tensor [shape=(remaining,), int64]
-            Their positions before.
-        """
+        """Go on with the members at positions `kept` (remaining,)."""
         first, second = (
             {name: each[kept] for name, each in moment.items()}
             for moment in (self._first, self._second)

@@ -20,12 +20,7 @@ if TYPE_CHECKING:
 class Batch(NamedTuple):
     """The clips of some tracks.
 
-    Attributes
-    ----------
-    features : torch.Tensor [shape=(read, rows, width), float32]
-        What is read of each clip.
-    goals : torch.Tensor [shape=(rows, output)]
-        Each clip's goal, which is its track's.
+    Features (read, rows, width), and each clip's goal (rows, output).
     """
 
     features: torch.Tensor
@@ -49,33 +44,9 @@ def _clips_in_order(
 def batches(
     data: ProbeData, goals: torch.Tensor, reads: torch.Tensor, order: torch.Tensor, tracks: int
 ) -> Iterator[Batch]:
-    """Go through the tracks of a split.
+    """Go through the tracks of a split in an order (track,), each with all its clips.
 
-    Parameters
-    ----------
-    data : ProbeData
-        The split.
-    goals : torch.Tensor [shape=(track, output)]
-        Goal of each track, on the device of the features.
-    reads : torch.Tensor [shape=(read,), int64]
-        Positions of the layers that are read, on the same device.
-    order : torch.Tensor [shape=(track,), int64]
-        Every track once, on the CPU.
-    tracks : int
-        Tracks in a batch; the last one may have fewer.
-
-    Yields
-    ------
-    Batch
-        The next tracks, the clips of each together and in their order.
-
-    Examples
-    --------
-    >>> from marble_eval.probes import ProbeData
-    >>> two = ProbeData(torch.tensor([[[7.0], [8.0], [9.0]]]), torch.tensor([2, 1]), torch.ones(2))
-    >>> ahead = batches(two, torch.ones(2, 1), torch.tensor([0]), torch.tensor([1, 0]), 1)
-    >>> [batch.features.flatten().tolist() for batch in ahead]
-    [[9.0], [7.0, 8.0]]
+    Goals are (track, output) and reads (read,), on the device of the features.
     """
     device, (layers, all_rows, width) = goals.device, data.features.shape
     rows, track_of_row, sizes = _clips_in_order(data.clips, order, tracks)

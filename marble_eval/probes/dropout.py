@@ -13,21 +13,9 @@ _SHARES = 1 << 16  # what sixteen bits can tell apart
 
 
 class Dropout:
-    """The masks of one training, drawn into the same memory again and again.
+    """The masks of one training.
 
-    Parameters
-    ----------
-    units : int
-        Hidden units.
-    share : float
-        Share of the units dropped, in [0, 1), to the nearest 1/65,536.
-    generator : torch.Generator
-        Source of the draws; the masks are on its device.
-
-    Examples
-    --------
-    >>> Dropout(2, 0.0, torch.Generator().manual_seed(0)).kept(1)
-    tensor([[1., 1.]])
+    Drawn into the same memory again and again, on the generator's device.
     """
 
     def __init__(self, units: int, share: float, generator: torch.Generator) -> None:
@@ -36,18 +24,7 @@ class Dropout:
         self._make_room(0)
 
     def kept(self, rows: int) -> torch.Tensor:
-        """Draw a mask for every row of a batch.
-
-        Parameters
-        ----------
-        rows : int
-            Rows of the batch.
-
-        Returns
-        -------
-        torch.Tensor [shape=(rows, units), float32]
-            1 where the unit is kept, 0 where it is dropped; overwritten by the next.
-        """
+        """Draw a mask (rows, units): 1 where a unit is kept, 0 where it is dropped."""
         if rows != len(self._mask):
             self._make_room(rows)
         # All 64 bits: without bounds the sign would stay 0, and every fourth unit be kept.

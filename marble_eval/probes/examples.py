@@ -21,15 +21,8 @@ from marble_eval.spec import TaskRules, Track, Unit
 class Examples:
     """The examples of one split.
 
-    Attributes
-    ----------
-    items : list of Track
-        What has a target: a track; a clip or a recording stands as one with an id
-        of its own.
-    features : np.ndarray [shape=(layer, clip, width)]
-        The clips of an item lie together.
-    clips : np.ndarray [shape=(item,), int64]
-        Number of clips of each item.
+    Features are (layer, clip, width), the clips of an item together; clips (item,) count them. A
+    clip or a recording stands as a track with an id of its own.
     """
 
     items: list[Track]
@@ -43,29 +36,10 @@ def examples_of(
     read: Callable[[Track], np.ndarray],
     unit: Unit,
 ) -> Examples:
-    """Arrange the features of a split.
+    """Arrange the features of a split; a recording stands where its first track does.
 
-    Parameters
-    ----------
-    tracks : sequence of Track
-        The split's tracks.
-    clips : mapping of str to int
-        Number of clips, by the track's id.
-    read : callable
-        From a track to its features, (clip, layer, width); called once for each, so
-        that they are in memory once.
-    unit : {"clip", "track", "recording"}
-        What is one example.
-
-    Returns
-    -------
-    `Examples`
-        In the order of the tracks; a recording stands where its first track does.
-
-    Raises
-    ------
-    ValidationError
-        If tracks of one recording differ in label or group.
+    `read` returns the features of a track (clip, layer, width); it is called once per track, so
+    that they are in memory once.
     """
     together = [tracks[at] for places in _units(tracks, unit) for at in places]
     if unit == "clip":
@@ -86,19 +60,9 @@ def examples_of(
 
 
 def larger_units(items: Sequence[Track]) -> tuple[list[Track], np.ndarray]:
-    """Group examples by the recording they come from.
+    """Group examples by their recording.
 
-    Parameters
-    ----------
-    items : sequence of Track
-        Examples; one without a recording stands for itself.
-
-    Returns
-    -------
-    recordings : list of Track
-        One for each recording, with its name as id.
-    of_item : np.ndarray [shape=(item,), int64]
-        Position of each example's recording.
+    Returns also the position of each example's recording (item,).
     """
     units = _units(items, "recording")
     of_item = np.empty(len(items), dtype=np.int64)
@@ -108,30 +72,7 @@ def larger_units(items: Sequence[Track]) -> tuple[list[Track], np.ndarray]:
 
 
 def target_scale(targets: np.ndarray, dimensions: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Measure the training targets of a regression.
-
-    Parameters
-    ----------
-    targets : np.ndarray [shape=(item, dimension)]
-        Of the training split.
-    dimensions : sequence of str
-        Their names.
-
-    Returns
-    -------
-    mean, deviation : np.ndarray [shape=(dimension,)]
-        What targets are standardised with.
-
-    Raises
-    ------
-    ValidationError
-        If a dimension never varies.
-
-    Examples
-    --------
-    >>> target_scale(np.array([[1.0], [3.0]]), ["valence"])
-    (array([2.]), array([1.]))
-    """
+    """Return mean and standard deviation (dimension,) of the training targets (item, dimension)."""
     mean, deviation = targets.mean(axis=0), targets.std(axis=0)
     still = [name for name, each in zip(dimensions, deviation, strict=True) if not each > 0]
     if still:

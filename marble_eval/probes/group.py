@@ -34,20 +34,7 @@ if TYPE_CHECKING:
 
 
 def reads_of(members: Sequence[Member], device: torch.device) -> torch.Tensor:
-    """Say which layers a group reads: one a member, or all those of its sum.
-
-    Parameters
-    ----------
-    members : sequence of Member
-        The group.
-    device : torch.device
-        Where the positions are wanted.
-
-    Returns
-    -------
-    torch.Tensor [shape=(read,), int64]
-        Positions of layers.
-    """
+    """Return the layers a group reads (read,): one a member, or all those of its sum."""
     first = members[0].reads
     of_group = first if len(first) > 1 else [each.reads[0] for each in members]
     return torch.as_tensor(of_group, device=device)
@@ -56,36 +43,8 @@ def reads_of(members: Sequence[Member], device: torch.device) -> torch.Tensor:
 class ProbeGroup:
     """The parameters of the members still in training, and everyone's best.
 
-    Parameters
-    ----------
-    members : sequence of Member
-        Of one seed; all of single layers, or all learned sums of the same layers.
-    probe : TrainedProbe
-        Shape of the probes.
-    loss : str
-        A name in `marble_eval.probes.losses.LOSSES`.
-    width, outputs : int
-        Size of an embedding and number of outputs.
-    device : torch.device
-        Where to compute.
-
-    Attributes
-    ----------
-    members : list of Member
-        Those still in training.
-    places : np.ndarray [shape=(remaining,), int64]
-        Where they stand among all.
-    reads : torch.Tensor [shape=(read,), int64]
-        What they read.
-    parameters : dict of str to torch.Tensor
-        Theirs.
-    best : dict of str to torch.Tensor
-        Of all members, at their best epoch.
-
-    Raises
-    ------
-    ValueError
-        If the members cannot be trained together.
+    `places` (remaining,) are their positions among all, `reads` (read,) the layers they read, and
+    `best` has the parameters of all members at their best epoch.
     """
 
     def __init__(
@@ -126,44 +85,21 @@ class ProbeGroup:
         self._has_part = False
 
     def order(self, count: int) -> torch.Tensor:
-        """Draw the order of an epoch.
-
-        Parameters
-        ----------
-        count : int
-            Examples.
-
-        Returns
-        -------
-        torch.Tensor [shape=(count,), int64]
-            Every number below it once, on the CPU.
-        """
+        """Draw the order of an epoch (count,), on the CPU."""
         return torch.randperm(count, generator=self._draws)
 
     def add(self, features: torch.Tensor, goals: torch.Tensor, share: torch.Tensor | float) -> None:
         """Send a part of a batch forward and back; gradients add up until `step`.
 
-        Parameters
-        ----------
-        features : torch.Tensor [shape=(read, rows, width), float32]
-            What the group reads.
-        goals : torch.Tensor [shape=(rows, output)]
-            What the outputs are compared with.
-        share : torch.Tensor [shape=(rows, output)] or float
-            What the gradient of the part's mean loss is multiplied with, so that the
-            parts add up to the mean of the batch; 0 for an output without a goal.
+        Features are (read, rows, width), goals (rows, output). The share, a number or (rows,
+        output), is what the gradient of the part's mean loss is multiplied with, so that the parts
+        add up to the mean of the batch; 0 for an output without a goal.
         """
         self._find_gradients(features, goals, share)
         self._has_part = True
 
     def step(self, rates: np.ndarray) -> None:
-        """Change the parameters by the gradients that were found.
-
-        Parameters
-        ----------
-        rates : np.ndarray [shape=(member,)]
-            Learning rates of all members, those that have stopped too.
-        """
+        """Change the parameters by the gradients found, at the rates (member,) of all members."""
         self._optimiser.step(rates[self.places])
         self._has_part = False
 

@@ -41,24 +41,7 @@ def initial_parameters(
 ) -> Parameters:
     """Draw the parameters of one probe and repeat them for each member.
 
-    Parameters
-    ----------
-    spec : TrainedProbe
-        Hidden units; 0 makes it linear.
-    width, outputs : int
-        Size of an embedding and number of outputs.
-    layers : int
-        Layers in the learned sum; 1 for a probe of a single layer.
-    members : int
-        Number of probes in the stack; all start from the same point, since the
-        random numbers of a probe depend on its seed alone.
-    generator : torch.Generator
-        Source of the draws, on the CPU.
-
-    Returns
-    -------
-    dict of str to torch.Tensor
-        Each with a leading axis of length ``members``.
+    All start from the same point, since the random numbers of a probe depend on its seed alone.
     """
     sizes = {"output": (spec.hidden or width, outputs)}
     if spec.hidden:
@@ -77,37 +60,14 @@ def initial_parameters(
 def mixed(parameters: Parameters, layers: torch.Tensor) -> torch.Tensor:
     """Weight the layers of each member's learned sum.
 
-    Parameters
-    ----------
-    parameters : dict of str to torch.Tensor
-        With ``weights`` (member, layer).
-    layers : torch.Tensor [shape=(layer, rows, width)]
-        Features of the layers in the sum.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, rows, width)]
-        Sum over the layers, weighted by the softmax of ``weights``.
+    (layer, rows, width) -> (member, rows, width).
     """
     shares = torch.softmax(parameters["weights"], dim=1)
     return (shares @ layers.flatten(1)).view(len(shares), *layers.shape[1:])
 
 
 def outputs_of(parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
-    """Apply each probe, without dropout.
-
-    Parameters
-    ----------
-    parameters : dict of str to torch.Tensor
-        A stack's parameters.
-    inputs : torch.Tensor [shape=(member, rows, width), float32]
-        What each probe reads; see `mixed` for the learned sum.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, rows, output)]
-        Logits or values.
-    """
+    """Apply each probe, without dropout: (member, rows, width) -> (member, rows, output)."""
     if "hidden" in parameters:
         inputs = _products(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
     return _products(parameters["output_bias"], inputs, parameters["output"])
@@ -160,25 +120,7 @@ def track_means(
 ) -> torch.Tensor:
     """Average the outputs of each track's clips.
 
-    Parameters
-    ----------
-    of_clips : torch.Tensor [shape=(member, clip, output)]
-        Logits; the clips of a track lie together.
-    clips : torch.Tensor [shape=(track,), int64]
-        Number of clips of each track.
-    aggregation : {"mean-logits", "mean-probabilities"}
-        Average the logits, or their softmax.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, track, output)]
-        Means.
-
-    Examples
-    --------
-    >>> logits = torch.tensor([[[0.0], [2.0], [5.0]]])
-    >>> track_means(logits, torch.tensor([2, 1]), "mean-logits").tolist()
-    [[[1.0], [5.0]]]
+    (member, clip, output) -> (member, track, output).
     """
     if aggregation == "mean-probabilities":
         of_clips = torch.softmax(of_clips, dim=2)
@@ -195,19 +137,8 @@ def hidden_activations(
 ) -> torch.Tensor:
     """Compute the hidden units in training: ReLU, then dropout without its scale.
 
-    Parameters
-    ----------
-    parameters : dict of str to torch.Tensor
-        An MLP stack's parameters.
-    inputs : torch.Tensor [shape=(member, rows, width)]
-        What each probe reads.
-    kept : torch.Tensor [shape=(rows, units)] or None
-        `marble_eval.probes.dropout.Dropout.kept`; None without dropout.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, rows, units)]
-        To be scaled by 1 / (1 - dropout) where it is used, which is cheaper there.
+    (member, rows, width) -> (member, rows, unit), to be scaled by 1 / (1 - dropout) where it is
+    used, which is cheaper there; `kept` is (rows, unit).
     """
     units = _products(parameters["hidden_bias"], inputs, parameters["hidden"]).relu_()
     return units if kept is None else units.mul_(kept)
@@ -226,24 +157,9 @@ def gradients(
 ) -> None:
     """Compute the gradient of the loss for every parameter of every probe.
 
-    Parameters
-    ----------
-    parameters : dict of str to torch.Tensor
-        A stack's parameters.
-    inputs : torch.Tensor [shape=(member, rows, width)]
-        What each probe read.
-    layers : torch.Tensor [shape=(layer, rows, width)] or None
-        The layers of the learned sum, where there is one.
-    units : torch.Tensor [shape=(member, rows, unit)] or None
-        `hidden_activations`; None for linear probes.
-    scale : float
-        1 / (1 - dropout).
-    output_gradient : torch.Tensor [shape=(member, rows, output)]
-        Gradient of the loss for the outputs.
-    into : dict of str to torch.Tensor
-        Where the gradients are written; same names and shapes as ``parameters``.
-    kept : float
-        What is there already is multiplied with this and added; 0 overwrites it.
+    Inputs are (member, rows, width), those of a learned sum made of `layers` (layer, rows, width);
+    units are `hidden_activations` and the scale 1 / (1 - dropout). What is in `into` is multiplied
+    with `kept` and added; 0 overwrites it.
     """
     _add(output_gradient.sum(1, keepdim=True), into["output_bias"], kept)
     if units is None:

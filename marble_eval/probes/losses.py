@@ -15,18 +15,10 @@ if TYPE_CHECKING:
 
 
 class Loss(NamedTuple):
-    """A loss.
+    """A loss: goals (track, output) from targets, made once, and the gradient of the mean loss.
 
-    Attributes
-    ----------
-    goals : callable
-        From targets and the number of outputs to what the outputs are compared
-        with, (track, output); made once, before training.
-    gradient : callable
-        From outputs (member, rows, output) and goals (rows, output) to the
-        gradient of the mean loss for the outputs.
-    is_of_rows : bool
-        Whether the mean is over the rows, or over each of their outputs.
+    The gradient is that for the outputs (member, rows, output). The mean is over the rows, or over
+    each of their outputs.
     """
 
     goals: Callable[[torch.Tensor, int], torch.Tensor]
@@ -35,117 +27,27 @@ class Loss(NamedTuple):
 
 
 def one_hot(targets: torch.Tensor, outputs: int) -> torch.Tensor:
-    """Write class indices as probabilities.
-
-    Parameters
-    ----------
-    targets : torch.Tensor [shape=(track,), int64]
-        Classes, 0 to ``outputs`` - 1.
-    outputs : int
-        Number of classes.
-
-    Returns
-    -------
-    torch.Tensor [shape=(track, class), float32]
-        1 for the track's class, 0 elsewhere.
-
-    Raises
-    ------
-    RuntimeError
-        If a class is out of range.
-
-    Examples
-    --------
-    >>> one_hot(torch.tensor([1]), 3)
-    tensor([[0., 1., 0.]])
-    """
+    """Write class indices (track,) as probabilities (track, class)."""
     return torch.nn.functional.one_hot(targets, outputs).float()
 
 
 def cross_entropy_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
-    """Compute the gradient of the mean cross-entropy for the logits.
-
-    Parameters
-    ----------
-    outputs : torch.Tensor [shape=(member, rows, class)]
-        Logits.
-    goals : torch.Tensor [shape=(rows, class)]
-        The class of each row; see `one_hot`.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, rows, class)]
-        Softmax minus goal, over the number of rows.
-
-    Examples
-    --------
-    >>> cross_entropy_gradient(torch.zeros(1, 1, 2), torch.tensor([[0.0, 1.0]])).tolist()
-    [[[0.5, -0.5]]]
-    """
+    """Return softmax minus goal, over the number of rows: (member, rows, class)."""
     return torch.softmax(outputs, dim=2).sub_(goals).div_(len(goals))
 
 
 def as_they_are(targets: torch.Tensor, outputs: int) -> torch.Tensor:
-    """Return targets that have one number for each output.
-
-    Parameters
-    ----------
-    targets : torch.Tensor [shape=(track, output)]
-        0 or 1 for each tag, or a number for each dimension.
-    outputs : int
-        Number of outputs.
-
-    Returns
-    -------
-    torch.Tensor [shape=(track, output), float32]
-        The same.
-    """
+    """Return targets with one number for each output (track, output) as float32."""
     return targets.float().reshape(len(targets), outputs)
 
 
 def binary_cross_entropy_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
-    """Compute the gradient of the mean binary cross-entropy for the logits.
-
-    Parameters
-    ----------
-    outputs : torch.Tensor [shape=(member, rows, tag)]
-        Logits.
-    goals : torch.Tensor [shape=(rows, tag)]
-        0 or 1.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, rows, tag)]
-        Sigmoid minus goal, over the number of rows and tags.
-
-    Examples
-    --------
-    >>> binary_cross_entropy_gradient(torch.zeros(1, 1, 2), torch.tensor([[0.0, 1.0]])).tolist()
-    [[[0.25, -0.25]]]
-    """
+    """Return sigmoid minus goal, over the number of rows and tags: (member, rows, tag)."""
     return torch.sigmoid(outputs).sub_(goals).div_(goals.numel())
 
 
 def squared_error_gradient(outputs: torch.Tensor, goals: torch.Tensor) -> torch.Tensor:
-    """Compute the gradient of the mean squared error.
-
-    Parameters
-    ----------
-    outputs : torch.Tensor [shape=(member, rows, dimension)]
-        Values.
-    goals : torch.Tensor [shape=(rows, dimension)]
-        What they should be.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, rows, dimension)]
-        Twice the difference, over the number of rows and dimensions.
-
-    Examples
-    --------
-    >>> squared_error_gradient(torch.ones(1, 1, 2), torch.tensor([[0.0, 1.0]])).tolist()
-    [[[1.0, 0.0]]]
-    """
+    """Return twice the difference, over the number of rows and dimensions."""
     return (outputs - goals).mul_(2 / goals.numel())
 
 

@@ -24,21 +24,7 @@ _TOLERANCE = 1e-4
 def fast_products(device: torch.device) -> Iterator[bool]:
     """Use oneDNN for fp32 matrix products on a CPU while the block runs.
 
-    Parameters
-    ----------
-    device : torch.device
-        Where the products are computed; anything but a CPU is left alone.
-
-    Yields
-    ------
-    bool
-        True if the switch was made; False if it would have cost accuracy.
-
-    Examples
-    --------
-    >>> with fast_products(torch.device("cpu")):
-    ...     torch.get_float32_matmul_precision() in ("medium", "highest")
-    True
+    Yields false, and leaves all as it is, where that would cost accuracy or there is no CPU.
     """
     before = torch.get_float32_matmul_precision()
     if device.type != "cpu":

@@ -20,17 +20,7 @@ _SMALLEST_FALL = 1e-8
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a probe may go without improvement.
-
-    Attributes
-    ----------
-    max_epochs : int
-        Training ends here at the latest.
-    plateau, stop : int
-        Epochs without improvement before the rate is reduced, before it stops.
-    factor : float
-        What the rate is multiplied with.
-    """
+    """Epochs without improvement before the rate is reduced, and before training stops."""
 
     max_epochs: int
     plateau: int
@@ -39,25 +29,9 @@ class Patience:
 
 
 class Schedule:
-    """The learning rates, best scores and stops of a stack of probes.
+    """The learning rates, best scores and stops of a stack of probes, each (member,).
 
-    Parameters
-    ----------
-    rates : sequence of float
-        Learning rate of each probe at the start.
-    patience : Patience
-        The rules.
-
-    Attributes
-    ----------
-    rates : np.ndarray [shape=(member,)]
-        Learning rates now.
-    best_scores, best_epochs, epochs : np.ndarray [shape=(member,)]
-        Best score so far, its epoch (from 1), and epochs trained.
-    active : np.ndarray [shape=(member,), bool]
-        Which probes go on.
-    diverged : np.ndarray [shape=(member,), bool]
-        Which have stopped because an epoch left them without a score.
+    `active` says which go on, `diverged` which stopped because an epoch left them without a score.
     """
 
     def __init__(self, rates: list[float], patience: Patience) -> None:
@@ -73,23 +47,10 @@ class Schedule:
         self._since_plateau = np.zeros(members, dtype=np.int64)
 
     def update(self, scores: np.ndarray) -> np.ndarray:
-        """Take the validation scores of an epoch.
+        """Take the validation scores (member,) of an epoch; return who is now at its best.
 
-        Parameters
-        ----------
-        scores : np.ndarray [shape=(member,)]
-            One score for each probe; those of stopped probes are ignored. Minus
-            infinity is the score of a probe that has diverged, and stops it.
-
-        Returns
-        -------
-        np.ndarray [shape=(member,), bool]
-            Which probes have just reached their best score.
-
-        Raises
-        ------
-        ValueError
-            If an active probe's score is nan or infinite otherwise.
+        Minus infinity is the score of a probe that has diverged, and stops it; those of stopped
+        probes are ignored.
         """
         if not (scores[self.active] < np.inf).all():
             raise ValueError(f"validation scores must be finite. Got {scores[self.active]!r}.")

@@ -31,23 +31,7 @@ _ROWS = 2048  # clips in one piece when a whole split is predicted, to bound mem
 
 @dataclass(frozen=True, slots=True)
 class TrainingRules:
-    """What is the same for every member of a grid.
-
-    Attributes
-    ----------
-    probe : TrainedProbe
-        Shape of the probes.
-    outputs : int
-        Number of outputs.
-    loss : str
-        A name in `marble_eval.probes.losses.LOSSES`.
-    patience : Patience
-        Rules of the schedule.
-    batch_tracks : int
-        Tracks in a batch.
-    aggregation : {"mean-logits", "mean-probabilities"}
-        How the outputs of a track's clips become the track's.
-    """
+    """What is the same for every member of a grid."""
 
     probe: TrainedProbe
     outputs: int
@@ -66,32 +50,9 @@ def train_group(
     monitor: Callable[[np.ndarray], float],
     device: torch.device,
 ) -> list[TrainedMember]:
-    """Train probes of one seed and form together.
+    """Train probes of one seed and form together; the monitor scores outputs (track, output).
 
-    Parameters
-    ----------
-    members : sequence of Member
-        Of one seed; all of single layers, or all learned sums of the same layers.
-    rules : TrainingRules
-        Shape, loss and schedule.
-    train, valid : ProbeData
-        Features and targets, on ``device``.
-    monitor : callable
-        Score of one probe's validation outputs (track, output); to rise. It is
-        only asked about finite outputs.
-    device : torch.device
-        Where to compute.
-
-    Returns
-    -------
-    list of TrainedMember
-        In the order of ``members``, each as at its best epoch. A probe whose
-        outputs have become infinite or nan stops there, with what it had before.
-
-    Raises
-    ------
-    ValueError
-        If the members cannot be trained together, or a score is not finite.
+    A probe whose outputs have become infinite or nan stops there, with what it had before.
     """
     group = ProbeGroup(
         members,
@@ -118,22 +79,7 @@ def train_group(
 def trained_members(
     members: Sequence[Member], group: ProbeGroup, schedule: Schedule
 ) -> list[TrainedMember]:
-    """Collect the probes of a group as they were at their best.
-
-    Parameters
-    ----------
-    members : sequence of Member
-        All of them, in the order of the group.
-    group : ProbeGroup
-        Their parameters.
-    schedule : Schedule
-        Their scores and epochs.
-
-    Returns
-    -------
-    list of TrainedMember
-        In the order of ``members``.
-    """
+    """Collect the probes of a group as they were at their best."""
     return [
         TrainedMember(
             member=member,
@@ -165,24 +111,7 @@ def predict(
     data: ProbeData,
     aggregation: Aggregation,
 ) -> torch.Tensor:
-    """Compute the outputs of every track from those of its clips.
-
-    Parameters
-    ----------
-    parameters : dict of str to torch.Tensor
-        A stack's parameters, on the device of the features.
-    members : sequence of Member
-        The stack's members, which say what is read.
-    data : ProbeData
-        The split.
-    aggregation : {"mean-logits", "mean-probabilities"}
-        What is averaged over a track's clips.
-
-    Returns
-    -------
-    torch.Tensor [shape=(member, track, output)]
-        Mean logits or mean probabilities.
-    """
+    """Compute the outputs of every track from those of its clips: (member, track, output)."""
     reads = reads_of(members, data.features.device)
     pieces = []
     for rows in torch.split(data.features, _ROWS, dim=1):

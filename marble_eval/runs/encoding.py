@@ -23,15 +23,7 @@ if TYPE_CHECKING:
 
 
 class StoredFeatures(Mapping[str, "np.ndarray"]):
-    """The features of a run by the digest of the audio, read from disk when asked for.
-
-    Parameters
-    ----------
-    store : Store
-        Where they are.
-    audio : iterable of str
-        Digests; each was found whole.
-    """
+    """Features (clip, layer, width) by the digest of the audio, read from disk when asked for."""
 
     def __init__(self, store: Store, audio: Iterable[str]) -> None:
         self._store, self._audio = store, dict.fromkeys(audio)
@@ -59,17 +51,7 @@ class StoredFeatures(Mapping[str, "np.ndarray"]):
 
 
 class Encoded(NamedTuple):
-    """The features of a run.
-
-    Attributes
-    ----------
-    prepared : RunPlan
-        Without the tracks that could not be decoded.
-    clips_encoded : int
-        Clips that went through the encoder now.
-    seconds : float
-        Time that took.
-    """
+    """A run with its features, without the tracks that could not be decoded; clips encoded now."""
 
     prepared: RunPlan
     clips_encoded: int
@@ -82,27 +64,7 @@ class Encoded(NamedTuple):
 
 
 def encode_tracks(prepared: RunPlan, progress: Progress) -> Encoded:
-    """Fill the cache where needed, and read all of it once to know that it is whole.
-
-    Parameters
-    ----------
-    prepared : RunPlan
-        What is to be run.
-    progress : Progress
-        Who is told.
-
-    Returns
-    -------
-    Encoded
-        Every usable track's features.
-
-    Raises
-    ------
-    MissingError
-        If files turn out to be unusable and the run is not to go on.
-    MarbleError
-        If encoding fails, or the disk does not give back what was written.
-    """
+    """Fill the cache where needed, and read all of it once to know that it is whole."""
     extraction = _fill(prepared, prepared.survey.new_clips, progress)
     prepared = _without_lost(prepared, extraction)
     damaged = _damaged(prepared)

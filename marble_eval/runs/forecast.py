@@ -32,18 +32,7 @@ _TRIALS = 4  # steps of training, of which the fastest counts: things load on fi
 
 
 def announcements(prepared: RunPlan) -> list[str]:
-    """Say what is about to be encoded, and what is odd about the data.
-
-    Parameters
-    ----------
-    prepared : RunPlan
-        A run that could start.
-
-    Returns
-    -------
-    list of str
-        One sentence each.
-    """
+    """Describe what is about to be encoded, and what is odd about the data, a sentence each."""
     found, plan = prepared.survey, prepared.plan
     size = in_words(found.new_rows * plan.store.row_bytes)
     frames = ""
@@ -57,18 +46,7 @@ def announcements(prepared: RunPlan) -> list[str]:
 
 
 def outlook(prepared: RunPlan) -> list[str]:
-    """Say what a run would do, and for frames what it would take.
-
-    Parameters
-    ----------
-    prepared : RunPlan
-        A run that could start.
-
-    Returns
-    -------
-    list of str
-        Lines for a person.
-    """
+    """Describe what a run would do, and for frames what it would take, in lines for a person."""
     task, settings, facts = prepared.task, prepared.settings, facts_of(prepared.encoder)
     sizes = ", ".join(
         f"{split} {sum(each.split == split for each in prepared.survey.usable)}" for split in SPLITS

@@ -29,18 +29,10 @@ ROWS = 4096
 
 @dataclass(frozen=True)
 class Part:
-    """Some windows of a batch.
+    """Some windows of a batch: features (row, width) by layer, goals (row, output).
 
-    Attributes
-    ----------
-    features : dict of int to torch.Tensor [shape=(row, width)]
-        By position of the layer, in the store's number type.
-    goals : torch.Tensor [shape=(row, output), float32]
-        Targets; 0 where there is none.
-    share : torch.Tensor [shape=(row, output)] or float
-        The part's share in the mean of the batch; 0 where there is no target.
-    is_last : bool
-        Whether it ends the batch.
+    The share, a number or (row, output), is the part's in the mean of the batch, 0 where there is
+    no target.
     """
 
     features: dict[int, torch.Tensor]
@@ -56,26 +48,9 @@ def parts_of_epoch(
     layers: Sequence[int],
     loss: Loss,
 ) -> Iterator[Part]:
-    """Go once through the windows of a split.
+    """Go once through the windows of a split, in order.
 
-    Parameters
-    ----------
-    split : FrameSplit
-        Features and targets.
-    windows : sequence of Window
-        All of them.
-    order : sequence of int
-        Every window once.
-    layers : sequence of int
-        Positions of the layers that are read.
-    loss : Loss
-        Says over what its mean is taken.
-
-    Yields
-    ------
-    Part
-        In order; the batches in which no frame has a target are left out, since there
-        is nothing to learn from them.
+    Batches in which no frame has a target are left out, since there is nothing to learn from them.
     """
     size = split.source.rules.batch_windows
     for start in range(0, len(order), size):
@@ -154,23 +129,7 @@ def _read(
 
 
 def read_ahead(items: Iterable[_Item]) -> Generator[_Item, None, None]:
-    """Make the next item while the last one is used.
-
-    Parameters
-    ----------
-    items : iterable
-        Made one by one, in a thread of their own.
-
-    Yields
-    ------
-    object
-        The same items, in order.
-
-    Examples
-    --------
-    >>> list(read_ahead(iter([1, 2, 3])))
-    [1, 2, 3]
-    """
+    """Make the next item, in a thread, while the last one is used."""
     iterator = iter(items)
     nothing = object()
     with ThreadPoolExecutor(1, thread_name_prefix="frames") as pool:

@@ -26,15 +26,7 @@ _KEPT_BYTES = 64e6  # of targets
 
 
 class Window(NamedTuple):
-    """Some frames of a track: an example of training.
-
-    Attributes
-    ----------
-    track : int
-        Position of the track in its split.
-    start, stop : int
-        First frame, and the one behind the last.
-    """
+    """Some frames of a track, by its position in the split: an example of training."""
 
     track: int
     start: int
@@ -43,20 +35,9 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class FrameSource:
-    """Where the frames of all splits are, and how they are to be understood.
+    """Where the frames of all splits are.
 
-    Attributes
-    ----------
-    task : Task
-        Targets and annotations.
-    rules : FrameRules
-        Windows and widening.
-    store : Store
-        The features.
-    kept : tuple of int
-        Position in the encoder of each layer that is stored.
-    rate : float
-        Frames per second, in Hz.
+    `rate` in Hz, `kept` the positions of the stored layers.
     """
 
     task: Task
@@ -67,24 +48,7 @@ class FrameSource:
 
 
 class FrameSplit:
-    """The tracks of a split.
-
-    Parameters
-    ----------
-    tracks : sequence of Track
-        In order.
-    audio : sequence of str
-        The digest of each one's audio.
-    source : FrameSource
-        Where the frames are.
-
-    Attributes
-    ----------
-    tracks, source
-        As given.
-    frames : list of int
-        Number of frames of each track.
-    """
+    """The tracks of a split, with the number of frames of each."""
 
     def __init__(self, tracks: Sequence[Track], audio: Sequence[str], source: FrameSource) -> None:
         self.tracks, self.source = list(tracks), source

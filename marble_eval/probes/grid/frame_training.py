@@ -51,31 +51,7 @@ def train_on_frames(
     device: torch.device,
     progress: Progress,
 ) -> list[TrainedMember]:
-    """Train probes of one seed.
-
-    Parameters
-    ----------
-    members : sequence of Member
-        Of one seed, of any layers.
-    rules : TrainingRules
-        Shape, loss and schedule.
-    train, valid : FrameSplit
-        The splits.
-    device : torch.device
-        Where to compute.
-    progress : Progress
-        Told of every epoch.
-
-    Returns
-    -------
-    list of TrainedMember
-        In the order of ``members``, each as at its best epoch.
-
-    Raises
-    ------
-    ValueError
-        If the members have several seeds.
-    """
+    """Train probes of one seed, of any layers; each is returned as at its best epoch."""
     if not members:
         return []
     if len({each.seed for each in members}) != 1:
@@ -129,26 +105,7 @@ def frame_outputs(
     track: int,
     device: torch.device,
 ) -> np.ndarray:
-    """Compute the outputs of a stack of probes for every frame of a track.
-
-    Parameters
-    ----------
-    parameters : dict of str to torch.Tensor
-        A stack's parameters, on the device.
-    reads : sequence of int
-        Position of the layer that all of them read, or of those of a learned sum.
-    split : FrameSplit
-        Where the features are.
-    track : int
-        Position of the track.
-    device : torch.device
-        Where to compute.
-
-    Returns
-    -------
-    np.ndarray [shape=(member, frame, output), float32]
-        Logits.
-    """
+    """Compute the outputs of a stack of probes for a whole track: (member, frame, output)."""
     pieces, frames = [], split.frames[track]
     members = len(parameters["output"])
     for some in _slices(frames, device):
@@ -164,18 +121,7 @@ def frame_outputs(
 def side_by_side(
     device: torch.device,
 ) -> Iterator[Callable[[Callable[[int], object], Sequence[int]], list[object]]]:
-    """Apply a function to numbers: one a core on a CPU, one after the other on a GPU.
-
-    Parameters
-    ----------
-    device : torch.device
-        Where they compute.
-
-    Yields
-    ------
-    callable
-        From a function and numbers to the list of what it returns.
-    """
+    """Apply a function to numbers: one a core on a CPU, one after the other on a GPU."""
     threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads if device.type == "cpu" else 1, thread_name_prefix="probe")
 
