@@ -46,7 +46,9 @@ def settings(**changes: Any) -> Settings:
 
 
 def encoder(**facts: Any) -> Encoder:
-    found: Any = SimpleNamespace(name="mel", layers=("0", "1", "2"), **facts)
+    found: Any = SimpleNamespace(
+        name="mel", sample_rate=8000, frame_rate=50.0, layers=("0", "1", "2"), width=4, **facts
+    )
     encoder: Encoder = found
     return encoder
 
