@@ -61,6 +61,7 @@ def _job(config: dict[str, Any]) -> int:
 
 def _extract(task: Task, encoder: Encoder, settings: Settings, *, dry: bool) -> None:
     from marble_eval.cli.progress import shown
+    from marble_eval.runs.admission import admit
     from marble_eval.runs.budget import check_budget, in_words
     from marble_eval.runs.encoding import encode_tracks
     from marble_eval.runs.forecast import announcements, outlook
@@ -74,6 +75,7 @@ def _extract(task: Task, encoder: Encoder, settings: Settings, *, dry: bool) -> 
             sys.stdout.write("\n".join(outlook(prepared)) + "\n")
             return
         check_budget(prepared)
+        admit(prepared, progress)
         for sentence in announcements(prepared):
             progress.say(sentence)
         encoded = encode_tracks(prepared, progress)

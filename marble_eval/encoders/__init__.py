@@ -98,6 +98,8 @@ class EncoderFacts:
         Step of pre-training, for a checkpoint of a series.
     remote_code : str or None
         Repository and commit whose code was run.
+    remarks : tuple of str
+        What a reader of its results must know.
     """
 
     name: str
@@ -114,6 +116,7 @@ class EncoderFacts:
     device: str | torch.device = "cpu"
     step: int | None = None
     remote_code: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def facts_of(encoder: Encoder) -> EncoderFacts:

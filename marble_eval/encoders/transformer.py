@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.encoders.checkpoints.folder import CONFIG, read_weights, weights_file
+from marble_eval.encoders.checkpoints.folder import CONFIG, listed, read_weights, weights_file
 from marble_eval.encoders.checkpoints.pretrained import (
     KNOWN_TYPES,
     STATELESS_TYPES,
@@ -137,7 +137,7 @@ def _own(
         subject = str(weights_file(repository.folder))
         state = without_heads(read_weights(repository.folder), str(config["model_type"]))
     else:
-        module = load_module(repository, random=random, trusted=False, name=name)
+        module, _ = load_module(repository, random=random, trusted=False, name=name)
         state = dict(module.state_dict())
     weights = placed(state, shape, subject)
     return _made(
@@ -164,11 +164,13 @@ def _theirs(
     """Load a network of transformers' own class, or of the checkpoint's."""
     import transformers  # noqa: PLC0415 - it takes seconds
 
-    module = load_module(repository, random=random, trusted=run is not None, name=name)
+    module, restored = load_module(repository, random=random, trusted=run is not None, name=name)
     module = module.to(device)  # before it is tried: what it keeps stays there
     reader = reader_of(module, repository, sample_rate, name, trusted=run is not None)
     config = {each: value for each, value in repository.config.items() if each not in _IDLE}
-    return _made(
+    buffers = dict(module.named_buffers()) if run is not None else {}
+    computed = {name: buffers[name] for name in buffers.keys() - module.state_dict().keys()}
+    encoder = _made(
         name=name,
         network=TransformerNetwork(
             module,
@@ -184,9 +186,16 @@ def _theirs(
         identity=[
             *(type(module).__name__, config, repository.preprocessor, str(dtype)),
             *("transformers", transformers.__version__, run),
+            *([weights_digest(computed.items())] if computed else []),
         ],
         normalise=reader.normalise,
     )
+    if restored:
+        encoder.remarks = (
+            f"{len(restored)} buffers of the network's own code were not as it computes them "
+            f"after loading, and were computed anew: {listed(restored)}",
+        )
+    return encoder
 
 
 def _made(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from marble_eval.encoders import facts_of
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.progress import Silence
 from marble_eval.registry import (
@@ -24,6 +25,7 @@ from marble_eval.registry import (
 from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.results import Notes, Result, read_result, write_result
 from marble_eval.results.folder import FILE
+from marble_eval.runs.admission import admit
 from marble_eval.runs.budget import check_budget
 from marble_eval.runs.forecast import announcements, outlook
 from marble_eval.runs.preserved_state import preserved_state
@@ -144,6 +146,7 @@ def run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) ->
     with preserved_state(encoder):
         try:
             prepared = plan_run(task, encoder, settings, progress)
+            admit(prepared, progress)
             there = _finished(prepared)
             return there or _run(prepared, progress)
         except MarbleError as error:
@@ -179,7 +182,8 @@ def _run(prepared: RunPlan, progress: Progress) -> Finished:
     for sentence in announcements(prepared):
         progress.say(sentence)
     worked = train_and_score(prepared, progress)
-    notes = Notes(remarks=tuple(worked.prepared.remarks)) + worked.notes
+    remarks = (*facts_of(prepared.encoder).remarks, *worked.prepared.remarks)
+    notes = Notes(remarks=remarks) + worked.notes
     result = make_result(worked.prepared, worked.scores, worked.cost, worked.clips, notes)
     if prepared.folder is None:
         return Finished(result, None, was_there=False)

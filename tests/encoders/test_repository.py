@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import save_file
 
 from marble_eval.encoders.loaded import LoadedEncoder
@@ -203,6 +204,56 @@ def test_trusted_code_of_a_folder_is_run_and_recorded_by_its_digest(
     other = load(toy, trust_remote_code=True)
     assert other.remote_code != encoder.remote_code
     assert other.fingerprint() != encoder.fingerprint()
+
+
+COMPUTED = {
+    "inverse frequencies": "1.0 / 10000 ** (torch.arange(0, 16, 4) / 16)",
+    "mel bank": "torch.from_numpy(__import__('librosa').filters.mel(sr=1000, n_fft=64, n_mels=4))",
+}
+
+
+@pytest.mark.parametrize("formula", COMPUTED.values(), ids=COMPUTED)
+def test_buffers_that_no_checkpoint_holds_are_those_that_the_code_computes(
+    toy: Path, formula: str
+) -> None:
+    code = (toy / "modeling_toy.py").read_text()
+    code = code.replace(
+        "        self.post_init()",
+        f"        self.register_buffer('bank', {formula}, persistent=False)\n"
+        "        self.register_buffer('gain', self.bank / self.bank.sum(), persistent=False)\n"
+        f"        self.post_init()",
+    )
+    weighted = "* self.scale * self.bank.reshape(4, -1).sum(1)"
+    (toy / "modeling_toy.py").write_text(code.replace("* self.scale", weighted))
+    expected: torch.Tensor = eval(formula)  # of the two above
+
+    encoder = load(toy, trust_remote_code=True)
+
+    audio = torch.arange(2000.0)[None] / 2000
+    frames = torch.stack([audio[0, at : at + 4] for at in range(0, 1961, 20)])
+    frames = 3.0 * frames * expected.reshape(4, -1).sum(1)
+    torch.testing.assert_close(encoder.hidden_states(audio)[0, 0], frames, rtol=1e-6, atol=0)
+    if transformers.__version__.startswith("5."):
+        assert "2 buffers" in encoder.remarks[0] and "bank, gain" in encoder.remarks[0]
+    again = load(toy, trust_remote_code=True)
+    assert again.fingerprint() == encoder.fingerprint()
+
+
+def test_a_computed_buffer_is_in_the_fingerprint(toy: Path, tmp_path: Path) -> None:
+    """The same code computes another buffer where the environment it reads is another."""
+    code = (toy / "modeling_toy.py").read_text()
+    code = code.replace(
+        "        self.post_init()",
+        f"        filled = float(Path({str(tmp_path / 'number')!r}).read_text())\n"
+        f"        self.register_buffer('bank', torch.full((4,), filled), persistent=False)\n"
+        f"        self.post_init()",
+    )
+    (toy / "modeling_toy.py").write_text(code)
+    prints = set()
+    for number in ("1.0", "2.0"):
+        (tmp_path / "number").write_text(number)
+        prints.add(load(toy, trust_remote_code=True).fingerprint())
+    assert len(prints) == 2
 
 
 @pytest.mark.parametrize("revision", [None, "main", COMMIT[:12]])

@@ -7,6 +7,7 @@ refused. Weights are read as tensors: safetensors, or a pickle that may hold not
 from __future__ import annotations
 
 import contextlib
+import copy
 import pickle
 from collections.abc import Iterator
 from typing import Any
@@ -42,8 +43,13 @@ def is_known(model_type: object) -> bool:
 
 def load_module(
     repository: Repository, *, random: int | None, trusted: bool, name: str
-) -> torch.nn.Module:
-    """Make a network that takes audio, with its weights or random ones."""
+) -> tuple[torch.nn.Module, tuple[str, ...]]:
+    """Make a network that takes audio, with its weights or random ones, in evaluation mode.
+
+    It is float32, and the encoder of a network with a decoder, the audio tower of one with a
+    text tower. Also named are buffers that had to be restored (`_restore_buffers`).
+    """
+    restored: tuple[str, ...] = ()
     with _quiet(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0 if random is None else random)
         try:
@@ -62,6 +68,8 @@ def load_module(
                     output_loading_info=True,
                     **options,
                 )
+                if trusted:
+                    restored = _restore_buffers(made, config)
         except (MissingError, SpecError):
             raise
         except _BROKEN as error:
@@ -73,7 +81,7 @@ def load_module(
     tower = _audio_tower(made)
     if report is not None:
         _account(made, tower, report, repository)
-    return tower.float().eval().requires_grad_(False)
+    return tower.float().eval().requires_grad_(False), restored
 
 
 def load_extractor(repository: Repository, *, trusted: bool) -> Any:
@@ -133,6 +141,35 @@ def _drawn(maker: Any, config: Any, options: dict[str, Any]) -> torch.nn.Module:
     else:
         made = maker(config)
     return made
+
+
+def _restore_buffers(made: Any, config: Any) -> tuple[str, ...]:
+    """Give buffers that no checkpoint holds what the class computes for them; name the changed.
+
+    transformers 5 makes a network on no device and fills it from the checkpoint: what the
+    code of others computes into a non-persistent buffer is lost, and its memory is whatever
+    was there before (transformers issue 48892).
+    """
+    torch.default_generator.manual_seed(0)
+    with torch.device("cpu"):
+        plain = type(made)(copy.deepcopy(config))
+    parts, restored = dict(plain.named_modules()), []
+    for path, module in made.named_modules():
+        for name in sorted(module._non_persistent_buffers_set):
+            found, computed = module._buffers.get(name), parts[path]._buffers.get(name)
+            if not _same_bytes(found, computed):
+                module._buffers[name] = None if computed is None else computed.detach().clone()
+                restored.append(f"{path}.{name}" if path else name)
+    return tuple(restored)
+
+
+def _same_bytes(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    if one.is_meta or one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    first, second = (each.detach().cpu().contiguous().reshape(-1) for each in (one, other))
+    return torch.equal(first.view(torch.uint8), second.view(torch.uint8))
 
 
 def _dtype_option() -> str:
