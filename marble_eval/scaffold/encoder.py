@@ -20,10 +20,9 @@ Resampling, cutting, normalising, pooling and caching happen outside.
 
 from __future__ import annotations
 
-import hashlib
-
 import torch
 
+from marble_eval.files.fingerprint import weights_digest
 from marble_eval.spec import EncoderCard
 
 # What goes into every result. `overlap` names tasks whose data the weights have seen.
@@ -50,7 +49,11 @@ class Network(torch.nn.Module):
 
 
 class {name}:
-    """The network as marble-eval sees it (`marble_eval.encoders.Encoder`)."""
+    """The network as marble-eval sees it (`marble_eval.encoders.Encoder`).
+
+    It may be one that is being trained: marble_eval.evaluate puts it into evaluation mode
+    and gives its modes back, and asks for the fingerprint anew.
+    """
 
     def __init__(self, network: Network, device: torch.device) -> None:
         self.name = "{title}"
@@ -63,13 +66,8 @@ class {name}:
         self.revision = "1"  # which weights: shown in results
         self.card = CARD
         self.device = device  # where the audio is to be put
-        self.network = network.eval().to(device)
+        self.network = network.to(device)  # its mode, training or not, is left alone
         self.parameters = sum(each.numel() for each in network.parameters())
-        digest = hashlib.sha256()
-        for name, weight in sorted(network.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(weight.cpu().numpy().tobytes())
-        self._fingerprint = digest.hexdigest()
 
     def hidden_states(self, audio: torch.Tensor) -> torch.Tensor:
         """Encode clips (batch, samples) to (batch, layer, frame, width)."""
@@ -78,8 +76,13 @@ class {name}:
         return torch.stack(layers, dim=1).transpose(2, 3)
 
     def fingerprint(self) -> str:
-        """Return what identifies the numbers: weights, and what you do to audio."""
-        return self._fingerprint
+        """Return what identifies the numbers: weights, and what you do to audio.
+
+        It is computed when asked, since weights may have changed. Raise the number when the
+        same weights give other numbers.
+        """
+        tensors = [*self.network.named_parameters(), *self.network.named_buffers()]
+        return f"{title}-1-{{weights_digest(tensors)}}"
 
 
 def load(*, path: str | None = None, device: str = "auto") -> {name}:
@@ -91,7 +94,7 @@ def load(*, path: str | None = None, device: str = "auto") -> {name}:
         network = Network(width=64)
     if path is not None:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    return {name}(network, torch.device(device))
+    return {name}(network.eval(), torch.device(device))
 '''
 
 _TEST = '''\
@@ -103,11 +106,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from marble_eval.runs.encoder_check import check
+from marble_eval.runs.preserved_state import preserved_state
 
 sys.path.insert(0, str(Path(__file__).parent))
-from {module} import load
+from {module} import {name}, load
 
 FOUND = check(load(device="cpu"), load(device="cpu"))
 
@@ -115,6 +120,23 @@ FOUND = check(load(device="cpu"), load(device="cpu"))
 @pytest.mark.parametrize("rule", FOUND, ids=[each.name for each in FOUND])
 def test_it_keeps_the_rule(rule) -> None:
     assert rule.ok, rule.said
+
+
+def test_weights_changed_in_place_change_the_fingerprint() -> None:
+    encoder = load(device="cpu")
+    before = encoder.fingerprint()
+    with torch.no_grad():
+        next(encoder.network.parameters()).view(-1)[0] += 1e-6
+    assert encoder.fingerprint() != before
+
+
+def test_a_network_in_training_stays_in_training() -> None:
+    network = load(device="cpu").network.train()
+    encoder = {name}(network, torch.device("cpu"))
+    assert network.training
+    with preserved_state(encoder):  # as marble_eval.evaluate runs it
+        assert not network.training
+    assert network.training
 '''
 
 

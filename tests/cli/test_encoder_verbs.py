@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -10,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
+from marble_eval import evaluate, load_task
 from marble_eval.cli import main
 from marble_eval.registry.configuration import config_names
 from tests.conftest import write_small_task
@@ -58,12 +61,33 @@ def test_what_init_writes_passes_its_own_test_and_runs(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     assert tested.returncode == 0, tested.stdout
-    assert "13 passed" in tested.stdout
+    assert "15 passed" in tested.stdout
 
     task = write_small_task(tmp_path / "small")
     done = run(["run", f"task={task}/", "encoder.target=my_encoder:load", "seeds=1"], tmp_path)
     assert done.returncode == 0, done.stderr
     assert "my-encoder" in done.stdout
+
+
+def test_a_network_trained_on_between_two_evaluations_is_scored_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["init", "encoder", str(tmp_path / "in_training")]) == 0
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("in_training")
+    network = module.load(device="cpu").network.train()
+    encoder = module.InTraining(network, torch.device("cpu"))
+    task = load_task(f"{write_small_task(tmp_path / 'small')}/")
+
+    before = evaluate(encoder, task, protocol="quick", seeds=1)
+    with torch.no_grad():
+        for each in network.parameters():
+            each.mul_(-1)
+    after = evaluate(encoder, task, protocol="quick", seeds=1)
+
+    assert network.training
+    assert before.encoder.fingerprint != after.encoder.fingerprint
+    assert after.cost.clips_encoded == before.cost.clips_encoded > 0
 
 
 @pytest.mark.parametrize("name", ["My-Encoder", "9lives", "a.b.py"])
