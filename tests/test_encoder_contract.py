@@ -32,9 +32,9 @@ CHECKPOINTS = Path(__file__).parent / "data" / "mert"
 LITTLE: dict[str, dict[str, Any]] = {
     "hf": {"path": str(CHECKPOINTS.parent / "hubert" / "hubert-like")},
     "mert-random": {"size": "small"},
-    "mert-v1-95m": {"path": str(CHECKPOINTS / "mert-v1-95m-like")},
-    "mert-v1-330m": {"path": str(CHECKPOINTS / "mert-v1-330m-like")},
-    "muq": {"path": str(CHECKPOINTS.parent / "muq" / "muq-25hz-like")},
+    "mert-v1-95m": {"path": str(CHECKPOINTS / "mert-v1-95m-like"), "name": "tiny"},
+    "mert-v1-330m": {"path": str(CHECKPOINTS / "mert-v1-330m-like"), "name": "tiny"},
+    "muq": {"path": str(CHECKPOINTS.parent / "muq" / "muq-25hz-like"), "name": "tiny"},
     "musicnn-msd": {"random": 1},
     "musicnn-mtt": {"random": 0},
 }
@@ -53,7 +53,7 @@ def _written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("little")
     for name, options in (("encodec-24khz", {}), ("encodec-48khz", TINY_STEREO)):
         save_encodec(folder / name, **options)
-        LITTLE[name] = {"path": str(folder / name)}
+        LITTLE[name] = {"path": str(folder / name), "name": "tiny"}
     LITTLE["hear"] = {"module": write_module(folder, "hear_little")}
     sys.path.append(str(folder))
     yield

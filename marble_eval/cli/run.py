@@ -29,7 +29,9 @@ usage: marble-eval run task=NAME [encoder=NAME] [key=value ...] [--force] [--dry
                             or ./mine.yaml with "tasks: [GTZAN, ./my-task]"
   suite.root=/data          folder that holds one folder for each data set: /data/MTT, /data/GTZAN
   encoder=mert-v1-95m       what to evaluate; `marble-eval encoders` lists them
-  encoder.path=/models/...  a released folder instead of the hub; encoder.revision pins a commit
+  encoder.path=/models/...  a folder instead of the hub; encoder.revision pins a commit of the hub
+  encoder.name=my-mert      name of a network of your own; its card is card.yaml beside the weights
+  encoder.precision=bfloat16  number type of the large products: float32, bfloat16, float16
   encoder.target=pkg:make   any other encoder; its options are encoder.NAME=VALUE
   encoder.checkpoints='runs/step*/'   each of them in turn: a curve of score against step
   probe=mlp                 mlp (the protocol's), linear, logreg

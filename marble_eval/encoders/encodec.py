@@ -25,6 +25,11 @@ from marble_eval.encoders.checkpoints.folder import (
     weights_file,
 )
 from marble_eval.encoders.checkpoints.hub import located
+from marble_eval.encoders.checkpoints.released import (
+    Identity,
+    check_architecture,
+    identified,
+)
 from marble_eval.encoders.loaded import LoadedEncoder, found_device
 from marble_eval.encoders.networks.encodec import EncodecNetwork
 from marble_eval.errors import MissingError, SpecError
@@ -70,34 +75,32 @@ def load_encodec(
             f"{error} Get the checkpoint and name its folder:\n  hf download {wanted}{pinned}\n"
             f"  marble-eval run ... encoder={known} encoder.path=DIR"
         ) from error
-    commit = place.commit
+    identity = identified(name, card, place)
     if random is not None:
-        name, card, commit = f"{name} (random {random})", untrained(card), f"seed-{random}"
-    return _made(name, model, weights, commit, card, device)
+        twin = f"{identity.name} (random {random})"
+        identity = Identity(twin, untrained(identity.card), f"seed-{random}")
+    encoder = _made(identity, model, weights, device)
+    check_architecture(encoder, name, card, place)
+    return encoder
 
 
 def _made(
-    name: str,
-    model: Any,
-    weights: Mapping[str, torch.Tensor],
-    revision: str | None,
-    card: EncoderCard,
-    device: str,
+    identity: Identity, model: Any, weights: Mapping[str, torch.Tensor], device: str
 ) -> LoadedEncoder:
     import transformers  # noqa: PLC0415 - it takes seconds
 
-    config, facts, where = model.config, model.config.to_dict(), found_device(device, name)
+    config, facts, where = model.config, model.config.to_dict(), found_device(device, identity.name)
     digest = weights_digest(weights.items())
     books = [each for each in _BOOKS if each <= config.num_quantizers]
     return LoadedEncoder(
-        name=name,
+        name=identity.name,
         sample_rate=int(config.sampling_rate),
         frame_rate=config.sampling_rate / config.hop_length,
         layers=["continuous", *(f"rvq{each}" for each in books)],
         width=int(config.hidden_size),
         minimum_samples=int(config.hop_length),
-        revision=f"local-{digest[:12]}" if revision is None else revision,
-        card=card,
+        revision=identity.commit or f"local-{digest[:12]}",
+        card=identity.card,
         parameters=sum(weight.numel() for weight in weights.values()),
         device=where,
         network=EncodecNetwork(model, books, where).hidden_states,

@@ -18,6 +18,7 @@ from marble_eval.encoders.checkpoints.folder import (
     weights_file,
 )
 from marble_eval.encoders.checkpoints.hub import located
+from marble_eval.encoders.checkpoints.released import check_architecture, identified
 from marble_eval.encoders.loaded import LoadedEncoder, found_device, found_precision
 from marble_eval.encoders.networks.constant_q import ConstantQ
 from marble_eval.encoders.networks.hubert import IMPLEMENTATION, Hubert
@@ -66,18 +67,19 @@ def load_mert(
             f"{error} Get the checkpoint and name its folder:\n  hf download {wanted}{pinned}\n"
             f"  marble-eval run ... encoder={known} encoder.path=DIR"
         ) from error
-    if random is not None:
-        name, card = f"{name} (random {random})", untrained(card)
-    return _made(
-        name=name,
+    identity = identified(name, card, place)
+    encoder = _made(
+        name=identity.name if random is None else f"{identity.name} (random {random})",
         shape=shape,
         weights=weights,
-        revision=place.commit if random is None else f"seed-{random}",
+        revision=identity.commit if random is None else f"seed-{random}",
         precision=precision,
         normalise=normalise,
-        card=card,
+        card=identity.card if random is None else untrained(identity.card),
         device=device,
     )
+    check_architecture(encoder, name, card, place)
+    return encoder
 
 
 def random_mert(

@@ -22,6 +22,12 @@ from marble_eval.encoders.checkpoints.folder import (
     read_weights,
 )
 from marble_eval.encoders.checkpoints.hub import Place, located
+from marble_eval.encoders.checkpoints.released import (
+    Identity,
+    check_architecture,
+    identified,
+    released_hubs,
+)
 from marble_eval.encoders.loaded import LoadedEncoder, found_device, found_precision
 from marble_eval.encoders.networks.conformer import Conformer, ConformerShape
 from marble_eval.errors import MissingError, SpecError
@@ -78,6 +84,11 @@ def load_musicfm(
     """Load a MusicFM of a variant, "msd" or "fma": what it was trained on."""
     if variant not in ("msd", "fma"):
         raise SpecError(f"encoder {name}: 'variant' must be msd or fma. Got {variant!r}.")
+    if name.casefold() in released_hubs() and not name.casefold().endswith(variant):
+        raise SpecError(
+            f"encoder {name}: 'variant' must be what the name says. Got {variant!r}. "
+            f"Take encoder=musicfm-{variant}."
+        )
     statistics, file = f"{variant}_stats.json", f"pretrained_{variant}.pt"
     files = [statistics, *([file] if random is None else [])]
     place = _found(name, path, hub, revision, files)
@@ -114,29 +125,32 @@ def _made(
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0 if random is None else random)
         network = Conformer(shape)
-    revision = place.commit
+    identity = identified(name, card, place)
     if weights is None:
-        name, card, revision = f"{name} (random {random})", untrained(card), f"seed-{random}"
+        twin = f"{identity.name} (random {random})"
+        identity = Identity(twin, untrained(identity.card), f"seed-{random}")
     else:
         _fill(network, weights, str(place.folder))
     digest = weights_digest(network.state_dict().items())
     network = network.to(where).eval().requires_grad_(False)
     hop = shape.hop_samples * shape.strides[0] * shape.strides[1]
-    return LoadedEncoder(
-        name=name,
+    encoder = LoadedEncoder(
+        name=identity.name,
         sample_rate=shape.sample_rate,
         frame_rate=shape.sample_rate / hop,
         layers=[str(at) for at in range(1 + shape.layers)],
         width=shape.width,
         minimum_samples=1025,  # half a window, which is mirrored at both ends, and one
-        revision=f"local-{digest[:12]}" if revision is None else revision,
-        card=card,
+        revision=identity.commit or f"local-{digest[:12]}",
+        card=identity.card,
         parameters=sum(each.numel() for each in network.parameters()),
         precision=precision,
         device=where,
         network=lambda audio: network.hidden_states(audio, dtype),
         identity=digest_of([digest, shape, precision, _IMPLEMENTATION]),
     )
+    check_architecture(encoder, name, card, place)
+    return encoder
 
 
 def _fill(network: Conformer, weights: Mapping[str, torch.Tensor], subject: str) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import torch
 
+from marble_eval.encoders.checkpoints.hub import Place
+from marble_eval.encoders.checkpoints.released import Identity, identified, released_hubs
 from marble_eval.encoders.checkpoints.tensorflow_bundle import read_tensors
 from marble_eval.encoders.loaded import LoadedEncoder, found_device
 from marble_eval.encoders.networks.musicnn import (
@@ -65,25 +67,29 @@ def load_musicnn(
             f"encoder {name}: 'variant' must be known. Got {variant!r}. "
             f"{near_misses(str(variant), VARIANTS)}"
         )
-    revision = None
-    if random is None:
-        weights = _read(path, variant)
-    else:
-        weights, revision = random_weights(random), f"seed-{random}"
-        name, card = f"{name} (random {random})", untrained(card)
+    of_variant = variant.partition("_")[0].lower()
+    if name.casefold() in released_hubs() and not name.casefold().endswith(of_variant):
+        raise SpecError(
+            f"encoder {name}: 'variant' must be what the name says. Got {variant!r}. "
+            f"Take encoder=musicnn-{of_variant}."
+        )
+    weights = _read(path, variant) if random is None else random_weights(random)
     digest, where = weights_digest(weights.items()), found_device(device, name)
-    if revision is None:
-        known = _RELEASED.get(digest)
-        revision = f"musicnn-0.1.0/{known}" if known else f"local-{digest[:12]}"
+    if random is not None:
+        identity = Identity(f"{name} (random {random})", untrained(card), f"seed-{random}")
+    elif _RELEASED.get(digest) == variant:
+        identity = Identity(name, card, f"musicnn-0.1.0/{variant}")
+    else:
+        identity = identified(name, card, Place(Path(str(path)).expanduser(), None))
     return LoadedEncoder(
-        name=name,
+        name=identity.name,
         sample_rate=SAMPLE_RATE,
         frame_rate=SAMPLE_RATE / HOP,
         layers=list(LAYERS),
         width=WIDEST,
         minimum_samples=WINDOW,
-        revision=revision,
-        card=card,
+        revision=identity.commit or f"local-{digest[:12]}",
+        card=identity.card,
         # Means and variances of the norms are measured, not trained.
         parameters=sum(each.numel() for at, each in weights.items() if "/moving_" not in at),
         device=where,

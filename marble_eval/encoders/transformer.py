@@ -8,7 +8,7 @@ is what the network gives out, with the norm that may end it, not what it lists 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from marble_eval.encoders.checkpoints.folder import CONFIG, listed, read_weights, weights_file
@@ -18,6 +18,7 @@ from marble_eval.encoders.checkpoints.pretrained import (
     is_known,
     load_module,
 )
+from marble_eval.encoders.checkpoints.released import identified
 from marble_eval.encoders.checkpoints.repository import Repository, open_repository, remote_code
 from marble_eval.encoders.loaded import LoadedEncoder, found_device, found_precision
 from marble_eval.encoders.networks.hubert import IMPLEMENTATION, Hubert
@@ -73,12 +74,9 @@ def load_transformer(
             f"encoder {name}: 'normalise' must be true, false or null. Got {normalise!r}."
         )
     run = _permitted(repository, trusted=trust_remote_code, name=name)
-    stated = replace(
-        card,
-        licence=_first(card.licence, repository.licence),
-        trained_on=_first(card.trained_on, repository.trained_on),
-    )
-    shown = name if random is None else f"{name} (random {random})"
+    identity = identified(name, card, repository.place)
+    stated = _completed(card, identity.card)
+    shown = identity.name if random is None else f"{identity.name} (random {random})"
     if run is None and _has_own_forward(repository.config):
         encoder = _own(repository, sample_rate, random, shown, dtype, where)
     else:
@@ -94,9 +92,18 @@ def load_transformer(
     return encoder
 
 
-def _first(stated: str, read: str | None) -> str:
-    """Return what a card states, or what was read where it states nothing."""
-    return read if read is not None and stated in (UNSTATED.licence, "") else stated
+def _completed(card: EncoderCard, stated: EncoderCard) -> EncoderCard:
+    """Return the user's card with what the checkpoint states where it is open."""
+    return EncoderCard(
+        **{
+            each.name: getattr(stated if _is_open(card, each.name) else card, each.name)
+            for each in fields(EncoderCard)
+        }
+    )
+
+
+def _is_open(card: EncoderCard, name: str) -> bool:
+    return getattr(card, name) in (getattr(UNSTATED, name), "")
 
 
 def _permitted(repository: Repository, *, trusted: bool, name: str) -> str | None:

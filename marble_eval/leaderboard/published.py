@@ -84,12 +84,19 @@ def published_value(encoder: str, task: str, metric: str) -> PublishedScore | No
 
 def published_matches(row: ScoreRow, cells: Cells) -> list[PublishedScore]:
     """List the published scores of a run's cell, those under its protocol first."""
+    if not _is_released(row):
+        return []
     found = [
         each
         for each in cells.get(_cell(row.encoder, row.column, row.metric), ())
         if each.unit == row.unit
     ]
     return sorted(found, key=lambda each: each.protocol != row.protocol)
+
+
+def _is_released(row: ScoreRow) -> bool:
+    """Check that weights are not known by their own digest alone, as those of anybody are."""
+    return not row.revision.startswith(("local-", "step"))
 
 
 def is_reproduced(
@@ -116,7 +123,7 @@ def with_published(row: ScoreRow, cells: Cells, *, in_first: bool) -> ScoreRow:
 def reported_rows(reported: Iterable[PublishedScore], runs: Iterable[ScoreRow]) -> list[ScoreRow]:
     """Make the rows of published scores, marking those that the first section's runs reproduce."""
     of_cell: dict[Cell, list[ScoreRow]] = {}
-    for row in runs:
+    for row in filter(_is_released, runs):
         of_cell.setdefault(_cell(row.encoder, row.column, row.metric), []).append(row)
     rows = []
     for score in reported:

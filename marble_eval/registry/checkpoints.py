@@ -9,7 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from marble_eval.configuration import config_names, read_config
 from marble_eval.encoders import facts_of
+from marble_eval.encoders.checkpoints.released import released_hubs
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.registry.encoders import load_encoder
 
@@ -66,7 +68,12 @@ def load_checkpoints(
             f"encoder.checkpoints: 'encoder.path' must be left out beside it. "
             f"Got {options['path']!r}."
         )
-    return _loaded(name, checkpoint_series(pattern), {**options, "device": device})
+    series = checkpoint_series(pattern)
+    shipped = read_config("encoder", name) if name in config_names("encoder") else {}
+    given = {**shipped, **options}
+    if "name" in given and str(given["name"] or "").casefold() in ("", *released_hubs()):
+        options["name"] = series[0].path.resolve().parent.name  # one name for the whole series
+    return _loaded(name, series, {**options, "device": device})
 
 
 def _loaded(

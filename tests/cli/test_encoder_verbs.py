@@ -39,7 +39,10 @@ def test_the_list_tells_size_licence_and_training_data(capsys: pytest.CaptureFix
 
 
 def test_a_sound_encoder_is_green_and_a_bad_one_red_with_exit_4(tmp_path: Path) -> None:
-    sound = run(["encoders", "check", "encoder=mert-v1-95m", f"encoder.path={TINY}"], tmp_path)
+    sound = run(
+        ["encoders", "check", "encoder=mert-v1-95m", f"encoder.path={TINY}", "encoder.name=tiny"],
+        tmp_path,
+    )
     assert sound.returncode == 0, sound.stderr
     assert {line[:3] for line in sound.stdout.splitlines()} == {"ok "}
 

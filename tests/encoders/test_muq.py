@@ -72,7 +72,7 @@ def test_a_checkpoint_is_an_encoder() -> None:
     assert isinstance(encoder, Encoder)
     assert (encoder.sample_rate, encoder.width) == (24000, 16)
     assert list(encoder.layers) == ["0", "1", "2"]
-    assert encoder.card.licence == "cc-by-nc-4.0"
+    assert (encoder.name, encoder.card.licence) == ("muq-25hz-like", "not stated")
     assert encoder.normalise is False
     assert encoder.revision.startswith("local-")
     assert load(LIKE, name="other").fingerprint() == encoder.fingerprint()
@@ -120,10 +120,10 @@ def test_random_weights_are_those_of_the_seed(tmp_path: Path) -> None:
     shutil.copy(LIKE / "config.json", tmp_path)
     before = torch.random.get_rng_state()
 
-    encoder = load(tmp_path, random=5)
+    encoder = load(tmp_path, random=5, name="mine")
 
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert (encoder.name, encoder.revision) == ("MuQ (random 5)", "seed-5")
+    assert (encoder.name, encoder.revision) == ("mine (random 5)", "seed-5")
     assert encoder.card.trained_on == "nothing"
     assert load(tmp_path, random=5).fingerprint() == encoder.fingerprint()
     assert load(tmp_path, random=6).fingerprint() != encoder.fingerprint()

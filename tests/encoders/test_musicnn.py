@@ -66,8 +66,8 @@ def test_random_weights_are_named_and_licensed_as_such() -> None:
 def test_weights_of_one_s_own_are_read_and_named_by_their_digest(tmp_path: Path) -> None:
     encoder = load_musicnn(**{**OPTIONS, "random": None, "path": _folder(tmp_path, 0)})
 
-    assert encoder.name == "MusiCNN-MTT"
-    assert encoder.card.licence == "ISC"
+    assert encoder.name == tmp_path.name
+    assert encoder.card.licence == "not stated"
     assert encoder.revision.startswith("local-")
     # The seed's weights, by way of a file: the same network, so the same fingerprint.
     drawn = load_musicnn(**OPTIONS)
@@ -100,7 +100,8 @@ def test_what_is_trained_on_hidden_states_may_keep_them() -> None:
 @pytest.mark.parametrize("variant", ["MTT_musicnn", "MSD_musicnn"])
 def test_without_a_path_it_says_where_the_weights_come_from(variant: str) -> None:
     with pytest.raises(MissingError) as caught:
-        load_musicnn(**{**OPTIONS, "random": None, "variant": variant})
+        name = f"MusiCNN-{variant[:3]}"
+        load_musicnn(**{**OPTIONS, "name": name, "random": None, "variant": variant})
 
     message = str(caught.value)
     assert "'path' must name the source archive of musicnn. Got null." in message

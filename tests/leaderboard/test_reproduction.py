@@ -78,6 +78,16 @@ def test_one_run_of_several_is_enough(tmp_path: Path) -> None:
     assert _said(board([far, near]), "reported")[1] == "true"
 
 
+@pytest.mark.parametrize("revision", ["local-d21f133d8ac2", "step300-local-d21f133d8ac2"])
+def test_weights_of_anybody_reproduce_nothing(tmp_path: Path, revision: str) -> None:
+    def local(values: dict[str, Any]) -> None:
+        values["encoder"]["revision"] = revision
+
+    tables = board([example_file(tmp_path, "a", MERT, scores(accuracy=0.75), local)])
+    assert _said(tables, "run")[1] == ""
+    assert _said(tables, "reported")[1] == ""
+
+
 def test_what_nobody_published_or_ran_says_nothing(tmp_path: Path) -> None:
     tables = board([example_file(tmp_path, "a", MERT, scores(accuracy=0.75, macro_f1=0.75))])
     assert _said(tables, "run", "macro_f1")[1] == ""

@@ -6,11 +6,16 @@ used without a question to the network only where it is offline or the commit is
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from marble_eval.errors import MissingError, SpecError
+
+_HELD = (".bin", ".json", ".pt", ".safetensors")  # what a checkpoint is read from
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 class Place(NamedTuple):
@@ -21,11 +26,14 @@ class Place(NamedTuple):
     folder : Path
         Its files.
     commit : str or None
-        Of the hub's repository; None for a folder of one's own.
+        Of the hub's repository, also of a folder whose files prove it; None for others.
+    hub : str or None
+        The repository.
     """
 
     folder: Path
     commit: str | None
+    hub: str | None = None
 
 
 def fetched(hub: str, revision: str | None, wanted: Sequence[str]) -> Path:
@@ -49,13 +57,13 @@ def located(
         raise SpecError(f"encoder {name}: 'path' or 'hub' must be given. Got neither.")
     if path is None:
         folder = fetched(str(hub), revision, wanted)
-        return Place(folder, folder.name)
+        return Place(folder, folder.name, hub)
     if revision is not None:
         raise SpecError(f"encoder {name}: 'revision' must be null beside 'path'. Got {revision!r}.")
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise MissingError(f"{folder}: must be the folder of a checkpoint. It is not there.")
-    return Place(folder, None)
+    return Place(folder, proven_commit(folder, hub), hub)
 
 
 def is_cached(hub: str, revision: str | None, file: str = "config.json") -> bool:
@@ -63,3 +71,36 @@ def is_cached(hub: str, revision: str | None, file: str = "config.json") -> bool
     from huggingface_hub import try_to_load_from_cache  # noqa: PLC0415 - only if it is needed
 
     return isinstance(try_to_load_from_cache(hub, file, revision=revision), str)
+
+
+def proven_commit(folder: Path, hub: str | None) -> str | None:
+    """Return the commit of a folder's files where records beside them prove each; else None."""
+    files = [each for each in folder.iterdir() if each.is_file() and each.suffix in _HELD]
+    commits = {_proven(each, hub) for each in files}
+    return commits.pop() if len(commits) == 1 else None
+
+
+def _proven(file: Path, hub: str | None) -> str | None:
+    record = file.parent / ".cache" / "huggingface" / "download" / f"{file.name}.metadata"
+    snapshots, blob = file.parent.parent, file.resolve()
+    repository = f"models--{str(hub).replace('/', '--')}"
+    try:
+        if record.is_file():
+            commit, digest, *_ = record.read_text(encoding="utf-8").split()
+        elif snapshots.name == "snapshots" and snapshots.parent.name == repository:
+            commit, digest = file.parent.name, blob.name
+        else:
+            return None
+        proven = _COMMIT.fullmatch(commit) and digest.strip('"') == _digest(file, len(digest))
+    except (OSError, ValueError):
+        return None
+    return commit if proven else None
+
+
+def _digest(file: Path, length: int) -> str:
+    """Return a file's digest as the hub's ETag has it: SHA-256, or Git's of small files."""
+    with file.open("rb") as stream:
+        if length >= 64:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        content = stream.read()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

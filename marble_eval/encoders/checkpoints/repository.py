@@ -12,8 +12,6 @@ import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from marble_eval.encoders.checkpoints.folder import CONFIG, PREPROCESSOR, WEIGHTS, read_json, shards
 from marble_eval.encoders.checkpoints.hub import Place, located
 from marble_eval.errors import MissingError, SpecError
@@ -39,8 +37,8 @@ class Repository(NamedTuple):
         Content of ``config.json``.
     preprocessor : dict
         What is said of the extractor; empty if nothing.
-    licence, trained_on : str or None
-        As the first lines of ``README.md`` state them.
+    hub : str or None
+        OWNER/NAME; None for a folder.
     """
 
     folder: Path
@@ -48,8 +46,12 @@ class Repository(NamedTuple):
     commit: str | None
     config: dict[str, Any]
     preprocessor: dict[str, Any]
-    licence: str | None
-    trained_on: str | None
+    hub: str | None
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(self.folder, self.commit, self.hub)
 
 
 def open_repository(
@@ -67,15 +69,13 @@ def open_repository(
     else:
         place = _fetched(name, hub, revision, code=code, weights=weights)
     config = read_json(place.folder / CONFIG)
-    licence, trained_on = _stated(place.folder / _README)
     return Repository(
         folder=place.folder,
         origin=hub or place.folder.resolve().name,
         commit=place.commit,
         config=config,
         preprocessor=_preprocessor(place.folder),
-        licence=licence,
-        trained_on=trained_on,
+        hub=hub,
     )
 
 
@@ -119,31 +119,6 @@ def _preprocessor(folder: Path) -> dict[str, Any]:
         extractor = read_json(folder / _PROCESSOR).get("feature_extractor")
         return extractor if isinstance(extractor, dict) else {}
     return {}
-
-
-def _stated(readme: Path) -> tuple[str | None, str | None]:
-    """Read licence and training data from the lines between --- that open a README."""
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None, None
-    except (OSError, UnicodeDecodeError) as error:
-        raise MissingError(f"{readme}: must be text in UTF-8. Got {error}.") from error
-    opening = re.match(r"\s*---\r?\n(.*?)\r?\n---\s*(\n|$)", text, re.DOTALL)
-    try:
-        facts = yaml.safe_load(opening[1]) if opening else None
-    except yaml.YAMLError:
-        facts = None  # somebody's README: what cannot be read is not stated
-    if not isinstance(facts, dict):
-        return None, None
-    named = "license_name" if facts.get("license") == "other" else "license"
-    return _words(facts.get(named) or facts.get("license")), _words(facts.get("datasets"))
-
-
-def _words(value: Any) -> str | None:
-    """Return one value or several as a phrase; None for nothing."""
-    values = value if isinstance(value, list) else [value]
-    return ", ".join(str(each) for each in values if each) or None
 
 
 def remote_code(repository: Repository, *, trusted: bool, known: bool, name: str) -> str | None:
