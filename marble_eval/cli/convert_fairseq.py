@@ -24,8 +24,8 @@ marble-eval convert-fairseq: turn a fairseq checkpoint into a folder that encode
 usage: marble-eval convert-fairseq CHECKPOINT.pt FOLDER [--sample-rate HZ] [--force]
 
 Neither fairseq nor any code of the checkpoint is run: a file that names code is refused. The
-folder holds config.json, preprocessor_config.json and model.safetensors, as MERT is released. It is a
-network of your own: name it, and state licence and training data in a card.yaml beside them.
+folder holds config.json, preprocessor_config.json and model.safetensors, as MERT is released. It
+is a network of your own: name it; a card.yaml beside them states licence and training data.
 
   --sample-rate  of the training audio, where the checkpoint does not say
   --force        replace such a folder; one that holds anything else is left alone

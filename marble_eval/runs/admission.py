@@ -17,9 +17,8 @@ import torch
 from marble_eval.audio import UnusableAudio
 from marble_eval.encoders import facts_of
 from marble_eval.errors import MarbleError, ValidationError
-from marble_eval.features.stores.frame_store import FrameStore
-from marble_eval.features.stores.index import ClipName
-from marble_eval.features.workers.batch import Clip, Keep, encode_batch
+from marble_eval.features.stores.store import ClipName
+from marble_eval.features.workers.batches import Clip, Keep, encode_batch
 from marble_eval.files.atomic_file import write_atomically
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.files.home import home_folder
@@ -27,7 +26,6 @@ from marble_eval.runs.encoder_check import QUICK, check
 
 if TYPE_CHECKING:
     from marble_eval.encoders import Encoder
-    from marble_eval.features.stores.store import FeatureStore
     from marble_eval.progress import Progress
     from marble_eval.runs.run_plan import RunPlan
 
@@ -51,7 +49,9 @@ def admit(prepared: RunPlan, progress: Progress) -> None:
     if not all(complete):
         check_once(prepared.encoder, progress)
     if any(complete):
-        _check_cached(prepared, complete.index(True))
+        at = complete.index(True)
+        if store.is_whole(digests[prepared.survey.usable[at].id]):
+            _check_cached(prepared, at)
 
 
 def check_once(encoder: Encoder, progress: Progress) -> None:
@@ -87,9 +87,10 @@ def _check_cached(prepared: RunPlan, at: int) -> None:
     clip = Clip(ClipName(audio, 0, len(cuts)), track.path, cuts[0])
     forms = [Keep(plan.cuts, plan.store).form]
     ((found,),) = encode_batch(encoder, [clip], forms, torch.device(facts.device))
-    stored = _stored(plan.store, audio, found)
-    if stored is None:
-        return  # damaged: it is encoded anew
+    # A clip's embedding is one row, the first piece of a track's frames as many as it has.
+    rows = found.shape[1] if found.ndim == 3 else 1
+    layers = [plan.store.read_layer(audio, layer, 0, rows) for layer in range(len(found))]
+    stored = np.stack(layers).reshape(found.shape)
     axes = tuple(range(1, found.ndim))
     new, old = found.astype(np.float64), stored.astype(np.float64)
     scale = np.abs(old).max(axis=axes, keepdims=True).clip(min=1e-4)
@@ -101,12 +102,3 @@ def _check_cached(prepared: RunPlan, at: int) -> None:
             f"after the fingerprint was taken? fingerprint() must compute it when asked, from "
             f"weights and buffers; if the network is right, remove {plan.store.folder}."
         )
-
-
-def _stored(store: FeatureStore | FrameStore, audio: str, like: np.ndarray) -> np.ndarray | None:
-    """Return what is kept of a track's first clip, in the shape of what is found anew."""
-    if isinstance(store, FrameStore):
-        frames = like.shape[1]
-        return np.stack([store.read(audio, layer, 0, frames) for layer in range(len(like))])
-    features = store.read(audio)
-    return None if features is None else features[0]

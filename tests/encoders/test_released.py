@@ -22,8 +22,13 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HUB = "m-a-p/MERT-v1-95M"
 #: The card of a released network that has the shape of the tiny checkpoint.
 CARD = EncoderCard(
-    *("cc-by-nc-4.0", "20,000 hours", "arXiv 2306.00107"),
-    **{"layers": 4, "width": 32, "sample_rate": 24000, "frame_rate": 75.0},
+    licence="cc-by-nc-4.0",
+    trained_on="20,000 hours",
+    citation="arXiv 2306.00107",
+    layers=4,
+    width=32,
+    sample_rate=24000,
+    frame_rate=75.0,
 )
 
 
