@@ -23,10 +23,10 @@ from marble_eval.encoders.checkpoints.folder import (
 )
 from marble_eval.encoders.checkpoints.hub import Place, located
 from marble_eval.encoders.checkpoints.released import (
+    RELEASED,
     Identity,
     check_architecture,
     identified,
-    released_hubs,
 )
 from marble_eval.encoders.loaded import LoadedEncoder, found_device, found_precision
 from marble_eval.encoders.networks.conformer import Conformer, ConformerShape
@@ -84,7 +84,7 @@ def load_musicfm(
     """Load a MusicFM of a variant, "msd" or "fma": what it was trained on."""
     if variant not in ("msd", "fma"):
         raise SpecError(f"encoder {name}: 'variant' must be msd or fma. Got {variant!r}.")
-    if name.casefold() in released_hubs() and not name.casefold().endswith(variant):
+    if name.casefold() in RELEASED and not name.casefold().endswith(variant):
         raise SpecError(
             f"encoder {name}: 'variant' must be what the name says. Got {variant!r}. "
             f"Take encoder=musicfm-{variant}."

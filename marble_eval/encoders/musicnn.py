@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from marble_eval.encoders.checkpoints.hub import Place
-from marble_eval.encoders.checkpoints.released import Identity, identified, released_hubs
+from marble_eval.encoders.checkpoints.released import RELEASED, Identity, identified
 from marble_eval.encoders.checkpoints.tensorflow_bundle import read_tensors
 from marble_eval.encoders.loaded import LoadedEncoder, found_device
 from marble_eval.encoders.networks.musicnn import (
@@ -68,7 +68,7 @@ def load_musicnn(
             f"{near_misses(str(variant), VARIANTS)}"
         )
     of_variant = variant.partition("_")[0].lower()
-    if name.casefold() in released_hubs() and not name.casefold().endswith(of_variant):
+    if name.casefold() in RELEASED and not name.casefold().endswith(of_variant):
         raise SpecError(
             f"encoder {name}: 'variant' must be what the name says. Got {variant!r}. "
             f"Take encoder=musicnn-{of_variant}."

@@ -9,10 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marble_eval.configuration import config_names, read_config
 from marble_eval.encoders import facts_of
-from marble_eval.encoders.checkpoints.released import released_hubs
+from marble_eval.encoders.checkpoints.released import RELEASED
 from marble_eval.errors import MissingError, SpecError
+from marble_eval.registry.configuration import config_names, read_config
 from marble_eval.registry.encoders import load_encoder
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def load_checkpoints(
     series = checkpoint_series(pattern)
     shipped = read_config("encoder", name) if name in config_names("encoder") else {}
     given = {**shipped, **options}
-    if "name" in given and str(given["name"] or "").casefold() in ("", *released_hubs()):
+    if "name" in given and str(given["name"] or "").casefold() in ("", *RELEASED):
         options["name"] = series[0].path.resolve().parent.name  # one name for the whole series
     return _loaded(name, series, {**options, "device": device})
 

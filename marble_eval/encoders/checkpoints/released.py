@@ -9,19 +9,34 @@ what the folder states: in `card.yaml`, or in the first lines of `README.md`.
 from __future__ import annotations
 
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from marble_eval.configuration import config_names, read_config, read_yaml
 from marble_eval.encoders import EncoderFacts
 from marble_eval.encoders.checkpoints.hub import Place
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.spec import UNSTATED, EncoderCard, from_mapping
 
 _OF_NETWORK = ("width", "sample_rate", "frame_rate")
+
+
+#: Names of the encoders in `configs/encoder` that have released weights, in small letters, and
+#: their repositories on the hub; None for an archive elsewhere.
+RELEASED: dict[str, str | None] = {
+    "encodec-24khz": "facebook/encodec_24khz",
+    "encodec-48khz": "facebook/encodec_48khz",
+    "mert-v0-95m-public": "m-a-p/MERT-v0-public",
+    "mert-v0-95m": "m-a-p/MERT-v0",
+    "mert-v1-330m": "m-a-p/MERT-v1-330M",
+    "mert-v1-95m": "m-a-p/MERT-v1-95M",
+    "muq": "OpenMuQ/MuQ-large-msd-iter",
+    "musicfm-fma": "minzwon/MusicFM",
+    "musicfm-msd": "minzwon/MusicFM",
+    "musicnn-msd": None,
+    "musicnn-mtt": None,
+}
 
 
 class Identity(NamedTuple):
@@ -32,17 +47,9 @@ class Identity(NamedTuple):
     commit: str | None
 
 
-@cache
-def released_hubs() -> dict[str, str | None]:
-    """Return the names of encoders with released weights, in small letters, and their hubs."""
-    values = [read_config("encoder", each) for each in config_names("encoder")]
-    weighted = [each for each in values if each.get("name") and "random" in each]
-    return {str(each["name"]).casefold(): each.get("hub") for each in weighted}
-
-
 def identified(name: str, card: EncoderCard, place: Place) -> Identity:
     """Return what the weights of a place may be called, and what its card may say."""
-    hubs, asked = released_hubs(), name.casefold()
+    hubs, asked = RELEASED, name.casefold()
     if place.commit is not None and place.hub in hubs.values():
         if hubs.get(asked, place.hub) == place.hub:
             return Identity(name, card, place.commit)
@@ -58,7 +65,7 @@ def identified(name: str, card: EncoderCard, place: Place) -> Identity:
 
 def check_architecture(encoder: EncoderFacts, name: str, card: EncoderCard, place: Place) -> None:
     """Refuse a network that is not the one that a released name stands for."""
-    if name.casefold() not in released_hubs():
+    if name.casefold() not in RELEASED:
         return  # a name of the user's own
     wanted = {each: getattr(card, each) for each in ("layers", *_OF_NETWORK)}
     found = {"layers": len(encoder.layers), **{e: getattr(encoder, e) for e in _OF_NETWORK}}
@@ -80,7 +87,10 @@ def stated_card(folder: Path) -> tuple[str | None, EncoderCard]:
     """Read name, licence and training data that a folder states in card.yaml or README.md."""
     path = folder / "card.yaml"
     if path.is_file():
-        values = read_yaml(path.read_text(encoding="utf-8"), str(path))
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise SpecError(f"{path}: must be a readable YAML file. {error}") from error
         if not isinstance(values, dict):
             raise SpecError(f"{path}: must hold names and values. Got {values!r}.")
         name = values.pop("name", None)
