@@ -31,38 +31,12 @@ def decode_beats(
     transition_lambda: float,
     observation_lambda: int,
 ) -> np.ndarray:
-    """Find the beats of a whole track, or its downbeats with a tempo of bars.
+    """Find the beats of a whole track, or its downbeats with a tempo of bars: times in seconds.
 
-    Parameters
-    ----------
-    activation : np.ndarray [shape=(frame,)]
-        Probability of a beat in each frame, 0 to 1.
-    rate : float
-        Frames per second, in Hz.
-    tempo : tuple of float
-        Slowest and fastest, in beats a minute.
-    transition_lambda : float
-        How steady the tempo is, positive; see `beat_model`.
-    observation_lambda : int
-        Into how many parts a period is divided, 2 or more.
-
-    Returns
-    -------
-    np.ndarray [shape=(beat,), float64]
-        Times in seconds, rising; multiples of 1 / rate. None for an activation that is
-        zero everywhere.
-
-    Raises
-    ------
-    ValueError
-        If the activation has not the shape (frame,) or holds anything but
-        probabilities, the tempo leaves no beat of two frames, or another option is out
-        of range.
-
-    Notes
-    -----
-    Probabilities are taken as no nearer to 0 and 1 than 2^-24, where madmom finds no
-    path. The first call of a process compiles for about a second.
+    ``activation`` (frame,) are probabilities, ``tempo`` the slowest and fastest in beats a minute;
+    the lambdas are those of `beat_model`. Probabilities are taken as no nearer to 0 and 1 than
+    2^-24, where madmom finds no path. An activation that is zero everywhere has no beats. The
+    first call of a process compiles for about a second.
 
     Examples
     --------
@@ -96,40 +70,11 @@ def beat_model(
 ) -> PeriodModel:
     """Give the periods of a range of tempo, and how likely one follows another.
 
-    Parameters
-    ----------
-    rate : float
-        Frames per second, in Hz.
-    tempo : tuple of float
-        Slowest and fastest, in beats a minute. The intervals are all whole numbers of
-        frames between theirs, which are rounded.
-    transition_lambda : float
-        Interval b follows interval a with a probability proportional to
-        exp(-transition_lambda |b / a - 1|), or never if that is 2^-52 or less.
-    observation_lambda : int
-        Into how many parts a period is divided; frame f of an interval a belongs to
-        the first part if f / a < 1 / observation_lambda.
-
-    Returns
-    -------
-    PeriodModel
-        For `likeliest_periods`.
-
-    Raises
-    ------
-    ValueError
-        If the tempo leaves no beat of two frames, or another option is out of range.
-
-    Notes
-    -----
-    madmom computes f / a in rounded arithmetic, which gives some intervals one frame
-    more in the first part: with 16 parts only intervals of 784 frames or more.
-
-    Examples
-    --------
-    >>> rules = {"transition_lambda": 100, "observation_lambda": 16}
-    >>> beat_model(10, tempo=(60, 100), **rules).intervals.tolist()
-    [6, 7, 8, 9, 10]
+    Intervals are all whole numbers of frames between those of the tempo, which are rounded.
+    Interval b follows a with a probability proportional to exp(-transition_lambda |b / a - 1|), or
+    never if that is 2^-52 or less. Frame f of an interval a belongs to its first part if
+    f / a < 1 / observation_lambda. madmom computes f / a in rounded arithmetic, which gives some
+    intervals one frame more in the first part: with 16 parts only those of 784 frames or more.
     """
     _check_rules(rate, tempo, transition_lambda, observation_lambda)
     slowest, fastest = tempo
@@ -144,31 +89,9 @@ def beat_model(
 
 
 def log_densities(activation: np.ndarray, observation_lambda: int) -> np.ndarray:
-    """Give how well each frame fits the first part of a beat period, and the others.
+    """Give how well each frame fits the first part of a beat period, and the others: (frame, 2).
 
-    Parameters
-    ----------
-    activation : np.ndarray [shape=(frame,)]
-        Probability p of a beat in each frame, 0 to 1.
-    observation_lambda : int
-        Into how many parts a period is divided, 2 or more.
-
-    Returns
-    -------
-    np.ndarray [shape=(frame, 2), float64]
-        log p and log((1 - p) / (observation_lambda - 1)); all finite, since p is taken
-        as no nearer to 0 and 1 than 2^-24.
-
-    Raises
-    ------
-    ValueError
-        If the activation has not the shape (frame,) or holds anything but
-        probabilities.
-
-    Examples
-    --------
-    >>> np.exp(log_densities(np.array([0.7, 0.4]), 16)).round(2).tolist()
-    [[0.7, 0.02], [0.4, 0.04]]
+    log p and log((1 - p) / (observation_lambda - 1)), all finite.
     """
     if activation.ndim != 1:
         raise ValueError(f"activation must have shape (frame,). Got {activation.shape}.")

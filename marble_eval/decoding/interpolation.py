@@ -12,29 +12,10 @@ import numpy as np
 
 
 def interpolated(values: np.ndarray, rate: float, to_rate: float) -> np.ndarray:
-    """Interpolate the outputs of a track linearly to another frame rate.
+    """Interpolate the outputs of a track (frame, output) linearly to another frame rate, in Hz.
 
-    Parameters
-    ----------
-    values : np.ndarray [shape=(frame, output), floating]
-        Logits or probabilities; frame i stands for the time i / rate.
-    rate : float
-        Frames per second of the values, in Hz.
-    to_rate : float
-        Frames per second asked for, in Hz.
-
-    Returns
-    -------
-    np.ndarray [shape=(n, output), dtype of the values]
-        Row i stands for the time i / to_rate. The rows reach to the end of the last
-        frame, at frames / rate; after its beginning the last value is held. At the
-        same rate these are the given values themselves.
-
-    Raises
-    ------
-    ValueError
-        If the values are no finite floats of shape (frame, output), or a rate is not
-        positive.
+    The rows reach to the end of the last frame, at frames / rate; after its beginning the last
+    value is held. At the same rate these are the given values themselves.
 
     Examples
     --------

@@ -15,39 +15,13 @@ from scipy.ndimage import maximum_filter1d
 def pick_peaks(
     activation: np.ndarray, rate: float, *, threshold: float, distance_seconds: float
 ) -> np.ndarray:
-    """Pick the local maxima that are high enough and the largest around.
+    """Pick the times, in seconds, of local maxima that are high enough and the largest around.
 
-    A run of equal values counts as one frame at its middle. Before the first frame and
-    after the last everything is lower, so a peak may stand at either end. Of equal
-    peaks that are too close, the first is kept.
-
-    Parameters
-    ----------
-    activation : np.ndarray [shape=(frame,)]
-        Probabilities, or anything that is larger where an event is likelier.
-    rate : float
-        Frames per second, in Hz.
-    threshold : float
-        The least value of a peak, in units of the activation.
-    distance_seconds : float
-        No value of the activation this near to a peak is larger, in seconds.
-
-    Returns
-    -------
-    np.ndarray [shape=(event,), float64]
-        Times in seconds, rising; half a frame for the middle of an even run.
-
-    Raises
-    ------
-    ValueError
-        If the activation has not the shape (frame,) or holds nan, the rate is not
-        positive, the threshold nan or the distance negative.
-
-    Notes
-    -----
-    A value is compared with all values around it, as in the peak picking of Böck,
-    Krebs and Schedl (ISMIR 2012). `scipy.signal.find_peaks` compares peaks alone, and
-    lets a peak stand again when a larger one next to it has itself been dropped.
+    A run of equal values counts as one frame at its middle. Before the first frame and after the
+    last everything is lower, so a peak may be at either end. Of equal peaks that are too close the
+    first is kept. A value is compared with all values around it, as in the peak picking of Böck,
+    Krebs and Schedl (ISMIR 2012); `scipy.signal.find_peaks` compares peaks alone, and keeps a peak
+    when a larger one next to it has itself been dropped.
 
     Examples
     --------
@@ -109,30 +83,11 @@ def _check(activation: np.ndarray, rate: float, threshold: float, distance_secon
 
 
 def relative_threshold(activation: np.ndarray, share: float, passing: float) -> float:
-    """Say from which activation a peak counts where its height is not known beforehand.
+    """Return from which activation a peak counts where its height is not known beforehand.
 
-    Events are few, so a probe that is not sure is right to give them small probabilities.
-
-    Parameters
-    ----------
-    activation : np.ndarray [shape=(frame,)]
-        At least one frame.
-    share : float
-        How far up from the floor to the height of events, in [0, 1]. The floor is the
-        median.
-    passing : float
-        Share of the frames that are events at least, in [0, 1]. Their height is what as
-        many frames pass: the largest activation may be that of a single accent.
-
-    Returns
-    -------
-    float
-        A threshold for `pick_peaks`.
-
-    Examples
-    --------
-    >>> relative_threshold(np.array([0.0, 0.2, 0.0, 0.2, 0.0]), 0.5, 0.25)
-    0.1
+    Events are few, so a probe that is not sure is right to give them small probabilities. The
+    threshold lies ``share`` of the way up from the floor, the median, to the height of events,
+    which a share of ``passing`` frames reach: the largest activation may be a single accent's.
     """
     floor, height = np.quantile(activation, [0.5, 1 - passing])
     return float(floor + share * (height - floor))

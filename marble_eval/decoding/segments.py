@@ -14,48 +14,14 @@ import numpy as np
 
 
 class Segments(NamedTuple):
-    """Stretches of time.
-
-    Attributes
-    ----------
-    intervals : np.ndarray [shape=(segment, 2)]
-        Start and end in seconds.
-    values : np.ndarray [shape=(segment,), int64]
-        What each holds: a class, or the number of an output.
-    """
+    """Intervals (segment, 2) in seconds, and the class or number of an output that each holds."""
 
     intervals: np.ndarray
     values: np.ndarray
 
 
 def equal_runs(values: np.ndarray, rate: float, end: float) -> Segments:
-    """Join neighbouring frames of one value.
-
-    Parameters
-    ----------
-    values : np.ndarray [shape=(frame,), int]
-        A value a frame.
-    rate : float
-        Frames per second.
-    end : float
-        Where the last frame ends, in seconds.
-
-    Returns
-    -------
-    Segments
-        In order of time, without gaps, from 0 to ``end``; none without frames.
-
-    Raises
-    ------
-    ValueError
-        If ``end`` does not lie behind the last change.
-
-    Examples
-    --------
-    >>> equal_runs(np.array([7, 7, 3, 3]), 2.0, 2.0)
-    Segments(intervals=array([[0.  , 0.75],
-           [0.75, 2.  ]]), values=array([7, 3]))
-    """
+    """Join neighbouring frames (frame,) of one value, without gaps, from 0 to ``end`` (s)."""
     if not len(values):
         return Segments(np.zeros((0, 2)), np.zeros(0, dtype=np.int64))
     firsts = np.flatnonzero(np.diff(values)) + 1
@@ -67,27 +33,9 @@ def equal_runs(values: np.ndarray, rate: float, end: float) -> Segments:
 
 
 def active_runs(active: np.ndarray, rate: float) -> Segments:
-    """Join neighbouring frames in which an output is on.
+    """Join neighbouring frames (frame, output) in which an output is on.
 
-    Parameters
-    ----------
-    active : np.ndarray [shape=(frame, output), bool]
-        Whether each output is on.
-    rate : float
-        Frames per second.
-
-    Returns
-    -------
-    Segments
-        From the first frame of a run to the one behind its last, by start and then by
-        output; the value is the number of the output.
-
-    Examples
-    --------
-    >>> active_runs(np.array([[1, 0], [1, 0], [0, 1], [1, 1]], dtype=bool), 2.0)
-    Segments(intervals=array([[0. , 1. ],
-           [1. , 2. ],
-           [1.5, 2. ]]), values=array([0, 1, 0]))
+    From the first frame of a run to the one behind its last, by start and then by output.
     """
     frames, outputs = active.shape
     # An output a row, with silence before and behind, so that every run starts and ends.
@@ -101,29 +49,10 @@ def active_runs(active: np.ndarray, rate: float) -> Segments:
 
 
 def active_frames(segments: Segments, frames: int, outputs: int, rate: float) -> np.ndarray:
-    """Say in which frames each output is on, with starts and ends at their nearest frames.
+    """Return in which frames (frame, output) each output is on.
 
-    Parameters
-    ----------
-    segments : Segments
-        Seconds, not negative, and the numbers of outputs; those of one may overlap.
-    frames, outputs : int
-        How many there are; what lies behind the last frame is left out.
-    rate : float
-        Frames per second.
-
-    Returns
-    -------
-    np.ndarray [shape=(frame, output), bool]
-        On from the frame of the start up to, not including, that of the end, and in at
-        least one frame.
-
-    Examples
-    --------
-    >>> segments = Segments(np.array([[0.26, 1.0], [1.0, 1.0]]), np.array([0, 1]))
-    >>> active_frames(segments, 4, 2, 2.0).astype(int).T
-    array([[0, 1, 0, 0],
-           [0, 0, 1, 0]])
+    From the frame nearest to a start up to, not including, that of the end, and in at least one;
+    what lies behind the last frame is left out.
     """
     active = np.zeros((frames, outputs), dtype=bool)
     starts, ends = np.floor(segments.intervals * rate + 0.5).astype(np.int64).T  # halves go up

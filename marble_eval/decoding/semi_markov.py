@@ -27,16 +27,10 @@ _STEP = 2.0**-30
 class PeriodModel(NamedTuple):
     """The periods that there are.
 
-    Attributes
-    ----------
-    intervals : np.ndarray [shape=(interval,), int64]
-        Lengths of the periods in frames, rising.
-    first_frames : np.ndarray [shape=(interval,), int64]
-        How many frames at the beginning of each have the first density.
-    log_transitions : np.ndarray [shape=(interval, interval), float64]
-        Log probability of one interval (row) being followed by another; -inf where it
-        cannot be. In each row the possible ones are neighbours, and the interval
-        itself is among them.
+    Lengths in frames, rising (interval,); how many frames at the beginning of each have the first
+    density (interval,); log probabilities of one interval (row) being followed by another, -inf
+    where it cannot be. In each row the possible ones are neighbours, and the interval itself is
+    among them.
     """
 
     intervals: np.ndarray
@@ -47,14 +41,9 @@ class PeriodModel(NamedTuple):
 class Periods(NamedTuple):
     """A path through the states, as periods.
 
-    Attributes
-    ----------
-    starts : np.ndarray [shape=(period,), int64]
-        First frame of each; negative if the period was under way when the track began.
-    choices : np.ndarray [shape=(period,), int64]
-        Which of the model's intervals each has; the last may reach behind the track.
-    log_probability : float
-        Natural logarithm of the joint probability of path and observations.
+    First frame of each, negative if it was under way when the track began; which of the model's
+    intervals each has, of which the last may reach behind the track; the natural logarithm of the
+    joint probability of path and observations.
     """
 
     starts: np.ndarray
@@ -63,33 +52,12 @@ class Periods(NamedTuple):
 
 
 def likeliest_periods(log_densities: np.ndarray, model: PeriodModel) -> Periods:
-    """Find the most likely path.
+    """Find the most likely path, from the log densities (frame, 2) of first frames and of others.
 
-    Parameters
-    ----------
-    log_densities : np.ndarray [shape=(frame, 2)]
-        Log density of each frame in the first frames of a period, and in the others.
-    model : PeriodModel
-        The periods that there are.
-
-    Returns
-    -------
-    Periods
-        The periods that cover the track. Of equally likely paths the one that ends in
-        the state of the lowest number, and comes to it from the lowest.
-
-    Raises
-    ------
-    ValueError
-        If the densities are not finite or have not the shape (frame, 2) with a frame
-        or more.
-
-    Notes
-    -----
-    All states are equally likely before the first frame, from which one step of the
-    model leads to it, as in madmom. The first call of a process compiles the recursion,
-    which takes about a second. Time grows with frames x possible transitions, memory
-    with frames x intervals: one byte each up to 256 intervals.
+    Of equally likely paths the one that ends in the state of the lowest number, and comes to it
+    from the lowest. All states are equally likely before the first frame, from which one step of
+    the model leads to it, as in madmom. Time grows with frames x possible transitions, memory with
+    frames x intervals: one byte each up to 256 intervals.
 
     Examples
     --------

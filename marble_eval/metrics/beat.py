@@ -164,32 +164,16 @@ def _f_measure(reference: Times, estimate: Times, window: float) -> float:
 
 
 def matched(reference: npt.ArrayLike, estimate: npt.ArrayLike, window: float) -> int:
-    """Count the pairs of the largest one-to-one matching of times within a window.
+    """Count the pairs of the largest one-to-one matching of rising times within a window (s).
 
-    Parameters
-    ----------
-    reference : array_like [shape=(n,)]
-        Times in seconds, rising.
-    estimate : array_like [shape=(m,)]
-        Times in seconds, rising.
-    window : float
-        Greatest distance of a pair, in seconds; the window's edge is inside.
-
-    Returns
-    -------
-    int
-        0 to min(n, m).
-
-    Notes
-    -----
-    Equal to ``len(mir_eval.util.match_events(reference, estimate, window))``, which
-    searches a graph. In times that rise, whatever is too early for the next of the
-    others is too early for all that follow, and may be dropped; any two that are near
-    enough may be paired. So one pass in O(n + m) finds as many.
+    Equal to ``len(mir_eval.util.match_events(reference, estimate, window))``, which searches a
+    graph. In times that rise, whatever is too early for the next of the others is too early for
+    all that follow, and may be dropped; any two that are near enough may be paired. So one pass in
+    O(n + m) finds as many.
 
     Examples
     --------
-    One estimate cannot stand for two beats:
+    One estimate cannot be two beats:
 
     >>> matched([1.0, 1.05, 2.0], [1.02, 2.07], 0.07)
     2
@@ -210,24 +194,9 @@ def matched(reference: npt.ArrayLike, estimate: npt.ArrayLike, window: float) ->
 
 
 def likelihood(activations: np.ndarray, targets: np.ndarray) -> float:
-    """Say how sure outputs are of what is right: the geometric mean of its probability.
+    """Return how sure outputs (frame, event) are of what is right: exp(-binary cross-entropy).
 
-    Parameters
-    ----------
-    activations : np.ndarray [shape=(frame, event)]
-        Probabilities.
-    targets : np.ndarray [shape=(frame, event)]
-        From 0 to 1; nan where nothing is known.
-
-    Returns
-    -------
-    float
-        exp(-binary cross-entropy), in (0, 1]; 1 where nothing is known.
-
-    Examples
-    --------
-    >>> likelihood(np.array([[0.5], [0.5]]), np.array([[1.0], [0.0]]))
-    0.5
+    Targets are from 0 to 1, nan where nothing is known; 1 where nothing is known at all.
     """
     known = np.isfinite(targets)
     if not known.any():

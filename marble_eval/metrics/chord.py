@@ -75,26 +75,9 @@ def chord_class(name: str) -> int:
 
 
 def chords_at(chords: Chords, times: np.ndarray) -> np.ndarray:
-    """Say which of the chords sounds at each time.
+    """Return which of the chords sounds at each time; -1 in gaps and outside.
 
-    Parameters
-    ----------
-    chords : Chords
-        In order of time, without overlaps. A chord sounds from its start up to, not
-        including, its end.
-    times : np.ndarray [shape=(time,)]
-        Seconds.
-
-    Returns
-    -------
-    np.ndarray [shape=(time,), int64]
-        Place in ``chords``; -1 in gaps, before the first start and behind the last end.
-
-    Examples
-    --------
-    >>> chords = Chords(np.array([[0.5, 1.0], [2.0, 3.0]]), ("C", "N"))
-    >>> chords_at(chords, np.array([0.0, 0.5, 1.0, 2.5, 3.0]))
-    array([-1,  0, -1,  1, -1])
+    A chord sounds from its start up to, not including, its end.
     """
     if not chords.names:
         return np.full(len(times), -1, dtype=np.int64)
@@ -104,26 +87,7 @@ def chords_at(chords: Chords, times: np.ndarray) -> np.ndarray:
 
 
 def classes_at(chords: Chords, times: np.ndarray) -> np.ndarray:
-    """Give the class at each time.
-
-    Parameters
-    ----------
-    chords : Chords
-        As for `chords_at`.
-    times : np.ndarray [shape=(time,)]
-        Seconds.
-
-    Returns
-    -------
-    np.ndarray [shape=(time,), int64]
-        Place in `CHORDS`; `IGNORED` where the chord is, and where there is none.
-
-    Examples
-    --------
-    >>> chords = Chords(np.array([[0.0, 1.0], [1.0, 2.0]]), ("D:7", "X"))
-    >>> classes_at(chords, np.array([0.0, 1.0, 2.0]))
-    array([ 2, -1, -1])
-    """
+    """Return the class at each time (s); `IGNORED` in gaps and where the chord is ignored."""
     class_of = {name: chord_class(name) for name in set(chords.names)}  # few names in a song
     classes = np.array([*(class_of[name] for name in chords.names), IGNORED], dtype=np.int64)
     return np.asarray(classes[chords_at(chords, times)])

@@ -190,31 +190,7 @@ def confusion(reference: Classes, estimate: Classes, labels: int) -> npt.NDArray
 def paired_classes(
     reference: npt.ArrayLike, estimate: npt.ArrayLike, labels: int | None = None
 ) -> tuple[Classes, Classes]:
-    """Check that reference and estimate are classes of the same items.
-
-    Parameters
-    ----------
-    reference, estimate : array_like [shape=(n,), int]
-        Class of each item.
-    labels : int, optional
-        Number of classes; None where any integer is one.
-
-    Returns
-    -------
-    tuple of two np.ndarray [shape=(n,), int]
-        Reference and estimate as arrays.
-
-    Raises
-    ------
-    ValueError
-        If there is no item, a class is no integer or out of range, or one has more
-        items than the other.
-
-    Examples
-    --------
-    >>> paired_classes([0, 2], [1, 2], labels=3)
-    (array([0, 2]), array([1, 2]))
-    """
+    """Check that reference and estimate are classes of the same items, below ``labels``."""
     checked = []
     for name, given in (("reference", reference), ("estimate", estimate)):
         values = np.asarray(given)

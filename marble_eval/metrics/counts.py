@@ -10,17 +10,7 @@ import numpy as np
 
 
 def ratio(counts: np.ndarray) -> np.ndarray:
-    """Divide summed numerators by summed denominators; 0 where there is nothing to count.
-
-    Parameters
-    ----------
-    counts : np.ndarray [shape=(..., 2)]
-        Sums.
-
-    Returns
-    -------
-    np.ndarray [shape=(...)]
-        Scores.
+    """Divide summed numerators by summed denominators (..., 2); 0 where there is nothing to count.
 
     Examples
     --------

@@ -13,25 +13,7 @@ Reals = npt.NDArray[np.float64]
 
 
 def item_weights(weights: npt.ArrayLike | None, items: int) -> Reals:
-    """Check how often each item counts.
-
-    Parameters
-    ----------
-    weights : array_like [shape=(..., n)] or None
-        How often each item counts, not negative; None for once.
-    items : int
-        Number of items, n.
-
-    Returns
-    -------
-    np.ndarray [shape=(..., n) or (n,), float64]
-        The same weights, or ones.
-
-    Raises
-    ------
-    ValueError
-        If the weights have another shape, are negative or not finite, or leave no
-        item in a row.
+    """Check weights (..., n): finite, not negative, and with an item in each row.
 
     Examples
     --------
@@ -54,25 +36,5 @@ def item_weights(weights: npt.ArrayLike | None, items: int) -> Reals:
 
 
 def as_given(scores: npt.ArrayLike, weights: npt.ArrayLike | None) -> float | Reals:
-    """Return scores as they were asked for: a number without weights, else an array.
-
-    Parameters
-    ----------
-    scores : array_like [shape=(...) or ()]
-        One score for each row of weights.
-    weights : array_like [shape=(..., n)] or None
-        The weights as the caller gave them.
-
-    Returns
-    -------
-    float or np.ndarray [shape=(...)]
-        A float where weights are None.
-
-    Examples
-    --------
-    >>> as_given(np.array(0.5), None)
-    0.5
-    >>> as_given([0.5, 1.0], [[1, 1], [2, 0]])
-    array([0.5, 1. ])
-    """
+    """Return scores as they were asked for: a number without weights, else an array."""
     return float(np.asarray(scores)) if weights is None else np.asarray(scores, dtype=np.float64)

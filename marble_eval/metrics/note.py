@@ -32,23 +32,7 @@ _DECIMALS = 1e4  # distances are rounded to 0.1 ms, as in mir_eval.transcription
 
 
 def note_name(pitch: int) -> str:
-    """Name a MIDI number.
-
-    Parameters
-    ----------
-    pitch : int
-        0 to 127.
-
-    Returns
-    -------
-    str
-        Pitch class and octave; middle C is C4.
-
-    Examples
-    --------
-    >>> note_name(21), note_name(60), note_name(108)
-    ('A0', 'C4', 'C8')
-    """
+    """Name a MIDI number by pitch class and octave; middle C, 60, is C4."""
     return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
 
 
@@ -106,19 +90,9 @@ def note_counts(
 
 
 def frame_counts(reference: Notes, estimate: Notes, rate: float) -> np.ndarray:
-    """Count the frames in which a pitch sounds in both, or in one alone.
+    """Count hits, false alarms and misses of frames, over all pitches: (3,).
 
-    Parameters
-    ----------
-    reference, estimate : Notes
-        Seconds and MIDI numbers. A note sounds from its onset up to, not including, its end.
-    rate : float
-        Frames per second; frame i is the time i / rate.
-
-    Returns
-    -------
-    np.ndarray [shape=(3,), int64]
-        Hits, false alarms and misses, over all pitches.
+    A note sounds from its onset up to, not including, its end; frame i is the time i / rate.
 
     Examples
     --------
@@ -155,32 +129,9 @@ def _sounding(notes: Notes, pitch: int, times: np.ndarray) -> np.ndarray:
 def matched_notes(reference: Notes, estimate: Notes, tolerance_s: float) -> int:
     """Count the pairs of a reference note and an estimated one, as many as there can be.
 
-    Parameters
-    ----------
-    reference, estimate : Notes
-        Seconds and MIDI numbers, in any order.
-    tolerance_s : float
-        How far the onsets of a pair may lie from each other, in seconds, itself included.
-
-    Returns
-    -------
-    int
-        Pairs of one pitch, each note in at most one; 0 to the number of notes of the
-        shorter list.
-
-    Notes
-    -----
-    Equal to the length of ``mir_eval.transcription.match_notes(…, offset_ratio=None)``:
-    its 50 cents never join two semitones, and along one pitch, with one tolerance for
-    all notes, taking the earliest pair that is left gives the largest matching.
-
-    Examples
-    --------
-    >>> from marble_eval.data.annotations.notes import Notes
-    >>> reference = Notes(np.array([[0.0, 1.0], [0.1, 1.0]]), np.array([60, 60]))
-    >>> estimate = Notes(np.array([[0.06, 1.0], [0.1, 1.0]]), np.array([60, 61]))
-    >>> matched_notes(reference, estimate, 0.05)
-    1
+    Equal to the length of ``mir_eval.transcription.match_notes(…, offset_ratio=None)``: its 50
+    cents never join two semitones, and along one pitch, with one tolerance for all notes, taking
+    the earliest pair that is left gives the largest matching.
     """
     pairs = 0
     for pitch in np.intersect1d(reference.pitches, estimate.pitches):

@@ -31,14 +31,10 @@ Rule = Callable[[Numbers, Numbers, Numbers, Numbers, Numbers], Reals]
 
 
 class Rankings(NamedTuple):
-    """What the rankings add up to, for each row of weights and each tag.
+    """What the rankings add up to, for each row of weights and each tag: arrays (..., tags).
 
-    Attributes
-    ----------
-    parts : np.ndarray [shape=(..., tags)]
-        Sum of the groups' parts.
-    positives, negatives : np.ndarray [shape=(..., tags)]
-        Weight of the items that have the tag and of those that have not.
+    The sum of the groups' parts, and the weight of items that have the tag and of those that have
+    not.
     """
 
     parts: Reals
@@ -47,21 +43,7 @@ class Rankings(NamedTuple):
 
 
 def add_rankings(positive: Flags, scores: Numbers, rule: Rule) -> Rankings:
-    """Add up the ranking of every tag, each item counting once.
-
-    Parameters
-    ----------
-    positive : np.ndarray [shape=(n, tags), bool]
-        Whether an item has the tag.
-    scores : np.ndarray [shape=(n, tags), float]
-        Finite; the highest come first.
-    rule : Rule
-        A group's part of the score.
-
-    Returns
-    -------
-    Rankings [shape=(tags,)]
-        The sums.
+    """Add up the ranking of every tag of flags and scores (n, tags), each item counting once.
 
     Examples
     --------
@@ -102,34 +84,7 @@ def _ranked(positive: Flags, scores: Numbers, rule: Rule) -> Reals:
 
 
 def add_weighted_rankings(positive: Flags, scores: Numbers, counts: Reals, rule: Rule) -> Rankings:
-    """Add up the ranking of every tag under every row of weights.
-
-    Parameters
-    ----------
-    positive : np.ndarray [shape=(n, tags), bool]
-        Whether an item has the tag.
-    scores : np.ndarray [shape=(n, tags), float]
-        Finite; the highest come first.
-    counts : np.ndarray [shape=(rows, n)]
-        How often each item counts, not negative.
-    rule : Rule
-        A group's part of the score.
-
-    Returns
-    -------
-    Rankings [shape=(rows, tags)]
-        The sums.
-
-    Examples
-    --------
-    Count the positives:
-
-    >>> flags, scores = np.array([[True], [False], [True]]), np.array([[0.1], [0.2], [0.3]])
-    >>> rows = np.array([[1.0, 1, 1], [3, 0, 0]])
-    >>> add_weighted_rankings(flags, scores, rows, lambda hits, *_: hits).parts
-    array([[2.],
-           [3.]])
-    """
+    """Add up the ranking of every tag under every row of weights, ``counts`` (rows, n)."""
     whole = bool((counts == np.rint(counts)).all() and counts.sum(axis=1).max() < 2**24)
     # Sums of whole numbers below 2**24 are exact in float32, which is twice as fast.
     ones = np.ones(2 * len(scores), dtype=np.float32 if whole else np.float64)

@@ -20,15 +20,7 @@ if TYPE_CHECKING:
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint and when it was saved.
-
-    Attributes
-    ----------
-    step : int
-        Step of pre-training.
-    path : Path
-        Its folder or file.
-    """
+    """A checkpoint, and its step of pre-training."""
 
     step: int
     path: Path

@@ -21,38 +21,14 @@ if TYPE_CHECKING:
 
 
 class EncoderRecipe(NamedTuple):
-    """How an encoder was loaded, so that it can be loaded elsewhere.
-
-    Attributes
-    ----------
-    name : str or None
-        As given to `load_encoder`.
-    options : dict
-        The options, without the device.
-    """
+    """How an encoder was loaded, without the device, so that it can be loaded elsewhere."""
 
     name: str | None
     options: dict[str, Any]
 
 
 def encoder_names() -> tuple[str, ...]:
-    """List the encoders, built-in and from other packages.
-
-    Returns
-    -------
-    tuple of str
-        Names, sorted.
-
-    Raises
-    ------
-    SpecError
-        If two encoders have one name.
-
-    Examples
-    --------
-    >>> "mert-v1-95m" in encoder_names()
-    True
-    """
+    """List the encoders, built-in and from other packages, sorted."""
     return tuple(sorted({*config_names("encoder"), *plugins_of("encoder")}))
 
 

@@ -23,23 +23,7 @@ _MEMBERS = (
 
 
 def probe_names() -> tuple[str, ...]:
-    """List the probes, built-in and from other packages.
-
-    Returns
-    -------
-    tuple of str
-        Names, sorted.
-
-    Raises
-    ------
-    SpecError
-        If two probes have one name.
-
-    Examples
-    --------
-    >>> "logreg" in probe_names()
-    True
-    """
+    """List the probes, built-in and from other packages, sorted."""
     return tuple(sorted({*config_names("probe"), *plugins_of("probe")}))
 
 

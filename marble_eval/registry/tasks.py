@@ -75,15 +75,7 @@ class Task:
         return replace(self, kind=overridden(self.kind, functions))
 
     def rules(self, name: str) -> TaskRules:
-        """Return what a protocol's rules fix for this task.
-
-        A card without any block has the kind's defaults under every protocol.
-
-        Raises
-        ------
-        SpecError
-            If the card has blocks, but none for these rules.
-        """
+        """Return what a protocol's rules fix for this task; without blocks, the kind's defaults."""
         protocols = self.spec.protocols
         if not protocols:
             return self.kind.rules
@@ -105,19 +97,7 @@ class TaskFolder:
 
 
 def task_folders() -> dict[str, TaskFolder]:
-    """Find every task.
-
-    Returns
-    -------
-    dict of str to TaskFolder
-        By name, sorted.
-
-    Raises
-    ------
-    SpecError
-        If a card breaks a rule, two tasks share a name or an alias, or an entry
-        point names no package.
-    """
+    """Find every task by name, sorted; a SpecError if a card breaks a rule or two share a name."""
     known: dict[str, TaskFolder] = {}
     for root, provider in _roots():
         for card in sorted(root.glob("*/task.yaml")):
