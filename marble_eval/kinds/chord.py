@@ -75,6 +75,7 @@ _EXAMPLE = Example(
 # for each: start, end, and a name such as C, A:min7/b3, N, or X for what is not to be scored.
 """,
     play=_changes,
+    chance=1 / 24,
     cell="audio/take 1.lab",
     cell_text="""\
 - `chords`: the file of its chords, relative to this folder, or absolute. A line for

@@ -43,6 +43,7 @@ _EXAMPLE = Example(
 labels: [bright, hollow, pure]
 """,
     play=_timbre,
+    chance=1 / 3,
     cell="bright",
     cell_text="""\
 - `label`: the class, written as in the card.

@@ -64,6 +64,8 @@ class Example:
         An item of a Markdown list on the label columns.
     columns : tuple of str
         The label columns.
+    chance : float
+        What a guess earns by the first metric; a probe on the music earns more.
     suffix : str
         Of the annotation's file; empty where the table has the label itself.
     frames : str
@@ -79,6 +81,7 @@ class Example:
     cell: str
     cell_text: str
     columns: tuple[str, ...] = ("label",)
+    chance: float = 0.0
     suffix: str = ""
     frames: str = ""
     encoder: str = "mel"

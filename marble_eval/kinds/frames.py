@@ -75,6 +75,7 @@ _EXAMPLE = Example(
 # each: onset, end, MIDI number (21 to 108).
 """,
     play=_melody,
+    chance=2 / 9,  # all eight notes always on have a precision of an eighth at most
     cell="audio/take 1.mid",
     cell_text="""\
 - `notes`: the file of its notes, relative to this folder, or absolute. MIDI (`.mid`),

@@ -50,6 +50,7 @@ _EXAMPLE = Example(
 # in the table are the same key.
 """,
     play=_cadence,
+    chance=0.25,
     cell="F# minor",
     cell_text="""\
 - `label`: tonic and mode, like `F# minor`, `Gb min`, `f#:minor` or `F#m`; a capital

@@ -47,6 +47,7 @@ _EXAMPLE = Example(
 labels: ["60", "62", "64", "65", "67", "69"]
 """,
     play=_note,
+    chance=1 / 6,
     cell="60",
     cell_text="""\
 - `label`: the MIDI number of the note, 0 to 127; 60 is middle C.

@@ -57,6 +57,7 @@ _EXAMPLE = Example(
 labels: [bell, drone, hiss]
 """,
     play=_mixture,
+    chance=0.5,
     cell="bell;drone",
     cell_text="""\
 - `label`: the tags, divided by `;`. An empty cell is a track without any tag.

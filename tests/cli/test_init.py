@@ -24,22 +24,10 @@ from marble_eval.registry import load_task, read_card
 from marble_eval.runs.task_data import task_tracks
 from marble_eval.scaffold import task_name, write_task_folder
 
-#: Main metric of each kind, and what a guess earns. Beats at any steady tempo are right in the
-#: 0.14 s around each of up to 2.7 a second; all eight notes of the melodies always on have a
-#: precision of an eighth at most.
-CHANCE = {
-    "beat": ("beat_f1", 0.38),
-    "chord": ("frame_accuracy", 1 / 24),
-    "classification": ("accuracy", 1 / 3),
-    "frames": ("frame_f1", 2 / 9),
-    "key": ("weighted_score", 0.25),
-    "pitch": ("accuracy", 1 / 6),
-    "regression": ("r2", 0.0),
-    "tagging": ("roc_auc", 0.5),
-}
-
 #: With an estimate for every frame, and the ends of their annotation files.
-SUFFIXES = {"beat": ".beats", "chord": ".lab", "frames": ".notes.csv"}
+SUFFIXES = {
+    kind: load_kind(kind).example.suffix for kind in KINDS if load_kind(kind).example.suffix
+}
 
 PIECES = {"train": 48, "valid": 18, "test": 18}
 ETUDES = {"train": 12, "valid": 4, "test": 4}
@@ -73,10 +61,11 @@ def test_a_new_task_of_every_kind_runs_and_scores_above_chance(
     result = marble_eval.evaluate(
         load_kind(kind).example.encoder, f"{folders[kind]}/", protocol="quick", seeds=1
     )
-    metric, chance = CHANCE[kind]
-    assert next(iter(result.metrics)) == metric
-    score = result.metrics[metric]
-    assert score.low > chance
+    metric = load_kind(kind).metrics[0]
+    assert next(iter(result.metrics)) == metric.name
+    score = result.metrics[metric.name]
+    chance = load_kind(kind).example.chance
+    assert score.low > chance if metric.higher_is_better else score.high < chance
     assert result.counts.scored == score.n == sizes_of(kind)["test"]
     assert result.task.sizes == sizes_of(kind)
     assert (result.task.name, result.task.kind) == (f"my-{kind}", kind)
