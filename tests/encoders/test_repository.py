@@ -18,6 +18,7 @@ from marble_eval.encoders.loaded import LoadedEncoder
 from marble_eval.encoders.transformer import load_transformer
 from marble_eval.errors import MissingError, SpecError
 from tests.encoders.checkpoints import waveform
+from tests.encoders.test_released import record
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 HUB = "somebody/a-network"
@@ -201,7 +202,9 @@ def test_trusted_code_of_a_folder_is_run_and_recorded_by_its_digest(
     torch.testing.assert_close(states[0], torch.stack([frames, 2 * frames]), rtol=0, atol=1e-6)
 
     (toy / "modeling_toy.py").write_text((toy / "modeling_toy.py").read_text() + "# more\n")
+    record(toy)  # proves config and weights, and nothing of the code
     other = load(toy, trust_remote_code=True)
+    assert other.revision == COMMIT
     assert other.remote_code != encoder.remote_code
     assert other.fingerprint() != encoder.fingerprint()
 

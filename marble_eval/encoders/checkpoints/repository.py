@@ -128,7 +128,7 @@ def remote_code(repository: Repository, *, trusted: bool, known: bool, name: str
     if not classes or (known and not trusted):
         return None
     if not trusted:
-        pinned = "" if repository.commit is None else f" encoder.revision={repository.commit}"
+        pinned = "" if repository.hub is None else f" encoder.revision={repository.commit}"
         raise SpecError(
             f"encoder {name}: {repository.origin} must be a network that transformers has. Got "
             f"{repository.config.get('model_type')!r}, which brings code of its own "
@@ -140,7 +140,7 @@ def remote_code(repository: Repository, *, trusted: bool, known: bool, name: str
             f"encoder {name}: the code of {repository.origin} must lie beside its weights, so that "
             f"one commit names both. Got {', '.join(classes)}."
         )
-    if repository.commit is not None:
+    if repository.hub is not None:  # a folder's Python files may be others than its commit's
         return f"{repository.origin}@{repository.commit}"
     files = sorted(repository.folder.rglob("*.py"))
     digests = [
