@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from marble_eval.probes import Member
-    from marble_eval.spec import TrainedProbe
+    from marble_eval.spec import SumStart, TrainedProbe
 
 
 def reads_of(members: Sequence[Member], device: torch.device) -> torch.Tensor:
@@ -56,6 +56,7 @@ class ProbeGroup:
         width: int,
         outputs: int,
         device: torch.device,
+        sum_start: SumStart = "normal",
     ) -> None:
         if len({(each.seed, len(each.reads)) for each in members}) != 1:
             raise ValueError("the members of a group must share their seed and their form.")
@@ -78,6 +79,7 @@ class ProbeGroup:
             layers=len(members[0].reads),
             members=len(members),
             generator=self._draws,
+            sum_start=sum_start,
         )
         self.parameters = {name: each.to(device) for name, each in first.items()}
         self.best = {name: each.clone() for name, each in self.parameters.items()}

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
-    from marble_eval.spec import Aggregation, TrainedProbe
+    from marble_eval.spec import Aggregation, SumStart, TrainedProbe
 
 Parameters = dict[str, torch.Tensor]
 
@@ -38,6 +38,7 @@ def initial_parameters(
     layers: int,
     members: int,
     generator: torch.Generator,
+    sum_start: SumStart = "normal",
 ) -> Parameters:
     """Draw the parameters of one probe and repeat them for each member.
 
@@ -53,7 +54,10 @@ def initial_parameters(
         one[name] = torch.empty(fan_in, fan_out).uniform_(-bound, bound, generator=generator)
         one[f"{name}_bias"] = torch.empty(1, fan_out).uniform_(-bound, bound, generator=generator)
     if layers > 1:
-        one["weights"] = torch.zeros(layers)  # equal shares at the start
+        # Drawn last, so that probes of single layers start where they would without it.
+        one["weights"] = torch.zeros(layers)
+        if sum_start == "normal":  # ProberForBertUtterCLS in MARBLE's first code: torch.randn
+            one["weights"].normal_(generator=generator)
     return {name: value.expand(members, *value.shape).contiguous() for name, value in one.items()}
 
 

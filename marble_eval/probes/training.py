@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from marble_eval.probes import Member, ProbeData
-    from marble_eval.spec import Aggregation, TrainedProbe
+    from marble_eval.spec import Aggregation, SumStart, TrainedProbe
 
 _ROWS = 2048  # clips in one piece when a whole split is predicted, to bound memory
 
@@ -39,6 +39,7 @@ class TrainingRules:
     patience: Patience
     batch_tracks: int
     aggregation: Aggregation
+    sum_start: SumStart = "normal"
 
 
 def train_group(
@@ -61,6 +62,7 @@ def train_group(
         width=train.features.shape[2],
         outputs=rules.outputs,
         device=device,
+        sum_start=rules.sum_start,
     )
     goals = LOSSES[rules.loss].goals(train.targets, rules.outputs)
     schedule = Schedule([each.learning_rate for each in members], rules.patience)

@@ -17,6 +17,7 @@ Resampler = Literal["torchaudio-sinc", "soxr-hq"]
 Scope = Literal["track", "clip"]
 Tail = Literal["keep", "pad", "drop"]
 Aggregation = Literal["mean-logits", "mean-probabilities"]
+SumStart = Literal["normal", "zeros"]
 Unit = Literal["clip", "track", "recording"]
 
 
@@ -164,6 +165,9 @@ class ProtocolSpec:
         Tracks in a batch; all clips of a track are in the same batch.
     sum_from_layer : int
         First layer that enters the learned sum.
+    sum_start : {"normal", "zeros"}
+        Where the logits of the learned sum start: drawn from N(0, 1), as MARBLE's first code
+        draws them, or equal shares.
     head : str
         Probe that the protocol asks for.
     max_epochs : int or None
@@ -179,6 +183,7 @@ class ProtocolSpec:
     learning_rates: tuple[float, ...]
     batch_tracks: int
     sum_from_layer: int
+    sum_start: SumStart
     head: str
     max_epochs: int | None
 

@@ -28,10 +28,10 @@ def test_without_a_form_the_first_section_and_the_names_of_the_others_are_printe
     assert main(["leaderboard"]) == 0
     printed = capsys.readouterr().out
     lines = printed.splitlines()
-    assert lines[0].startswith("MARBLE, marble-v1@1, constrained. ")
+    assert lines[0].startswith("MARBLE, marble-v1@2, constrained. ")
     row = next(line for line in lines if line.startswith("toy-encoder"))
     assert row.split()[1:3] == ["run", "-"] and "74.8" in row
-    assert "  marble-v1@1, constrained, with deviations (1 result, 1 row)" in lines
+    assert "  marble-v1@2, constrained, with deviations (1 result, 1 row)" in lines
     assert [each.name for each in folder.iterdir()] == ["results"]
 
 
@@ -121,5 +121,5 @@ def test_embedded_results_have_a_board_of_their_own_with_ranks(
         path.write_text(json.dumps(values))
     assert main(["leaderboard", "toys", "--embedded", "--ranks"]) == 0
     printed = capsys.readouterr().out
-    assert printed.startswith("Embedded tasks, marble-v1@1, constrained. ")
+    assert printed.startswith("Embedded tasks, marble-v1@2, constrained. ")
     assert "tied with it: the 95 % interval" in printed

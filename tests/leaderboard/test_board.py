@@ -24,7 +24,7 @@ from tests.leaderboard.conftest import (
     task,
 )
 
-MAIN = "MARBLE, marble-v1@1, constrained"
+MAIN = "MARBLE, marble-v1@2, constrained"
 
 
 def _runs(table: pd.DataFrame) -> pd.DataFrame:

@@ -25,7 +25,7 @@ from tests.leaderboard.conftest import (
 if TYPE_CHECKING:
     import pandas as pd
 
-MAIN = "MARBLE, marble-v1@1, constrained"
+MAIN = "MARBLE, marble-v1@2, constrained"
 
 
 def _runs(table: pd.DataFrame) -> pd.DataFrame:
@@ -44,19 +44,19 @@ def _sections(tables: Board) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("edit", "title", "because"),
     [
-        (deviating, "marble-v1@1, constrained, with deviations", "deviate from their protocol"),
-        (task("X", ""), "marble-v1@1, constrained, other tasks", "has no column"),
-        (task("X", "MyGenres"), "marble-v1@1, constrained, other tasks", "has no column"),
-        (without_layer, "marble-v1@1, constrained, on part of the layers", "some layers only"),
-        (without_sum, "marble-v1@1, constrained, on part of the layers", "some layers only"),
+        (deviating, "marble-v1@2, constrained, with deviations", "deviate from their protocol"),
+        (task("X", ""), "marble-v1@2, constrained, other tasks", "has no column"),
+        (task("X", "MyGenres"), "marble-v1@2, constrained, other tasks", "has no column"),
+        (without_layer, "marble-v1@2, constrained, on part of the layers", "some layers only"),
+        (without_sum, "marble-v1@2, constrained, on part of the layers", "some layers only"),
         (
             lambda values: values["protocol"].update(name="quick"),
-            "quick@1, constrained",
-            "the protocol is not marble-v1@1",
+            "quick@2, constrained",
+            "the protocol is not marble-v1@2",
         ),
         (
             lambda values: values["protocol"].update(track="semi-constrained"),
-            "marble-v1@1, semi-constrained",
+            "marble-v1@2, semi-constrained",
             "the track is not constrained",
         ),
     ],
@@ -88,12 +88,12 @@ def test_a_task_of_somebody_else_has_no_column_of_marble_s(provider: str, tmp_pa
 
 def test_an_older_protocol_stands_behind_the_newest(tmp_path: Path) -> None:
     def newer(values: dict[str, Any]) -> None:
-        values["protocol"]["version"] = 2
+        values["protocol"]["version"] = 3
 
     tables = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", newer)])
     assert _sections(tables) == {
-        "MARBLE, marble-v1@2, constrained": ["b"],
-        "marble-v1@1, constrained": ["a"],
+        "MARBLE, marble-v1@3, constrained": ["b"],
+        "marble-v1@2, constrained": ["a"],
     }
 
 
@@ -102,7 +102,7 @@ def test_an_older_version_of_a_task_has_a_section_that_names_it(tmp_path: Path) 
         values["task"]["version"] = 2
 
     tables = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", newer)])
-    old = "marble-v1@1, constrained, GTZAN@1 on data b1b1b1b1b1b1"
+    old = "marble-v1@2, constrained, GTZAN@1 on data b1b1b1b1b1b1"
     assert _sections(tables) == {MAIN: ["b"], old: ["a"]}
     wide = wide_table(next(each for each in tables.sections if each.title == old))
     assert wide["GTZAN accuracy"].tolist() == wide["flat_average"].tolist() == [74.8276]
@@ -115,7 +115,7 @@ def test_the_data_that_most_results_share_are_current(tmp_path: Path) -> None:
         *(example_file(tmp_path, each, named(each)) for each in ("one", "two")),
     ]
     tables = board(paths)
-    few = "marble-v1@1, constrained, GTZAN@1 on data aaaaaaaaaaaa"
+    few = "marble-v1@2, constrained, GTZAN@1 on data aaaaaaaaaaaa"
     assert _sections(tables) == {MAIN: ["one", "two"], few: ["few"]}
 
 
@@ -195,7 +195,7 @@ def test_an_encoder_of_two_layers_needs_no_learned_sum(tmp_path: Path) -> None:
 def test_fewer_seeds_give_way_to_more_and_stand_apart(tmp_path: Path) -> None:
     tables = board([example_file(tmp_path, "a", one_seed), example_file(tmp_path, "b")])
     assert _runs(tables.wide)["GTZAN"].tolist() == [74.8276]
-    apart = "marble-v1@1, constrained, with fewer choices"
+    apart = "marble-v1@2, constrained, with fewer choices"
     assert _sections(tables) == {MAIN: ["b"], apart: ["a"]}
     (row,) = tables.sections[1].models
     assert row.model.choices == "layers 0 1 2 sum; seeds 1234"
@@ -210,7 +210,7 @@ def test_another_protocol_has_no_say_in_which_version_is_current(tmp_path: Path)
         values["task"]["version"] = 2
 
     tables = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", quick)])
-    assert _sections(tables) == {MAIN: ["a"], "quick@1, constrained": ["b"]}
+    assert _sections(tables) == {MAIN: ["a"], "quick@2, constrained": ["b"]}
 
 
 def test_of_two_states_of_the_data_with_as_many_results_the_first_digest_is_current(

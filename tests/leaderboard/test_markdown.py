@@ -55,7 +55,7 @@ def test_formulas_have_an_apostrophe_in_front() -> None:
 
 
 def test_a_mention_calls_nobody_but_versions_stay_readable() -> None:
-    assert markdown_text("marble-v1@1") == "marble-v1@1"
+    assert markdown_text("marble-v1@2") == "marble-v1@2"
     assert "@" not in markdown_text("by @somebody")
 
 

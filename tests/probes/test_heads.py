@@ -1,10 +1,12 @@
 """Forward passes and gradients, against PyTorch's modules and automatic differentiation."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 import torch
 
 from marble_eval.probes.heads import (
@@ -57,7 +59,7 @@ def test_initial_values_lie_where_torch_s_linear_layer_puts_them() -> None:
             assert drawn[ours].abs().max() <= 1 / math.sqrt(fan_in)
             assert drawn[ours].abs().max() == pytest.approx(official.abs().max().item(), rel=0.03)
             assert drawn[ours].std() == pytest.approx(official.std().item(), rel=0.1)
-    assert torch.equal(drawn["weights"], torch.zeros(2, 12))
+    assert drawn["weights"].shape == (2, 12)
     for each in drawn.values():
         assert torch.equal(each[0], each[1])
 
@@ -151,3 +153,25 @@ def test_track_outputs_are_means_over_ragged_clips(aggregation: str) -> None:
 def test_one_clip_a_track_still_becomes_a_probability() -> None:
     found = track_means(torch.zeros(1, 2, 4), torch.tensor([1, 1]), "mean-probabilities")
     assert torch.equal(found, torch.full((1, 2, 4), 0.25))
+
+
+def test_logits_of_the_learned_sum_start_from_a_normal_draw_and_move_nothing_else() -> None:
+    """MARBLE's first code draws them by `torch.randn`; equal shares are an option."""
+
+    def drawn(seed: int, start: Literal["normal", "zeros"]) -> dict[str, torch.Tensor]:
+        return initial_parameters(
+            TrainedProbe("mlp", 8, 0.2),
+            width=4,
+            outputs=3,
+            layers=12,
+            members=1,
+            generator=torch.Generator().manual_seed(seed),
+            sum_start=start,
+        )
+
+    logits = torch.cat([drawn(seed, "normal")["weights"][0] for seed in range(200)])
+    assert scipy.stats.kstest(logits.numpy(), "norm").pvalue > 0.01
+    normal, zeros = drawn(0, "normal"), drawn(0, "zeros")
+    assert not zeros["weights"].any()
+    for name in ("hidden", "hidden_bias", "output", "output_bias"):
+        torch.testing.assert_close(normal[name], zeros[name], rtol=0, atol=0)

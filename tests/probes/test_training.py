@@ -81,6 +81,8 @@ class PlainProbe(torch.nn.Module):
             with torch.no_grad():
                 linear.weight.copy_(drawn.uniform_(-bound, bound, generator=generator).T)
                 linear.bias.uniform_(-bound, bound, generator=generator)
+        if self.weights is not None:
+            torch.nn.init.normal_(self.weights, generator=generator)
 
     def forward(self, layers: torch.Tensor, draws: torch.Generator | None = None) -> torch.Tensor:
         """Map (layer, rows, width) to (rows, class); with dropout if there are draws."""

@@ -92,7 +92,7 @@ def test_each_rule_that_differs_is_a_record_and_a_sentence(gtzan: Task) -> None:
 )
 def test_no_rule_can_be_changed_unseen(gtzan: Task, name: str) -> None:
     values = {
-        "version": 2,
+        "version": 9,
         "rules": "marble-v2",
         "channels": "first",
         "resampler": "soxr-hq",
@@ -100,6 +100,7 @@ def test_no_rule_can_be_changed_unseen(gtzan: Task, name: str) -> None:
         "learning_rates": (0.1,),
         "batch_tracks": 8,
         "sum_from_layer": 0,
+        "sum_start": "zeros",
         "head": "linear",
         "max_epochs": 5,
     }

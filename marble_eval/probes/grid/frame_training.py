@@ -65,6 +65,7 @@ def train_on_frames(
             width=train.source.store.shape[1],
             outputs=rules.outputs,
             device=device,
+            sum_start=rules.sum_start,
         )
         for each in of_groups
     ]

@@ -55,6 +55,7 @@ class GridPlan:
             ),
             batch_tracks=self.protocol.batch_tracks,
             aggregation=rules.aggregation,
+            sum_start=self.protocol.sum_start,
         )
 
 

@@ -72,7 +72,7 @@ def rules_for(
     )
 
 
-def members(seed: int = 7) -> list[Member]:
+def members(seed: int = 10) -> list[Member]:
     singles = [Member(str(at), (at,), rate, seed) for at in range(LAYERS) for rate in RATES]
     return [*singles, *(Member(LEARNED_SUM, SUM, rate, seed) for rate in RATES)]
 
@@ -100,6 +100,8 @@ class PlainProbe(torch.nn.Module):
             with torch.no_grad():
                 linear.weight.copy_(drawn.uniform_(-bound, bound, generator=draws).T)
                 linear.bias.uniform_(-bound, bound, generator=draws)
+        if self.weights is not None:
+            torch.nn.init.normal_(self.weights, generator=draws)
 
     def forward(self, layers: torch.Tensor) -> torch.Tensor:
         """Map (layer, rows, width) to (rows, output)."""

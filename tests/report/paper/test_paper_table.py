@@ -53,7 +53,7 @@ def test_scores_intervals_and_marks_stand_in_the_rows(board: list[Path]) -> None
 def test_the_caption_says_rules_items_intervals_and_marks(board: list[Path]) -> None:
     (caption,) = re.findall(r"\\caption\{(.*)\}", paper_table(board))
     for part in (
-        "marble-v1@1, constrained", "Test tracks scored: GTZAN 60.", r"(95 \%), resampling",
+        "marble-v1@2, constrained", "Test tracks scored: GTZAN 60.", r"(95 \%), resampling",
         "Bold: the best", r"$^{\dagger}$: tied with it", "MARBLE, arXiv 2306.10548",
     ):  # fmt: skip
         assert part in caption

@@ -35,7 +35,7 @@ def say(tmp_path: Path) -> Say:
 def test_the_example_is_stated_in_full(say: Say) -> None:
     text = say(example())
     for part in (
-        "marble-eval 0.1.0 under protocol marble-v1 (version 1, constrained track).",
+        "marble-eval 0.1.0 under protocol marble-v1 (version 2, constrained track).",
         "The frozen encoder was toy-encoder (revision v1, 3 layers of width 768, computed in "
         "float32).",
         "GTZAN (version 1) 443, 197 and 4 of 5.",
@@ -84,8 +84,8 @@ def test_two_protocols_get_a_sentence_each(say: Say) -> None:
         result, protocol=replace(result.protocol, name="quick", track="semi-constrained")
     )
     text = say(example("mel"), quick)
-    assert "under protocol marble-v1 (version 1, constrained track)." in text
-    assert "under protocol quick (version 1, semi-constrained track)." in text
+    assert "under protocol marble-v1 (version 2, constrained track)." in text
+    assert "under protocol quick (version 2, semi-constrained track)." in text
 
 
 def test_embedded_data_is_said_plainly(say: Say) -> None:
