@@ -22,25 +22,13 @@ _OCTAVE = 3  # as a tone of the chord: the root again, an octave higher
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A bar of accompaniment.
+    """A bar of accompaniment."""
 
-    Attributes
-    ----------
-    beats : int
-        Length of the bar.
-    bass : tuple of (float, float, int)
-        Beat, length in beats, and tone: 0 the root, 1 the third, 2 the fifth, 3 the
-        octave.
-    chords : tuple of (float, float)
-        Beat and length.
-    drums : mapping of str to tuple of float
-        Beats that each of `DRUM_ROLES` is struck on.
-    """
-
-    beats: int
+    beats: int  # length of the bar
+    # Beat, length in beats, and tone: 0 the root, 1 the third, 2 the fifth, 3 the octave.
     bass: tuple[tuple[float, float, int], ...]
-    chords: tuple[tuple[float, float], ...]
-    drums: Mapping[str, tuple[float, ...]]
+    chords: tuple[tuple[float, float], ...]  # beat and length
+    drums: Mapping[str, tuple[float, ...]]  # beats that each of `DRUM_ROLES` is struck on
 
 
 _EIGHTHS = tuple(at / 2 for at in range(8))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marble_eval.data.annotations.beats import Beats
 from marble_eval.embedded.collection import (
@@ -31,8 +32,6 @@ from marble_eval.errors import SpecError
 from marble_eval.files.atomic_file import write_atomically
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from marble_eval.embedded.renderer import Renderer
 
 VERSION = 1  # raised when any byte of the data can move
@@ -48,12 +47,7 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 
 
 def beats() -> Collection[GroovedPiece]:
-    """List the clips of the data set: by split, then piece.
-
-    >>> clips = beats().clips
-    >>> len(clips), clips[0].path, clips[0].labels
-    (220, 'audio/train_000.wav', ('3', 'no', '141.4'))
-    """
+    """List the clips of the data set: by split, then piece."""
     clips = []
     for split, pieces in PIECES.items():
         tempi = {cell: _tempi(split, cell, pieces // len(CELLS)) for cell in CELLS}

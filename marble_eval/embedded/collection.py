@@ -37,49 +37,24 @@ Recipe = TypeVar("Recipe")
 
 @dataclass(frozen=True, slots=True)
 class Clip(Generic[Recipe]):
-    """One clip: where it goes, what is said of it, and how it is made.
+    """One clip: where it goes, its labels, and what it is made from."""
 
-    Attributes
-    ----------
-    path : str
-        File, below the collection's root.
-    labels : tuple of str
-        What stands in each label column.
-    split : str
-        "train", "valid" or "test".
-    group : str
-        What must stay on one side of a split: a piece, a program, an ensemble.
-    recipe : dataclass
-        All that the clip is made from, in plain values.
-    """
-
-    path: str
-    labels: tuple[str, ...]
-    split: str
-    group: str
-    recipe: Recipe
+    path: str  # file, below the collection's root
+    labels: tuple[str, ...]  # what stands in each label column
+    split: str  # "train", "valid" or "test"
+    group: str  # what must stay on one side of a split: a piece, a program, an ensemble
+    recipe: Recipe  # all that the clip is made from, in plain values
 
 
 @dataclass(frozen=True, slots=True)
 class Collection(Generic[Recipe]):
-    """A data set before it is written.
+    """A data set before it is written."""
 
-    Attributes
-    ----------
-    version : int
-        Raised when any byte of the data can move.
-    columns : tuple of str
-        Names of the label columns.
-    clips : tuple of Clip
-        In the order of the CSV's rows.
-    play : callable
-        Takes a renderer of `SAMPLE_RATE` and a clip's recipe; returns the audio
-        as it is written, float32 in (-1, 1).
-    """
-
-    version: int
-    columns: tuple[str, ...]
-    clips: tuple[Clip[Recipe], ...]
+    version: int  # raised when any byte of the data can move
+    columns: tuple[str, ...]  # names of the label columns
+    clips: tuple[Clip[Recipe], ...]  # in the order of the CSV's rows
+    # Takes a renderer of `SAMPLE_RATE` and a clip's recipe; returns the audio as it is written,
+    # float32 in (-1, 1).
     play: Callable[[Renderer, Recipe], NDArray[np.float32]]
 
     def digest(self) -> str:
@@ -88,11 +63,7 @@ class Collection(Generic[Recipe]):
 
 
 def seed_of(*words: object) -> int:
-    """Make a seed out of words, the same on every machine.
-
-    >>> seed_of("EmbeddedInstrument", "train", 0)
-    9368044382872667838
-    """
+    """Make a seed out of words, the same on every machine."""
     text = "/".join(map(str, words))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 

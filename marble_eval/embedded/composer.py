@@ -58,24 +58,12 @@ _ACCOMPANIMENT_LOWEST = 41  # F2
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One note.
+    """One note."""
 
-    Attributes
-    ----------
-    onset_seconds : float
-        When it begins.
-    duration_seconds : float
-        How long it is held, positive.
-    pitch : int
-        MIDI number, 0 to 127.
-    velocity : int
-        How hard it is struck or blown, 1 to 127.
-    """
-
-    onset_seconds: float
-    duration_seconds: float
-    pitch: int
-    velocity: int
+    onset_seconds: float  # when it begins
+    duration_seconds: float  # how long it is held, positive
+    pitch: int  # MIDI number, 0 to 127
+    velocity: int  # how hard it is struck or blown, 1 to 127
 
     def __post_init__(self) -> None:
         in_time = self.onset_seconds >= 0.0 and self.duration_seconds > 0.0
@@ -85,38 +73,18 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """A composed phrase and what is known of it.
+    """A composed phrase and what is known of it."""
 
-    Attributes
-    ----------
-    tonic : int
-        Semitones above C, 0 to 11.
-    mode : str
-        One of `MODES`.
-    tempo_bpm : float
-        Beats per minute.
-    texture : str
-        One of `TEXTURES`.
-    roots : tuple of int
-        Scale degrees of the chords, two beats each, from the first onset on.
-    notes : tuple of Note
-        In the order of their onsets.
-    """
-
-    tonic: int
-    mode: str
-    tempo_bpm: float
-    texture: str
-    roots: tuple[int, ...]
-    notes: tuple[Note, ...]
+    tonic: int  # semitones above C, 0 to 11
+    mode: str  # one of `MODES`
+    tempo_bpm: float  # beats per minute
+    texture: str  # one of `TEXTURES`
+    roots: tuple[int, ...]  # scale degrees of the chords, two beats each, from the first onset on
+    notes: tuple[Note, ...]  # in the order of their onsets
 
 
 def scale_pitch(tonic: int, mode: str, degree: int) -> int:
-    """Return the pitch of a scale degree.
-
-    >>> [scale_pitch(60, "major", degree) for degree in range(-1, 8)]
-    [59, 60, 62, 64, 65, 67, 69, 71, 72]
-    """
+    """Return the pitch of a scale degree."""
     if mode not in MODES:
         raise ValueError(f"mode must be one of {', '.join(MODES)}. Got {mode!r}.")
     octave, step = divmod(degree, 7)
@@ -124,21 +92,13 @@ def scale_pitch(tonic: int, mode: str, degree: int) -> int:
 
 
 def triad(tonic: int, mode: str, root: int) -> tuple[int, int, int]:
-    """Return the three pitches of the chord on a scale degree, in root position.
-
-    >>> triad(60, "major", 4)
-    (67, 71, 74)
-    """
+    """Return the three pitches of the chord on a scale degree, in root position."""
     first, third, fifth = (scale_pitch(tonic, mode, root + step) for step in (0, 2, 4))
     return first, third, fifth
 
 
 def compose(seed: int, *, seconds: float) -> Phrase:
-    """Compose the phrase that belongs to a seed.
-
-    >>> compose(7, seconds=3.0) == compose(7, seconds=3.0)
-    True
-    """
+    """Compose the phrase that belongs to a seed."""
     if not seconds >= 1.0:
         raise ValueError(f"seconds must be at least 1, room for a phrase. Got {seconds!r}.")
     rng = np.random.default_rng(seed)

@@ -46,31 +46,17 @@ _LEVEL_DB, _DRUMS_DB = (-3.0, 3.0), -3.0
 
 @dataclass(frozen=True, slots=True)
 class GroovedPiece:
-    """How one clip is made.
+    """How one clip is made."""
 
-    Attributes
-    ----------
-    metre : int
-        Beats of a bar, 3 or 4.
-    drummed : bool
-        Whether there are drums.
-    tempo_bpm : float
-        About which the tempo wanders, in beats per minute.
-    seed : int
-        Of the piece, its timing and its recording.
-    chords, bass, lead : int
-        General MIDI programs.
-    low, mid, high : int
-        Drums, as MIDI numbers of General MIDI percussion.
-    """
-
-    metre: int
-    drummed: bool
-    tempo_bpm: float
-    seed: int
+    metre: int  # beats of a bar, 3 or 4
+    drummed: bool  # whether there are drums
+    tempo_bpm: float  # about which the tempo wanders, in beats per minute
+    seed: int  # of the piece, its timing and its recording
+    # General MIDI programs.
     chords: int
     bass: int
     lead: int
+    # Drums, as MIDI numbers of General MIDI percussion.
     low: int
     mid: int
     high: int

@@ -32,30 +32,18 @@ _TUNE_SPAN = 14  # semitones from a tune's lowest to its highest pitch
 
 
 class Stroke(NamedTuple):
-    """A note without its pitch.
+    """A note without its pitch."""
 
-    Attributes
-    ----------
-    beat, beats : float
-        When it begins and how long it is held.
-    accent : int
-        Velocity added to the part's own.
-    """
-
+    # When it begins and how long it is held.
     beat: float
     beats: float
-    accent: int
+    accent: int  # velocity added to the part's own
 
 
 def groove(
     rng: np.random.Generator, *, beats: int, steps: int, syncopation: float, density: float
 ) -> tuple[Stroke, ...]:
-    """Draw a bar of strokes.
-
-    >>> rng = np.random.default_rng(0)
-    >>> [each.beat for each in groove(rng, beats=3, steps=2, syncopation=0.0, density=1.0)]
-    [0.0, 0.5, 1.0, 1.5]
-    """
+    """Draw a bar of strokes."""
     plain, syncopated = np.array(_PLAIN), np.array(_SYNCOPATED)
     chances = density * ((1.0 - syncopation) * plain + syncopation * syncopated)
     levels = [_level(at, steps) for at in range(beats * steps)]

@@ -77,26 +77,14 @@ _CADENCES: dict[str, _Stage] = {
 
 @dataclass(frozen=True, slots=True)
 class Chord:
-    """A chord and the scale it is heard in.
+    """A chord and the scale it is heard in."""
 
-    Attributes
-    ----------
-    tones : tuple of int
-        Pitch classes, the root first.
-    scale : tuple of int
-        Pitch classes that a melody may use over it.
-    """
-
-    tones: tuple[int, ...]
-    scale: tuple[int, ...]
+    tones: tuple[int, ...]  # pitch classes, the root first
+    scale: tuple[int, ...]  # pitch classes that a melody may use over it
 
 
 def chord(tonic: int, mode: str, numeral: str) -> Chord:
-    """Spell a chord.
-
-    >>> chord(9, "minor", "V7").tones  # E G sharp B D
-    (4, 8, 11, 2)
-    """
+    """Spell a chord."""
     if numeral not in NUMERALS.get(mode, {}):
         raise ValueError(f"numeral must be a chord of major or minor. Got {numeral!r} in {mode!r}.")
     root, intervals = NUMERALS[mode][numeral]
@@ -109,12 +97,7 @@ def chord(tonic: int, mode: str, numeral: str) -> Chord:
 
 
 def phrase_in(rng: np.random.Generator, mode: str) -> tuple[str, ...]:
-    """Choose the chords of a phrase that ends in a cadence on the tonic.
-
-    >>> import numpy as np
-    >>> phrase_in(np.random.default_rng(0), "minor")
-    ('iv', 'i', 'iv', 'iio', 'viio', 'i')
-    """
+    """Choose the chords of a phrase that ends in a cadence on the tonic."""
     chosen: list[str] = []
     for stage in (_OPENINGS, _PREDOMINANTS, _CADENCES):
         chosen += stage[mode][rng.integers(len(stage[mode]))]
@@ -124,11 +107,7 @@ def phrase_in(rng: np.random.Generator, mode: str) -> tuple[str, ...]:
 
 
 def close_position(tones: tuple[int, ...], centre: float) -> tuple[int, ...]:
-    """Put a chord's tones into one octave around a pitch.
-
-    >>> close_position((0, 4, 7), 60), close_position((5, 9, 0), 60)
-    ((55, 60, 64), (57, 60, 65))
-    """
+    """Put a chord's tones into one octave around a pitch."""
     voicings = []
     for lowest in range(round(centre) - 12, round(centre) + 1):
         if lowest % 12 in tones:
@@ -137,9 +116,5 @@ def close_position(tones: tuple[int, ...], centre: float) -> tuple[int, ...]:
 
 
 def lowest_at(pitch_class: int, lowest: int) -> int:
-    """Return the lowest pitch of a class that is not below a bound.
-
-    >>> lowest_at(0, 40)
-    48
-    """
+    """Return the lowest pitch of a class that is not below a bound."""
     return lowest + (pitch_class - lowest) % 12

@@ -10,19 +10,17 @@ The piano is left out: the soundfont's acoustic pianos are one recording.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from marble_eval.embedded.collection import Clip, Collection, seed_of, write_collection
+from marble_eval.embedded.collection import Clip, Collection, seed_of
 from marble_eval.embedded.composer import compose
 from marble_eval.embedded.programs import FAMILIES
 from marble_eval.embedded.recording import at_level
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from marble_eval.embedded.renderer import Renderer
 
 VERSION = 1  # raised when any byte of the data can move
@@ -33,30 +31,15 @@ PHRASES = {"train": 40, "valid": 20, "test": 30}
 
 @dataclass(frozen=True, slots=True)
 class FamilyClip:
-    """How one clip is made.
+    """How one clip is made."""
 
-    Attributes
-    ----------
-    program : int
-        General MIDI program, 0 to 127.
-    seed : int
-        Of the phrase.
-    level_dbfs : float
-        RMS of the clip, in dBFS.
-    """
-
-    program: int
-    seed: int
-    level_dbfs: float
+    program: int  # General MIDI program, 0 to 127
+    seed: int  # of the phrase
+    level_dbfs: float  # RMS of the clip, in dBFS
 
 
 def instrument_families() -> Collection[FamilyClip]:
-    """List the clips of the data set: by split, then phrase, then family.
-
-    >>> clips = instrument_families().clips
-    >>> len(clips), clips[0].path, clips[0].labels, clips[0].group
-    (720, 'audio/train_00_bass.wav', ('bass',), 'finger bass')
-    """
+    """List the clips of the data set: by split, then phrase, then family."""
     clips = []
     for split, phrases in PHRASES.items():
         for phrase in range(phrases):
@@ -75,8 +58,3 @@ def _play(renderer: Renderer, recipe: FamilyClip) -> NDArray[np.float32]:
     phrase = compose(recipe.seed, seconds=CLIP_SECONDS)
     audio = renderer.render(phrase.notes, recipe.program, seconds=CLIP_SECONDS)
     return at_level(audio, recipe.level_dbfs)
-
-
-def write_instrument_families(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered."""
-    return write_collection(root, instrument_families())

@@ -10,10 +10,9 @@ different programs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marble_eval.embedded.arrangement import (
     Sounding,
@@ -24,24 +23,13 @@ from marble_eval.embedded.arrangement import (
     spread,
     struck_chords,
 )
-from marble_eval.embedded.collection import (
-    SAMPLE_RATE,
-    Clip,
-    Collection,
-    seed_of,
-    write_collection,
-)
+from marble_eval.embedded.collection import SAMPLE_RATE, Clip, Collection, seed_of
 from marble_eval.embedded.harmony import chord, phrase_in
 from marble_eval.embedded.performance import Performance, Written
 from marble_eval.embedded.programs import DRUMS, ROLES, drawn
 from marble_eval.embedded.recording import Surroundings, recorded
-from marble_eval.embedded.renderer import Part
+from marble_eval.embedded.renderer import Part, Renderer
 from marble_eval.metrics.key import KEYS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from marble_eval.embedded.renderer import Renderer
 
 VERSION = 1  # raised when any byte of the data can move
 CLIP_SECONDS = 4.0
@@ -60,36 +48,21 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.4, 1.6), wet=(0.0, 0.45), snr_db=(
 
 @dataclass(frozen=True, slots=True)
 class KeyPhrase:
-    """How one clip is made.
+    """How one clip is made."""
 
-    Attributes
-    ----------
-    key : str
-        One of `KEYS`.
-    seed : int
-        Of the piece and its recording.
-    chords, bass, lead : int
-        General MIDI programs.
-    mid, high : int
-        Drums, as MIDI numbers of General MIDI percussion, played in some pieces.
-    """
-
-    key: str
-    seed: int
+    key: str  # one of `KEYS`
+    seed: int  # of the piece and its recording
+    # General MIDI programs.
     chords: int
     bass: int
     lead: int
+    # Drums, as MIDI numbers of General MIDI percussion, played in some pieces.
     mid: int
     high: int
 
 
 def keys() -> Collection[KeyPhrase]:
-    """List the clips of the data set: by split, then piece, then key.
-
-    >>> clips = keys().clips
-    >>> len(clips), clips[3].path, clips[3].labels
-    (336, 'audio/train_00_Eb_major.wav', ('Eb major',))
-    """
+    """List the clips of the data set: by split, then piece, then key."""
     clips = []
     for split, pieces in PIECES.items():
         for piece in range(pieces):
@@ -103,13 +76,7 @@ def keys() -> Collection[KeyPhrase]:
 
 
 def compose_in(recipe: KeyPhrase) -> tuple[tuple[Sounding, ...], tuple[Part, ...]]:
-    """Compose the piece of a recipe.
-
-    >>> played_on = {"chords": 0, "bass": 32, "lead": 73, "mid": 38, "high": 42}
-    >>> harmony, parts = compose_in(KeyPhrase("A minor", 5, **played_on))
-    >>> harmony[-1].chord.tones  # A C E
-    (9, 0, 4)
-    """
+    """Compose the piece of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     tonic, mode = KEYS.index(recipe.key) % 12, recipe.key.split()[1]
     numerals = phrase_in(rng, mode)
@@ -167,8 +134,3 @@ def _play(renderer: Renderer, recipe: KeyPhrase) -> NDArray[np.float32]:
     audio = renderer.mix(parts, seconds=CLIP_SECONDS, tuning_semitones=tuning)
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)
     return recorded(audio, SAMPLE_RATE, rng, surroundings=_SURROUNDINGS, level_dbfs=level)
-
-
-def write_keys(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered."""
-    return write_collection(root, keys())

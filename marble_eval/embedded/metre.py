@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from numpy.typing import NDArray
 
     from marble_eval.embedded.performance import Written
 
@@ -26,29 +25,14 @@ _SMOOTHED_BEATS = 4  # of the tempo's walk: no two neighbouring beats differ muc
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When the beats of a piece fall, and where between them its halves.
+    """When the beats of a piece fall, and where between them its halves."""
 
-    Attributes
-    ----------
-    beats : tuple of float
-        Times of beat 0 and the next, at least two, rising; those before the clip are
-        negative.
-    swing : float
-        Where in a beat its second half begins: 0.5 is even, 2/3 a shuffle.
-    """
-
+    # Times of beat 0 and the next, at least two, rising; those before the clip are negative.
     beats: tuple[float, ...]
-    swing: float = 0.5
+    swing: float = 0.5  # where in a beat its second half begins: 0.5 is even, 2/3 a shuffle
 
     def seconds(self, beat: float) -> float:
-        """Say when a point between two beats falls.
-
-        >>> even = Timing((0.5, 1.0, 2.0))
-        >>> [even.seconds(beat) for beat in (0.0, 0.5, 1.25, 7.0)]
-        [0.5, 0.75, 1.25, 2.0]
-        >>> Timing((0.0, 3.0), swing=2 / 3).seconds(0.5)
-        2.0
-        """
+        """Say when a point between two beats falls."""
         before = min(int(beat), len(self.beats) - 2)
         share = min(beat - before, 1.0)
         if share < 0.5:
@@ -69,12 +53,7 @@ class Timing:
         return timed
 
     def annotated(self, *, metre: int, seconds: float) -> tuple[NDArray[np.float64], ...]:
-        """Give the beats and downbeats that fall in the clip.
-
-        >>> beats, downbeats = Timing((-0.5, 0.5, 1.5, 2.5)).annotated(metre=2, seconds=2.5)
-        >>> beats.tolist(), downbeats.tolist()
-        ([0.5, 1.5], [1.5])
-        """
+        """Give the beats and downbeats that fall in the clip."""
         times = np.array(self.beats)
         heard = (times >= 0.0) & (times < seconds)
         return times[heard], times[heard & (np.arange(len(times)) % metre == 0)]
@@ -88,12 +67,7 @@ def wandering_beats(
     start_seconds: float,
     seconds: float,
 ) -> tuple[float, ...]:
-    """Let a tempo wander, and say when the beats fall.
-
-    >>> rng = np.random.default_rng(0)
-    >>> wandering_beats(rng, tempo_bpm=120.0, drift=0.0, start_seconds=-0.2, seconds=1.0)
-    (-0.2, 0.3, 0.8, 1.3)
-    """
+    """Let a tempo wander, and say when the beats fall."""
     longest = 60.0 / tempo_bpm * math.exp(drift)
     count = math.ceil((seconds - start_seconds) * math.exp(2.0 * drift) / longest) + 1
     steps = rng.standard_normal(count + _SMOOTHED_BEATS - 1)

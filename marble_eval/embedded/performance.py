@@ -21,49 +21,23 @@ _UNEVEN = 6  # and up to this much velocity more or less
 
 
 class Written(NamedTuple):
-    """A note as it stands in the score.
+    """A note as it stands in the score."""
 
-    Attributes
-    ----------
-    beat : float
-        When it begins, in beats from the start of the piece.
-    beats : float
-        How long it lasts.
-    pitch : int
-        MIDI number.
-    stress : int
-        Velocity added to the part's own.
-    """
-
-    beat: float
-    beats: float
-    pitch: int
-    stress: int = 0
+    beat: float  # when it begins, in beats from the start of the piece
+    beats: float  # how long it lasts
+    pitch: int  # MIDI number
+    stress: int = 0  # velocity added to the part's own
 
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """How what is written is played.
+    """How what is written is played."""
 
-    Attributes
-    ----------
-    seconds : float
-        Length of the clip; notes end inside it.
-    tempo_bpm : float
-        Beats per minute.
-    start_seconds : float
-        When beat 0 falls; what lies before the clip is left out.
-    held : float
-        Share of its length that a note sounds: 0.3 is staccato, 1 legato.
-    velocity : int
-        How hard notes without stress are struck.
-    """
-
-    seconds: float
-    tempo_bpm: float
-    start_seconds: float
-    held: float
-    velocity: int
+    seconds: float  # length of the clip; notes end inside it
+    tempo_bpm: float  # beats per minute
+    start_seconds: float  # when beat 0 falls; what lies before the clip is left out
+    held: float  # share of its length that a note sounds: 0.3 is staccato, 1 legato
+    velocity: int  # how hard notes without stress are struck
 
     def of(self, part: Iterable[Written], rng: np.random.Generator) -> tuple[Note, ...]:
         """Play a part."""

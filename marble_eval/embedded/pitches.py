@@ -9,27 +9,15 @@ semitone), room and noise are drawn without regard to the pitch.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from marble_eval.embedded.collection import (
-    SAMPLE_RATE,
-    Clip,
-    Collection,
-    seed_of,
-    write_collection,
-)
+from marble_eval.embedded.collection import SAMPLE_RATE, Clip, Collection, seed_of
 from marble_eval.embedded.composer import Note
 from marble_eval.embedded.programs import PITCHED
 from marble_eval.embedded.recording import Surroundings, recorded
-from marble_eval.embedded.renderer import Part
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from marble_eval.embedded.renderer import Renderer
+from marble_eval.embedded.renderer import Part, Renderer
 
 VERSION = 1  # raised when any byte of the data can move
 CLIP_SECONDS = 1.5
@@ -46,30 +34,15 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.5), snr_db=(1
 
 @dataclass(frozen=True, slots=True)
 class PitchNote:
-    """How one clip is made.
+    """How one clip is made."""
 
-    Attributes
-    ----------
-    pitch : int
-        MIDI number.
-    program : int
-        General MIDI program.
-    seed : int
-        Of loudness, length, tuning and room.
-    """
-
-    pitch: int
-    program: int
-    seed: int
+    pitch: int  # MIDI number
+    program: int  # General MIDI program
+    seed: int  # of loudness, length, tuning and room
 
 
 def pitches() -> Collection[PitchNote]:
-    """List the clips of the data set: by split, then take, then pitch.
-
-    >>> clips = pitches().clips
-    >>> len(clips), clips[20].path, clips[20].labels
-    (336, 'audio/train_0_60.wav', ('60',))
-    """
+    """List the clips of the data set: by split, then take, then pitch."""
     clips = []
     for split, takes in TAKES.items():
         programs = PITCHED[split]
@@ -88,11 +61,7 @@ def pitches() -> Collection[PitchNote]:
 
 
 def note_of(recipe: PitchNote) -> tuple[Note, float]:
-    """Write out the note of a recipe.
-
-    >>> note_of(PitchNote(pitch=60, program=73, seed=1))[0].pitch
-    60
-    """
+    """Write out the note of a recipe."""
     rng = np.random.default_rng(recipe.seed)
     note = Note(
         onset_seconds=round(float(rng.uniform(*_ONSET_SECONDS)), 3),
@@ -110,8 +79,3 @@ def _play(renderer: Renderer, recipe: PitchNote) -> NDArray[np.float32]:
     rng = np.random.default_rng((recipe.seed, 2))
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)
     return recorded(audio, SAMPLE_RATE, rng, surroundings=_SURROUNDINGS, level_dbfs=level)
-
-
-def write_pitches(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered."""
-    return write_collection(root, pitches())

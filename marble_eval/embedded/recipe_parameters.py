@@ -10,29 +10,18 @@ a piece of its own; all splits are played on the same programs.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marble_eval.embedded.arrangement import Sounding, bass_line, melody, struck_chords
-from marble_eval.embedded.collection import (
-    SAMPLE_RATE,
-    Clip,
-    Collection,
-    seed_of,
-    write_collection,
-)
+from marble_eval.embedded.collection import SAMPLE_RATE, Clip, Collection, seed_of
 from marble_eval.embedded.harmony import chord, phrase_in
 from marble_eval.embedded.performance import Performance
 from marble_eval.embedded.programs import ROLES, drawn
 from marble_eval.embedded.recording import Surroundings, recorded
-from marble_eval.embedded.renderer import Part
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from marble_eval.embedded.renderer import Renderer
+from marble_eval.embedded.renderer import Part, Renderer
 
 VERSION = 1  # raised when any byte of the data can move
 CLIP_SECONDS = 3.0
@@ -52,44 +41,29 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 
 @dataclass(frozen=True, slots=True)
 class ParameterPiece:
-    """How one clip is made.
+    """How one clip is made."""
 
-    Attributes
-    ----------
-    drive, brightness : float
-        The parameters, -1 to 1.
-    seed : int
-        Of the piece, of all chance in it and of its recording.
-    chords, bass, lead : int
-        General MIDI programs.
-    """
-
+    # The parameters, -1 to 1.
     drive: float
     brightness: float
-    seed: int
+    seed: int  # of the piece, of all chance in it and of its recording
+    # General MIDI programs.
     chords: int
     bass: int
     lead: int
 
 
 class Character(NamedTuple):
-    """What the parameters move, each thing with its own chance.
+    """What the parameters move, each thing with its own chance."""
 
-    Attributes
-    ----------
-    tempo_bpm, held, velocity, level_dbfs, every
-        Moved by drive: tempo, share of its length that a note sounds, velocity, RMS
-        of the clip, and beats between two strokes of the chords.
-    mode, higher_semitones
-        Moved by brightness: "major" or "minor", and how far all parts lie above
-        their middle.
-    """
-
+    # Moved by drive: tempo, share of its length that a note sounds, velocity, RMS of the clip, and
+    # beats between two strokes of the chords.
     tempo_bpm: float
     held: float
     velocity: int
     level_dbfs: float
     every: float
+    # Moved by brightness: "major" or "minor", and how far all parts lie above their middle.
     mode: str
     higher_semitones: float
 
@@ -114,12 +88,7 @@ def character(drive: float, brightness: float, rng: np.random.Generator) -> Char
 
 
 def recipe_parameters() -> Collection[ParameterPiece]:
-    """List the clips of the data set: by split, then piece.
-
-    >>> clips = recipe_parameters().clips
-    >>> len(clips), clips[0].path
-    (336, 'audio/train_000.wav')
-    """
+    """List the clips of the data set: by split, then piece."""
     clips = []
     for split, pieces in PIECES.items():
         for piece in range(pieces):
@@ -166,8 +135,3 @@ def _play(renderer: Renderer, recipe: ParameterPiece) -> NDArray[np.float32]:
     rng = np.random.default_rng((recipe.seed, 2))
     audio = renderer.mix(parts, seconds=CLIP_SECONDS)
     return recorded(audio, SAMPLE_RATE, rng, surroundings=_SURROUNDINGS, level_dbfs=made.level_dbfs)
-
-
-def write_recipe_parameters(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered."""
-    return write_collection(root, recipe_parameters())

@@ -13,17 +13,15 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from marble_eval.embedded.composer import Note
 from marble_eval.errors import MissingError
 from marble_eval.units import seconds_to_samples
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 SOUNDFONT = "TimGM6mb.sf2"
 
@@ -44,11 +42,7 @@ _INSTALL = "Run: pip install pretty_midi && pip install --no-deps tinysoundfont"
 
 
 def soundfont_path() -> Path:
-    """Find the soundfont inside the installed pretty_midi package.
-
-    >>> soundfont_path().name
-    'TimGM6mb.sf2'
-    """
+    """Find the soundfont inside the installed pretty_midi package."""
     package = importlib.util.find_spec("pretty_midi")
     if package is None or package.origin is None:
         raise MissingError(
@@ -76,24 +70,13 @@ def _synthesiser(sample_rate: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one instrument plays in a mix.
+    """What one instrument plays in a mix."""
 
-    Attributes
-    ----------
-    program : int
-        General MIDI program, or the number of a drum kit (0 is the standard one).
-    notes : tuple of Note
-        What is played; the pitch of a drum kit's note is the drum, as in General MIDI.
-    level_db : float
-        Loudness beside the other parts, in decibels.
-    drums : bool
-        True for a drum kit.
-    """
-
-    program: int
+    program: int  # General MIDI program, or the number of a drum kit (0 is the standard one)
+    # What is played; the pitch of a drum kit's note is the drum, as in General MIDI.
     notes: tuple[Note, ...]
-    level_db: float = 0.0
-    drums: bool = False
+    level_db: float = 0.0  # loudness beside the other parts, in decibels
+    drums: bool = False  # true for a drum kit
 
 
 class Renderer:
@@ -107,24 +90,14 @@ class Renderer:
         self._loudness: dict[tuple[int, bool], float] = {}
 
     def render(self, notes: Sequence[Note], program: int, *, seconds: float) -> NDArray[np.float32]:
-        """Play notes on one instrument.
-
-        >>> Renderer(24000).render([Note(0.0, 0.5, 69, 90)], 73, seconds=1.0).shape
-        (24000,)
-        """
+        """Play notes on one instrument."""
         self._select(0, program, drums=False)
         return self._sounded(self._events([(0, notes)]), seconds)
 
     def mix(
         self, parts: Sequence[Part], *, seconds: float, tuning_semitones: float = 0.0
     ) -> NDArray[np.float32]:
-        """Play several parts at once, each on its own instrument.
-
-        >>> kick = Part(0, (Note(0.0, 0.1, 36, 100),), drums=True)
-        >>> flute = Part(73, (Note(0.0, 0.5, 69, 90),), level_db=-6.0)
-        >>> Renderer(24000).mix([kick, flute], seconds=1.0).shape
-        (24000,)
-        """
+        """Play several parts at once, each on its own instrument."""
         if not 1 <= len(parts) <= 15:
             raise ValueError(f"parts must be 1 to 15, a MIDI channel each. Got {len(parts)}.")
         for channel, part in enumerate(parts, start=1):

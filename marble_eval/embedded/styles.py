@@ -9,10 +9,9 @@ when. Splits have other ensembles: other programs, and other drums in the same r
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marble_eval.embedded.accompaniment import (
     DRUM_ROLES,
@@ -22,23 +21,12 @@ from marble_eval.embedded.accompaniment import (
     accompany_drums,
 )
 from marble_eval.embedded.arrangement import Sounding, melody
-from marble_eval.embedded.collection import (
-    SAMPLE_RATE,
-    Clip,
-    Collection,
-    seed_of,
-    write_collection,
-)
+from marble_eval.embedded.collection import SAMPLE_RATE, Clip, Collection, seed_of
 from marble_eval.embedded.harmony import chord, phrase_in
 from marble_eval.embedded.performance import Performance
 from marble_eval.embedded.programs import DRUMS, ROLES, drawn
 from marble_eval.embedded.recording import Surroundings, recorded
-from marble_eval.embedded.renderer import Part
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from marble_eval.embedded.renderer import Renderer
+from marble_eval.embedded.renderer import Part, Renderer
 
 VERSION = 1  # raised when any byte of the data can move
 CLIP_SECONDS = 4.0
@@ -53,37 +41,22 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 
 @dataclass(frozen=True, slots=True)
 class StylePiece:
-    """How one clip is made.
+    """How one clip is made."""
 
-    Attributes
-    ----------
-    style : str
-        One of `STYLES`.
-    seed : int
-        Of the piece and its recording.
-    chords, bass, lead : int
-        General MIDI programs.
-    low, mid, high : int
-        Drums, as MIDI numbers of General MIDI percussion.
-    """
-
-    style: str
-    seed: int
+    style: str  # one of `STYLES`
+    seed: int  # of the piece and its recording
+    # General MIDI programs.
     chords: int
     bass: int
     lead: int
+    # Drums, as MIDI numbers of General MIDI percussion.
     low: int
     mid: int
     high: int
 
 
 def styles() -> Collection[StylePiece]:
-    """List the clips of the data set: by split, then ensemble, then style.
-
-    >>> clips = styles().clips
-    >>> len(clips), clips[7].path, clips[7].labels
-    (336, 'audio/train_00_waltz.wav', ('waltz',))
-    """
+    """List the clips of the data set: by split, then ensemble, then style."""
     clips = []
     for split, ensembles in ENSEMBLES.items():
         for ensemble in range(ensembles):
@@ -143,8 +116,3 @@ def _play(renderer: Renderer, recipe: StylePiece) -> NDArray[np.float32]:
     audio = renderer.mix(arrange(recipe), seconds=CLIP_SECONDS)
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)
     return recorded(audio, SAMPLE_RATE, rng, surroundings=_SURROUNDINGS, level_dbfs=level)
-
-
-def write_styles(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered."""
-    return write_collection(root, styles())

@@ -9,10 +9,9 @@ the mix that is new in the test, in EmbeddedInstrument the instruments.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from marble_eval.embedded.arrangement import (
     Sounding,
@@ -21,23 +20,12 @@ from marble_eval.embedded.arrangement import (
     melody,
     struck_chords,
 )
-from marble_eval.embedded.collection import (
-    SAMPLE_RATE,
-    Clip,
-    Collection,
-    seed_of,
-    write_collection,
-)
+from marble_eval.embedded.collection import SAMPLE_RATE, Clip, Collection, seed_of
 from marble_eval.embedded.harmony import chord, close_position, phrase_in
 from marble_eval.embedded.performance import Performance, Written
 from marble_eval.embedded.programs import DRUMS, FAMILIES, drawn
 from marble_eval.embedded.recording import Surroundings, recorded
-from marble_eval.embedded.renderer import Part
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from marble_eval.embedded.renderer import Renderer
+from marble_eval.embedded.renderer import Part, Renderer
 
 VERSION = 1  # raised when any byte of the data can move
 CLIP_SECONDS = 3.0
@@ -57,40 +45,22 @@ _SURROUNDINGS = Surroundings(decay_seconds=(0.3, 1.2), wet=(0.0, 0.4), snr_db=(2
 
 @dataclass(frozen=True, slots=True)
 class TaggedPiece:
-    """How one clip is made.
+    """How one clip is made."""
 
-    Attributes
-    ----------
-    tags : tuple of str
-        What is in the mix, some of `TAGS`.
-    programs : tuple of int
-        General MIDI program of each family but the bass: the first plays the
-        chords, the second the melody, the third long notes.
-    bass : int
-        General MIDI program, played where there is a bass.
-    low, mid, high : int
-        Drums, as MIDI numbers of General MIDI percussion, played where there are
-        rhythms.
-    seed : int
-        Of the piece and its recording.
-    """
-
-    tags: tuple[str, ...]
+    tags: tuple[str, ...]  # what is in the mix, some of `TAGS`
+    # General MIDI program of each family but the bass: the first plays the chords, the second the
+    # melody, the third long notes.
     programs: tuple[int, ...]
-    bass: int
+    bass: int  # General MIDI program, played where there is a bass
+    # Drums, as MIDI numbers of General MIDI percussion, played where there are rhythms.
     low: int
     mid: int
     high: int
-    seed: int
+    seed: int  # of the piece and its recording
 
 
 def tags() -> Collection[TaggedPiece]:
-    """List the clips of the data set: by split, then piece.
-
-    >>> clips = tags().clips
-    >>> len(clips), clips[0].path, clips[0].labels
-    (336, 'audio/train_000.wav', ('brass;guitar;off-beats;organ',))
-    """
+    """List the clips of the data set: by split, then piece."""
     clips = []
     for split, pieces in PIECES.items():
         for piece in range(pieces):
@@ -179,8 +149,3 @@ def _play(renderer: Renderer, recipe: TaggedPiece) -> NDArray[np.float32]:
     audio = renderer.mix(arrange(recipe), seconds=CLIP_SECONDS)
     level = round(float(rng.uniform(*LEVELS_DBFS)), 1)
     return recorded(audio, SAMPLE_RATE, rng, surroundings=_SURROUNDINGS, level_dbfs=level)
-
-
-def write_tags(root: Path) -> Path:
-    """Write the data set, unless it is there complete and unaltered."""
-    return write_collection(root, tags())

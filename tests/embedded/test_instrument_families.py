@@ -13,12 +13,8 @@ import soundfile
 from scipy.fft import rfft
 from sklearn.linear_model import LogisticRegression
 
-from marble_eval.embedded.collection import Clip
-from marble_eval.embedded.instrument_families import (
-    FamilyClip,
-    instrument_families,
-    write_instrument_families,
-)
+from marble_eval.embedded.collection import Clip, write_collection
+from marble_eval.embedded.instrument_families import FamilyClip, instrument_families
 from marble_eval.embedded.programs import FAMILIES
 from marble_eval.files.fingerprint import digest_of
 
@@ -28,7 +24,8 @@ CLIPS = instrument_families().clips
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole data set, written once."""
-    return write_instrument_families(tmp_path_factory.mktemp("embedded") / "EmbeddedInstrument")
+    root = tmp_path_factory.mktemp("embedded") / "EmbeddedInstrument"
+    return write_collection(root, instrument_families())
 
 
 def rows_of(root: Path) -> list[dict[str, str]]:
