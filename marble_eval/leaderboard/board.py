@@ -139,7 +139,7 @@ def without_copies(found: Iterable[Found]) -> list[Found]:
 
 def _sections(found: Sequence[Found], embedded: bool) -> list[Section]:
     """Make every section: the first, other runs, and papers with tables of their own."""
-    first = first_scope(each.result for each in found)
+    first = first_scope()
     reported = () if embedded else published_scores()
     cells = published_cells(reported)
     sections, runs_of_first = [], list[ScoreRow]()

@@ -1,7 +1,8 @@
 """What compares: one rule for the tables, the page and the figures.
 
 Scores compare within one edition of a task (its version and data), under equal conditions: protocol
-and version, track, probe, no deviations, all layers tried. A section of a table holds one protocol,
+and version, track, probe, no deviations, all layers tried. The installed cards and protocol decide
+which versions are current, since a result could claim any. A section of a table holds one protocol,
 version and track, whatever the probe, which each row names. Results that deviate, tried only some
 layers, or tried less than another result of their cell are in sections of their own.
 """
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from marble_eval.leaderboard.marble_columns import MARBLE_COLUMNS
 from marble_eval.leaderboard.models import narrower, probe_name
 from marble_eval.leaderboard.published import PROTOCOL
+from marble_eval.registry import TaskFolder, task_folders
+from marble_eval.registry.configuration import load_protocol
 
 if TYPE_CHECKING:
     from marble_eval.results import Found, Result
@@ -111,44 +114,48 @@ def _is_listed(result: Result) -> bool:
     return ours and result.task.column in _MARBLE_TASKS
 
 
-def current_editions(results: Iterable[Result]) -> Mapping[str, Edition]:
+def current_editions(
+    results: Iterable[Result], installed: Mapping[str, TaskFolder]
+) -> Mapping[str, Edition]:
     """Choose the current edition of each task, of results of one protocol and track.
 
-    It is the newest version on the data that most results share, counting those that conform over
-    all layers, or every one where there is none of those; ties go to the first digest.
+    It has the version of the installed card, and the data that most results share, counting those
+    that conform over all layers, or every one where there is none of those. Of a task that is not
+    installed, most results decide on the version too. Ties go to the newest, then the first digest.
     """
     votes: dict[str, Counter[Edition]] = {}
     votes_of_all: dict[str, Counter[Edition]] = {}
     for result in results:
         edition = edition_of(result)
+        card = installed.get(edition.task)
+        if card is not None and card.spec.version != edition.version:
+            continue
         votes_of_all.setdefault(edition.task, Counter())[edition] += 1
         if result.protocol.conforms and _is_whole_grid(result):
             votes.setdefault(edition.task, Counter())[edition] += 1
     chosen = {}
     for task, of_all in votes_of_all.items():
         counted = votes.get(task, of_all)
-        newest = max(each.version for each in counted)
         chosen[task] = min(
-            (each for each in counted if each.version == newest),
-            key=lambda each: (-counted[each], each.data_digest),
+            counted, key=lambda each: (-counted[each], -each.version, each.data_digest)
         )
     return chosen
 
 
-def first_scope(results: Iterable[Result]) -> Scope:
-    """Return the scope of MARBLE's own board: the newest conforming version of its protocol."""
-    protocols = (each.protocol for each in results)
-    versions = [each.version for each in protocols if each.name == PROTOCOL and each.conforms]
-    return Scope(PROTOCOL, max(versions, default=1), "constrained")
+def first_scope() -> Scope:
+    """Return the scope of MARBLE's own board: its protocol, of the installed version."""
+    return Scope(PROTOCOL, load_protocol(PROTOCOL).version, "constrained")
 
 
 def scopes(found: Sequence[Found], *, embedded: bool) -> list[Scope]:
     """Assign each result its scope; all are on embedded data, or all on real data."""
+    installed = task_folders() if found else {}
     by_rules: dict[tuple[object, ...], list[Result]] = {}
     for _, result in found:
         by_rules.setdefault(_rules(result), []).append(result)
     current = {
-        rules: set(current_editions(results).values()) for rules, results in by_rules.items()
+        rules: set(current_editions(results, installed).values())
+        for rules, results in by_rules.items()
     }
     assigned = []
     for _, result in found:
@@ -225,7 +232,7 @@ def reason_of(scope: Scope, first: Scope, *, embedded: bool) -> str:
     if not scope.listed:
         why.append("MARBLE has no column for the tasks, or they are not this package's")
     if scope.edition:
-        why.append("other results have a newer version of the task, or other data")
+        why.append("the installed card has another version of the task, or most results other data")
     if not scope.conforms:
         why.append("the runs deviate from their protocol, as each row states")
     if not scope.whole:

@@ -86,26 +86,40 @@ def test_a_task_of_somebody_else_has_no_column_of_marble_s(provider: str, tmp_pa
     assert [each.path for section in others for each in section.results] == [theirs]
 
 
-def test_an_older_protocol_stands_behind_the_newest(tmp_path: Path) -> None:
-    def newer(values: dict[str, Any]) -> None:
-        values["protocol"]["version"] = 3
+def _claiming(version: int, what: str = "task") -> Edit:
+    def edit(values: dict[str, Any]) -> None:
+        values[what]["version"] = version
 
-    tables = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", newer)])
-    assert _sections(tables) == {
-        "MARBLE, marble-v1@3, constrained": ["b"],
-        "marble-v1@2, constrained": ["a"],
+    return edit
+
+
+def test_a_protocol_version_that_is_not_installed_takes_nobody_s_place(tmp_path: Path) -> None:
+    edits = (_claiming(99, "protocol"), named("other"))
+    tables = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", *edits)])
+    assert _sections(tables) == {MAIN: ["a"], "marble-v1@99, constrained": ["b"]}
+
+
+def test_a_task_version_that_is_not_installed_empties_nobody_s_cells(tmp_path: Path) -> None:
+    claims = [example_file(tmp_path, each, named(each), _claiming(99)) for each in ("x", "y")]
+    tables = board([example_file(tmp_path, "a"), *claims])
+    apart = "marble-v1@2, constrained, GTZAN@99 on data b1b1b1b1b1b1"
+    assert _sections(tables) == {MAIN: ["a"], apart: ["x", "y"]}
+    section = next(each for each in tables.sections if each.title == apart)
+    assert "the installed card has another version" in section.reason
+    wide = wide_table(section)
+    assert wide["GTZAN accuracy"].tolist() == wide["flat_average"].tolist() == [74.8276] * 2
+    assert _sections(board(claims)) == {apart: ["x", "y"]}  # alone as well
+
+
+def test_most_results_decide_on_the_version_of_a_task_that_is_not_installed(
+    tmp_path: Path,
+) -> None:
+    many = [example_file(tmp_path, each, task("Theirs"), named(each)) for each in "ab"]
+    claim = example_file(tmp_path, "x", task("Theirs", version=99), named("x"))
+    assert _sections(board([*many, claim])) == {
+        "marble-v1@2, constrained, other tasks": ["a", "b"],
+        "marble-v1@2, constrained, other tasks, Theirs@99 on data b1b1b1b1b1b1": ["x"],
     }
-
-
-def test_an_older_version_of_a_task_has_a_section_that_names_it(tmp_path: Path) -> None:
-    def newer(values: dict[str, Any]) -> None:
-        values["task"]["version"] = 2
-
-    tables = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", newer)])
-    old = "marble-v1@2, constrained, GTZAN@1 on data b1b1b1b1b1b1"
-    assert _sections(tables) == {MAIN: ["b"], old: ["a"]}
-    wide = wide_table(next(each for each in tables.sections if each.title == old))
-    assert wide["GTZAN accuracy"].tolist() == wide["flat_average"].tolist() == [74.8276]
 
 
 def test_the_data_that_most_results_share_are_current(tmp_path: Path) -> None:
@@ -202,15 +216,16 @@ def test_fewer_seeds_give_way_to_more_and_stand_apart(tmp_path: Path) -> None:
     assert row.averages == {} and not tables.sections[1].comparable
 
 
-def test_another_protocol_has_no_say_in_which_version_is_current(tmp_path: Path) -> None:
-    """A quick run of a newer version leaves MARBLE's board as it is."""
+def test_another_protocol_has_no_say_in_which_data_are_current(tmp_path: Path) -> None:
+    """Quick runs on other data leave MARBLE's board as it is."""
 
     def quick(values: dict[str, Any]) -> None:
         values["protocol"]["name"] = "quick"
-        values["task"]["version"] = 2
+        values["task"]["data_digest"] = "aa" * 16
 
-    tables = board([example_file(tmp_path, "a"), example_file(tmp_path, "b", quick)])
-    assert _sections(tables) == {MAIN: ["a"], "quick@2, constrained": ["b"]}
+    odd = [example_file(tmp_path, each, quick, named(each)) for each in "xy"]
+    tables = board([example_file(tmp_path, "a"), *odd])
+    assert _sections(tables) == {MAIN: ["a"], "quick@2, constrained": ["x", "y"]}
 
 
 def test_of_two_states_of_the_data_with_as_many_results_the_first_digest_is_current(

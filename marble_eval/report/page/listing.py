@@ -62,7 +62,7 @@ def listed_results(
     ordered = sorted(results, key=_result_order)
     places = {id(score): place for place, score in enumerate(published)}
     cells = published_cells(published)
-    first = first_scope(ordered)
+    first = first_scope()
     embedded = any(each.task.embedded for each in ordered)
     of_result = scopes([Found(Path(), each) for each in ordered], embedded=embedded)
     ids = _short_ids([each.unit for each in ordered])
