@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from marble_eval.data.annotations.beats import Beats
-from marble_eval.data.annotations.chords import Chords
-from marble_eval.data.annotations.notes import Notes
+from marble_eval.data.annotations.beat_files import Beats
+from marble_eval.data.annotations.chord_files import Chords
+from marble_eval.data.annotations.note_files import Notes
 from marble_eval.registry import Task, load_task, task_names
 from marble_eval.spec import Annotation, FrameRules, TaskRules
 

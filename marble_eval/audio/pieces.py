@@ -56,13 +56,6 @@ def pieces_of(
     ``clip_seconds`` is rounded to whole frames, None for the track in one;
     ``context_seconds`` on both sides is rounded up; a rest shorter than ``tail_seconds``
     joins the piece before it.
-
-    Examples
-    --------
-    >>> grid = FrameGrid(sample_rate=100, frame_rate=10.0, step=1)
-    >>> cut = pieces_of(250, grid, clip_seconds=1.0, context_seconds=0.2, tail_seconds=1.0)
-    >>> [(each.start, each.stop, each.heard_from, each.first, each.kept) for each in cut]
-    [(0, 120, 0, 0, 10), (80, 250, 8, 10, None)]
     """
     if samples < 1:
         raise ValueError(f"samples must be at least 1. Got {samples!r}.")

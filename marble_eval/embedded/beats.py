@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from marble_eval.data.annotations.beats import Beats
+from marble_eval.data.annotations.beat_files import Beats
 from marble_eval.embedded.collection import (
     SAMPLE_RATE,
     Clip,

@@ -15,8 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit
 
-from marble_eval.data.annotations.beat_files import checked_beats, read_beats
-from marble_eval.data.annotations.beats import Beats, beats_of, beats_text
+from marble_eval.data.annotations.beat_files import (
+    Beats,
+    beats_of,
+    beats_text,
+    checked_beats,
+    read_beats,
+)
 from marble_eval.decoding.bar_pointer import decode_beats
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.peaks import pick_peaks, relative_threshold
@@ -136,7 +141,7 @@ class Beat(FrameKind[Beats]):
         return _early(checked_beats(value.get("beats", value.get("beat")), downbeats))
 
     def annotation_of(self, text: str) -> Beats:
-        """Read the canonical text; see `marble_eval.data.annotations.beats`."""
+        """Read the canonical text; see `marble_eval.data.annotations.beat_files`."""
         return beats_of(text)
 
     def text_of(self, events: Beats) -> Annotation:

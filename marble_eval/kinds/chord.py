@@ -16,8 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import softmax
 
-from marble_eval.data.annotations.chord_files import checked_chords, read_chords
-from marble_eval.data.annotations.chords import Chords, chords_of, chords_text
+from marble_eval.data.annotations.chord_files import (
+    Chords,
+    checked_chords,
+    chords_of,
+    chords_text,
+    read_chords,
+)
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.segments import equal_runs
 from marble_eval.kinds.example import (
@@ -127,7 +132,7 @@ class Chord(FrameKind[Chords]):
         return checked_chords(intervals, tuple(row[2] for row in rows))
 
     def annotation_of(self, text: str) -> Chords:
-        """Read the canonical text; see `marble_eval.data.annotations.chords`."""
+        """Read the canonical text; see `marble_eval.data.annotations.chord_files`."""
         return chords_of(text)
 
     def text_of(self, events: Chords) -> Annotation:

@@ -18,8 +18,13 @@ import numpy as np
 from scipy.special import expit, logit
 
 from marble_eval.data.annotations.memory import remembered
-from marble_eval.data.annotations.note_files import checked_notes, read_notes
-from marble_eval.data.annotations.notes import Notes, notes_of, notes_text
+from marble_eval.data.annotations.note_files import (
+    Notes,
+    checked_notes,
+    notes_of,
+    notes_text,
+    read_notes,
+)
 from marble_eval.decoding.interpolation import interpolated
 from marble_eval.decoding.segments import Segments, active_frames, active_runs
 from marble_eval.kinds.example import (
@@ -128,7 +133,7 @@ class Frames(FrameKind[Notes]):
         return _of_piano(checked_notes(table[:, :2], table[:, 2].astype(np.int64)))
 
     def annotation_of(self, text: str) -> Notes:
-        """Read the canonical text; see `marble_eval.data.annotations.notes`."""
+        """Read the canonical text; see `marble_eval.data.annotations.note_files`."""
         return notes_of(text)
 
     def text_of(self, events: Notes) -> Annotation:

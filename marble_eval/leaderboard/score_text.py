@@ -18,13 +18,7 @@ _OTHER_DECIMALS = 3
 def score_text(
     value: float, unit: str, *, decimals: int | None = None, signed: bool = False
 ) -> str:
-    """Write a score given in its unit, with the decimals of the unit unless others are asked for.
-
-    Examples
-    --------
-    >>> score_text(31.25, "percent"), score_text(-0.0005, "1"), score_text(-0.0004, "1")
-    ('31.3', '-0.001', '0.000')
-    """
+    """Write a score in its unit, with the unit's decimals unless others are asked for."""
     places = _DECIMALS.get(unit, _OTHER_DECIMALS) if decimals is None else decimals
     # repr is the number as it is written: 74.85, although the float is a little less.
     rounded = Decimal(repr(round(float(value), 4))).quantize(

@@ -21,7 +21,7 @@ from marble_eval.errors import near_misses
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.data.annotations.beats import Beats
+    from marble_eval.data.annotations.beat_files import Beats
 
 #: Every metric; higher is better.
 METRICS = (
@@ -93,7 +93,7 @@ def beat_counts(
     --------
     Every other beat is found, so that precision is 1 and recall one half:
 
-    >>> from marble_eval.data.annotations.beats import Beats
+    >>> from marble_eval.data.annotations.beat_files import Beats
     >>> reference = Beats(np.arange(0, 20, 0.5), np.array([]))
     >>> estimate = Beats(np.arange(0, 20, 1.0), np.array([]))
     >>> beat_counts(reference, estimate, ["beat_f1", "beat_f1_pooled", "downbeat_f1"]).round(3)

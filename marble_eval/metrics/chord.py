@@ -17,7 +17,7 @@ from __future__ import annotations
 import mir_eval.chord
 import numpy as np
 
-from marble_eval.data.annotations.chords import Chords
+from marble_eval.data.annotations.chord_files import Chords
 from marble_eval.metrics.note import PITCH_CLASSES
 
 #: Names of the classes, in order.

@@ -20,7 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from marble_eval.data.annotations.notes import Notes
+    from marble_eval.data.annotations.note_files import Notes
 
 #: How the twelve pitch classes are spelled, from C.
 PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
@@ -67,7 +67,7 @@ def note_counts(
 
     Examples
     --------
-    >>> from marble_eval.data.annotations.notes import Notes
+    >>> from marble_eval.data.annotations.note_files import Notes
     >>> reference = Notes(np.array([[0.0, 1.0], [2.0, 3.0]]), np.array([60, 64]))
     >>> estimate = Notes(np.array([[0.0, 0.5]]), np.array([60]))
     >>> names = ("frame_f1", "note_f1", "note_f1_pooled")
@@ -98,7 +98,7 @@ def frame_counts(reference: Notes, estimate: Notes, rate: float) -> np.ndarray:
     --------
     Of the reference's ten frames six are found, and two of another pitch are wrong:
 
-    >>> from marble_eval.data.annotations.notes import Notes
+    >>> from marble_eval.data.annotations.note_files import Notes
     >>> reference = Notes(np.array([[0.0, 1.0]]), np.array([60]))
     >>> estimate = Notes(np.array([[0.4, 1.0], [0.0, 0.2]]), np.array([60, 72]))
     >>> frame_counts(reference, estimate, 10.0)

@@ -31,13 +31,7 @@ _LOUDEST = 0.5  # of full scale
 
 
 def task_name(folder: Path) -> str:
-    """Make a task's name out of a folder's, which need not exist, in ASCII.
-
-    Examples
-    --------
-    >>> task_name(Path("data/My Café songs!"))
-    'My-Cafe-songs'
-    """
+    """Make a task's name out of a folder's, which need not exist, in ASCII."""
     written = folder.absolute().resolve().name
     plain = unicodedata.normalize("NFKD", written).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")

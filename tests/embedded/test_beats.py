@@ -15,7 +15,7 @@ import pytest
 from scipy.stats import kstest
 
 import marble_eval.embedded.beats as module
-from marble_eval.data.annotations.beats import Beats, beats_of
+from marble_eval.data.annotations.beat_files import Beats, beats_of
 from marble_eval.embedded.beats import CELLS, PIECES, annotation_of, beats, table_of, write_beats
 from marble_eval.embedded.collection import SAMPLE_RATE
 from marble_eval.embedded.grooved_pieces import GroovedPiece, arrange, score_of, timing_of

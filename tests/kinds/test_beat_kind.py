@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.data.annotations.beats import Beats, beats_of
+from marble_eval.data.annotations.beat_files import Beats, beats_of
 from marble_eval.errors import ValidationError
 from marble_eval.kinds.beat import KIND as beat
 from marble_eval.metrics.beat import METRICS

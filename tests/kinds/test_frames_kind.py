@@ -13,7 +13,7 @@ import pytest
 from scipy.special import logit
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from marble_eval.data.annotations.notes import Notes
+from marble_eval.data.annotations.note_files import Notes
 from marble_eval.kinds.frames import KIND as frames
 from marble_eval.probes.losses import LOSSES
 from marble_eval.spec import FrameRules, Layout, TaskSpec

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from marble_eval.data.annotations.beats import Beats
+from marble_eval.data.annotations.beat_files import Beats
 from marble_eval.metrics.beat import LATEST, METRICS, beat_counts, likelihood, matched
 
 NONE = np.array([])

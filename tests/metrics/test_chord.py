@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from marble_eval.data.annotations.chords import Chords
+from marble_eval.data.annotations.chord_files import Chords
 from marble_eval.metrics.chord import (
     CHORDS,
     IGNORED,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from marble_eval.data.annotations.notes import Notes
+from marble_eval.data.annotations.note_files import Notes
 from marble_eval.metrics.note import (
     METRICS,
     frame_counts,

@@ -19,7 +19,7 @@ import torch
 
 import marble_eval
 from marble_eval.cli import main
-from marble_eval.data.annotations.beats import Beats, beats_of
+from marble_eval.data.annotations.beat_files import Beats, beats_of
 from marble_eval.errors import ValidationError
 from marble_eval.results import Result, read_predictions, read_result
 

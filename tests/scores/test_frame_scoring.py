@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.data.annotations.beats import Beats, beats_of
-from marble_eval.data.annotations.chords import Chords, chords_of
+from marble_eval.data.annotations.beat_files import Beats, beats_of
+from marble_eval.data.annotations.chord_files import Chords, chords_of
 from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
 from marble_eval.probes.grid import Trial

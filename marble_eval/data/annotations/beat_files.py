@@ -12,6 +12,7 @@ downbeats are not annotated: GTZAN-Rhythm has the value 1 at every beat.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,9 +20,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from marble_eval.data.annotations.beats import Beats
+from marble_eval import spec
 from marble_eval.data.annotations.jams import Annotation, only, read_annotations
-from marble_eval.data.annotations.lines import Line, lines_of, parsed, refuse, seconds_of
+from marble_eval.data.annotations.lines import (
+    Line,
+    lines_of,
+    numbers_in,
+    parsed,
+    refuse,
+    seconds_of,
+    suffix_of,
+)
 from marble_eval.data.text_files import number_of
 
 #: What a file of beats may be called.
@@ -37,6 +46,28 @@ _SCIENTIFIC = re.compile(r"\d\.\d+e[+]\d\d", re.ASCII)
 _LONGEST = 128  # beats of a bar; a larger position is the rest of a time with a decimal comma
 
 
+class Beats(NamedTuple):
+    """The beats of a track: times in seconds, rising, downbeats included; and the downbeats.
+
+    Downbeats, the first beats of bars, are empty where they are not annotated.
+    """
+
+    beats: np.ndarray
+    downbeats: np.ndarray
+
+
+def beats_text(beats: Beats) -> spec.Annotation:
+    """Write beats as one line of JSON, which `beats_of` reads back exactly."""
+    values = {name: times.tolist() for name, times in beats._asdict().items()}
+    return spec.Annotation(json.dumps(values, separators=(",", ":")))
+
+
+def beats_of(text: str) -> Beats:
+    """Read what `beats_text` wrote."""
+    values = json.loads(text)
+    return Beats(*(np.array(values[name], dtype=np.float64) for name in Beats._fields))
+
+
 class _Beat(NamedTuple):
     time: float
     bar: int | None  # where bar and beat are one number
@@ -46,23 +77,14 @@ class _Beat(NamedTuple):
 def checked_beats(
     beats: Sequence[float] | np.ndarray, downbeats: Sequence[float] | np.ndarray
 ) -> Beats:
-    """Check the times of beats and downbeats: finite, not negative, rising.
-
-    >>> checked_beats([0.5, 0.5], [])
-    Traceback (most recent call last):
-    ...
-    ValueError: beat 2: a beat must come after the one before it. Got 0.5 s after 0.5 s.
-    """
+    """Check the times of beats and downbeats: finite, not negative, rising."""
     return Beats(_checked(beats, "beat"), _checked(downbeats, "downbeat"))
 
 
 def read_beats(path: Path) -> Beats:
     """Read a file of beats; a ValueError names the file and all lines that break a rule."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"{path}: a file of beats must be one of {', '.join(SUFFIXES)}. Got {path.suffix!r}."
-        )
-    if path.suffix.lower() == ".jams":
+    suffix = suffix_of(path, SUFFIXES, "beats")
+    if suffix == ".jams":
         return _from_jams(path)
     lines = lines_of(path, _TITLES, "beat")
     if _is_label_track(lines):
@@ -73,7 +95,7 @@ def read_beats(path: Path) -> Beats:
     _refuse_regions(lines, path)
     beats = parsed(lines, _beat, path)
     times = np.array([each.time for each in beats])
-    point = " Decimals need a point." if path.suffix.lower() == ".csv" else ""
+    point = " Decimals need a point." if suffix == ".csv" else ""
     faults = [(lines[index].number, fault + point) for index, fault in _not_rising(times)]
     refuse(sorted([*faults, *_position_faults(beats, lines)]), path)
     return checked_beats(times, _downbeats(times, [each.position for each in beats]))
@@ -201,10 +223,7 @@ def _position(value: Any) -> int:
 
 
 def _checked(values: Sequence[float] | np.ndarray, name: str) -> np.ndarray:
-    try:
-        times = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        times = np.array(np.nan)
+    times = numbers_in(values)
     if times.ndim != 1:
         raise ValueError(f"{name}s must be a list of times in seconds. Got {str(values)[:80]!r}.")
     bad = np.flatnonzero(~(np.isfinite(times) & (times >= 0)))

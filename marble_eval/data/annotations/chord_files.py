@@ -10,14 +10,23 @@ the durations of JAMS are full, and are cut there.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from marble_eval.data.annotations.chords import Chords
 from marble_eval.data.annotations.jams import only, read_annotations
-from marble_eval.data.annotations.lines import lines_of, parsed, refuse, seconds_of
+from marble_eval.data.annotations.lines import (
+    intervals_in,
+    lines_of,
+    parsed,
+    refuse,
+    seconds_of,
+    suffix_of,
+)
+from marble_eval.spec import Annotation
 
 #: What a file of chords may be called.
 SUFFIXES = (".lab", ".txt", ".csv", ".tsv", ".jams")
@@ -31,24 +40,40 @@ _NAMESPACES = ("chord", "chord_harte")
 _ROUNDING = 1e-3  # seconds
 
 
+class Chords(NamedTuple):
+    """The chords of a track: start and end (chord, 2) in seconds, and names.
+
+    In order of time, without overlaps; there may be gaps. Names are Harte's (ISMIR 2005), as
+    `mir_eval.chord` reads them: "N" where no chord sounds, "X" where it has no name.
+    """
+
+    intervals: np.ndarray
+    names: tuple[str, ...]
+
+
+def chords_text(chords: Chords) -> Annotation:
+    """Write chords as one line of JSON, which `chords_of` reads back exactly."""
+    rows = [
+        [*each, name] for each, name in zip(chords.intervals.tolist(), chords.names, strict=True)
+    ]
+    return Annotation(json.dumps(rows, separators=(",", ":")))
+
+
+def chords_of(text: str) -> Chords:
+    """Read what `chords_text` wrote."""
+    rows = json.loads(text)
+    intervals = np.array([row[:2] for row in rows], dtype=np.float64).reshape(-1, 2)
+    return Chords(intervals, tuple(row[2] for row in rows))
+
+
 def checked_chords(
     intervals: Sequence[Sequence[float]] | np.ndarray, names: Sequence[str]
 ) -> Chords:
     """Check the intervals (chord, 2) in seconds and the names of a track's chords.
 
     They must be in order of time; where two overlap by less than a millisecond, the first is cut.
-
-    >>> checked_chords([[0, 1.5]], ["Am7"])
-    Traceback (most recent call last):
-    ...
-    ValueError: chord 1: a chord must be named as in A:min7/b3, C, N or X. Got 'Am7'.
     """
-    try:
-        times = np.array(intervals, dtype=np.float64)
-    except (TypeError, ValueError, OverflowError):
-        times = np.array(np.nan)
-    if times.size == 0:
-        times = times.reshape(0, 2)
+    times = intervals_in(intervals)
     if times.ndim != 2 or times.shape[1] != 2 or len(times) != len(names):
         raise ValueError(
             f"chords must have a start and an end in seconds and a name each. Got "
@@ -74,11 +99,7 @@ def checked_chords(
 
 def read_chords(path: Path) -> Chords:
     """Read a file of chords; a ValueError names the file and all lines that break a rule."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"{path}: a file of chords must be one of {', '.join(SUFFIXES)}. Got {path.suffix!r}."
-        )
-    if path.suffix.lower() == ".jams":
+    if suffix_of(path, SUFFIXES, "chords") == ".jams":
         return _from_jams(path)
     lines = lines_of(path, _TITLES, "chord")
     found = parsed(lines, _chord, path)

@@ -11,7 +11,9 @@ import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
 
 from marble_eval.data.text_files import number_of, text_of
 
@@ -29,6 +31,16 @@ class Line(NamedTuple):
 
     number: int
     cells: tuple[str, ...]
+
+
+def suffix_of(path: Path, suffixes: Sequence[str], what: str) -> str:
+    """Return the suffix of a file of ``what``, in lower case; it must be one of ``suffixes``."""
+    suffix = path.suffix.lower()
+    if suffix not in suffixes:
+        raise ValueError(
+            f"{path}: a file of {what} must be one of {', '.join(suffixes)}. Got {path.suffix!r}."
+        )
+    return suffix
 
 
 def lines_of(path: Path, titles: Titles, what: str) -> list[Line]:
@@ -77,13 +89,7 @@ def parsed(
 
 
 def refuse(faults: Sequence[tuple[int, str]], path: Path) -> None:
-    """Raise the first of a file's faults (line, sentence) with the other lines, if there are any.
-
-    >>> refuse([(2, "a time must rise."), (5, "…"), (9, "…")], Path("a.beats"))
-    Traceback (most recent call last):
-    ...
-    ValueError: a.beats, line 2: a time must rise. Lines 5 and 9 break a rule too.
-    """
+    """Raise the first of a file's faults (line, sentence), if any, and name the other lines."""
     if not faults:
         return
     (first, sentence), *others = faults
@@ -103,3 +109,17 @@ def seconds_of(cell: str) -> float:
             f"a time must be a number of seconds, 0 or more, with a decimal point. Got {cell!r}."
         )
     return number
+
+
+def numbers_in(values: Any) -> np.ndarray:
+    """Return values as an array of float64, a single nan where they are no array of numbers."""
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.array(np.nan)
+
+
+def intervals_in(values: Any) -> np.ndarray:
+    """Return starts and ends, normally (interval, 2), also where there is none."""
+    times = numbers_in(values)
+    return times if times.size else times.reshape(0, 2)

@@ -51,12 +51,8 @@ def _entry(path: Path, reader: str, packages: Sequence[str]) -> Path | None:
     try:
         digest.update(content_of(path))
         folder = home_folder() / "annotations"
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ):  # whoever reads the file says why; a user without a home
-        return None
+    except (OSError, RuntimeError, ValueError):
+        return None  # whoever reads the file says why; RuntimeError: a user without a home
     name = digest.hexdigest()
     return folder / name[:2] / name[2:]
 

@@ -10,15 +10,25 @@ velocity; they are not read.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from marble_eval.data.annotations.lines import lines_of, parsed, refuse, seconds_of
+from marble_eval.data.annotations.lines import (
+    intervals_in,
+    lines_of,
+    numbers_in,
+    parsed,
+    refuse,
+    seconds_of,
+    suffix_of,
+)
 from marble_eval.data.annotations.midi import Channel, channels_of
-from marble_eval.data.annotations.notes import Notes
 from marble_eval.data.text_files import content_of, number_of
+from marble_eval.spec import Annotation
 
 #: What a file of notes may be called.
 SUFFIXES = (".mid", ".midi", ".csv", ".tsv", ".txt")
@@ -32,22 +42,35 @@ _DOWN = 64  # from this value on the pedal is down (MIDI 1.0)
 _PITCH_RULE = "a pitch must be a MIDI number, 0 to 127."
 
 
+class Notes(NamedTuple):
+    """The notes of a track: onset and end (note, 2) in seconds, and MIDI numbers (note,) int64.
+
+    By onset; notes of different pitch may overlap.
+    """
+
+    intervals: np.ndarray
+    pitches: np.ndarray
+
+
+def notes_text(notes: Notes) -> Annotation:
+    """Write notes as one line of JSON, which `notes_of` reads back exactly."""
+    pitches = notes.pitches.tolist()
+    rows = [[*each, pitch] for each, pitch in zip(notes.intervals.tolist(), pitches, strict=True)]
+    return Annotation(json.dumps(rows, separators=(",", ":")))
+
+
+def notes_of(text: str) -> Notes:
+    """Read what `notes_text` wrote."""
+    rows = json.loads(text)
+    intervals = np.array([row[:2] for row in rows], dtype=np.float64).reshape(-1, 2)
+    return Notes(intervals, np.array([row[2] for row in rows], dtype=np.int64))
+
+
 def checked_notes(
     intervals: Sequence[Sequence[float]] | np.ndarray, pitches: Sequence[float] | np.ndarray
 ) -> Notes:
-    """Check intervals (note, 2) in seconds and MIDI numbers; order them by onset, then pitch.
-
-    >>> checked_notes([[0, 1]], [440])
-    Traceback (most recent call last):
-    ...
-    ValueError: note 1: a pitch must be a MIDI number, 0 to 127. Got 440.
-    """
-    try:
-        times, numbers = (np.array(each, dtype=np.float64) for each in (intervals, pitches))
-    except (TypeError, ValueError, OverflowError):
-        times = numbers = np.array(np.nan)
-    if times.size == 0:
-        times = times.reshape(0, 2)
+    """Check intervals (note, 2) in seconds and MIDI numbers; order them by onset, then pitch."""
+    times, numbers = intervals_in(intervals), numbers_in(pitches)
     if times.ndim != 2 or times.shape[1] != 2 or numbers.shape != times.shape[:1]:
         raise ValueError(
             f"notes must have an onset and an end in seconds and a pitch each. Got "
@@ -65,11 +88,7 @@ def read_notes(path: Path, *, sustained: bool = True) -> Notes:
 
     Unless ``sustained``, notes of MIDI end when their key is released, whatever the pedal.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(
-            f"{path}: a file of notes must be one of {', '.join(SUFFIXES)}. Got {path.suffix!r}."
-        )
-    if path.suffix.lower() in (".mid", ".midi"):
+    if suffix_of(path, SUFFIXES, "notes") in (".mid", ".midi"):
         return _from_midi(path, sustained)
     lines = lines_of(path, _TITLES, "note")
     found = np.array(parsed(lines, _note, path))

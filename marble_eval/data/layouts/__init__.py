@@ -27,27 +27,15 @@ LabelOf = Callable[[Mapping[str, Any], str, TaskSpec], Label]
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader is given.
+    """What a reader is given."""
 
-    Attributes
-    ----------
-    root : Path
-        The user's copy of the data.
-    spec : TaskSpec
-        The card.
-    lists : callable
-        Content of the card's published lists; called only for a layout that needs
-        one, since it may have to be fetched.
-    label_of : callable
-        The kind's way from a row to a label.
-    columns : tuple of str
-        The fields that hold a label in a table; empty for the layout's own.
-    """
-
-    root: Path
-    spec: TaskSpec
+    root: Path  # the user's copy of the data
+    spec: TaskSpec  # the card
+    # Content of the card's published lists; called only for a layout that needs one, since it may
+    # have to be fetched.
     lists: Lists
-    label_of: LabelOf
+    label_of: LabelOf  # the kind's way from a row to a label
+    # The fields that hold a label in a table; empty for the layout's own.
     columns: tuple[str, ...] = ()
 
 

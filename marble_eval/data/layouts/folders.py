@@ -37,11 +37,7 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
 
 
 def ids_of(content: bytes) -> tuple[str, ...]:
-    """Read the ids of a published list.
-
-    >>> ids_of(b"jazz/jazz.00001.wav")
-    ('jazz/jazz.00001',)
-    """
+    """Read the ids of a published list."""
     lines = (normal(line.strip()) for line in content.decode("utf-8").splitlines())
     return tuple(str(PurePosixPath(line).with_suffix("")) for line in lines if line)
 

@@ -23,21 +23,11 @@ _COLUMNS = ("TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS")
 
 
 class Row(NamedTuple):
-    """One track of a table.
+    """One track of a table."""
 
-    Attributes
-    ----------
-    id : str
-        "NN/<id>".
-    artist : str
-        "artist_000087".
-    tags : tuple of str
-        With their prefix, as "genre---rock".
-    """
-
-    id: str
-    artist: str
-    tags: tuple[str, ...]
+    id: str  # "NN/<id>"
+    artist: str  # "artist_000087"
+    tags: tuple[str, ...]  # with their prefix, as "genre---rock"
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
@@ -47,13 +37,7 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
 
 
 def rows_of(content: bytes, file: Path) -> tuple[Row, ...]:
-    r"""Read a table.
-
-    >>> table = b"TRACK_ID ARTIST_ID ALBUM_ID PATH DURATION TAGS\r\n"
-    >>> table += b"track_0000382 artist_000020 album_000046 82/382.mp3 211.1 instrument---voice"
-    >>> rows_of(table.replace(b" ", b"\t"), Path("test.tsv"))
-    (Row(id='82/382', artist='artist_000020', tags=('instrument---voice',)),)
-    """
+    r"""Read a table."""
     head, *lines = content.decode("utf-8").splitlines() or [""]
     if tuple(head.split("\t")) != _COLUMNS:
         refuse([f"line 1: must be {', '.join(_COLUMNS)}, divided by tabs. Got {head!r}."], file)

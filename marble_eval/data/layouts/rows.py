@@ -52,11 +52,7 @@ def json_row(line: str, fields: Sequence[str]) -> dict[str, Any]:
 
 
 def listed(cell: str) -> list[str] | None:
-    """Read a cell in which a program wrote a list, as Python or JSON has it; None if it is none.
-
-    >>> listed("['rock', 'slow']"), listed('["rock"]'), listed("rock; slow")
-    (['rock', 'slow'], ['rock'], None)
-    """
+    """Read a cell in which a program wrote a list, as Python or JSON has it; None if it is none."""
     text = cell.strip()
     if _LIST.fullmatch(text):
         return [_unquoted(each) for each in _QUOTED.findall(text)]
@@ -102,14 +98,7 @@ def below(root: Path, audio: PurePosixPath) -> Path:
 
 
 def refuse(faults: Sequence[str], path: Path) -> None:
-    """Raise all faults of a file at once, if there are any.
-
-    >>> refuse(["line 2: 'path' must not be empty."], Path("tracks.csv"))
-    Traceback (most recent call last):
-    ...
-    marble_eval.errors.ValidationError: tracks.csv, line 2: 'path' must not be empty.
-    >>> refuse([], Path("tracks.csv"))
-    """
+    """Raise all faults of a file at once, if there are any."""
     if len(faults) == 1:
         raise ValidationError(f"{path}, {faults[0]}")
     if faults:

@@ -47,28 +47,15 @@ _PIECE = re.compile(r"\w+/(?:f[1-9]|m1[01]|m[1-9])_.+_\d{2,}")
 
 
 class Take(NamedTuple):
-    """A file.
+    """A file."""
 
-    Attributes
-    ----------
-    id : str
-        ``<technique>/<name>``, of a piece with its number.
-    path : Path
-        Where it is.
-    technique, singer : str
-        "belt", "f1".
-    recording : str
-        The whole recording: ``<technique>/<name>``.
-    listed : str
-        The same as MARBLE's script names it.
-    """
-
-    id: str
-    path: Path
+    id: str  # ``<technique>/<name>``, of a piece with its number
+    path: Path  # where it is
+    # "belt", "f1".
     technique: str
     singer: str
-    recording: str
-    listed: str
+    recording: str  # the whole recording: ``<technique>/<name>``
+    listed: str  # the same as MARBLE's script names it
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:

@@ -49,11 +49,7 @@ _GROUPS = (340, 397)  # in the two divisions of all of VocalSet 1.1
 
 
 def singer_split(singer: str) -> str:
-    """Say in which split a singer is for technique classification.
-
-    >>> singer_split("m10")
-    'test'
-    """
+    """Say in which split a singer is for technique classification."""
     for split, singers in SINGERS.items():
         if singer in singers:
             return split
@@ -62,13 +58,7 @@ def singer_split(singer: str) -> str:
 
 
 def exercise_of(technique: str, name: str) -> str:
-    """Name the exercise that a recording belongs to, whatever its vowel and key.
-
-    >>> exercise_of("slow_forte", "f4_arepggios_c_slow_forte_a")
-    'arpeggios/slow_forte'
-    >>> exercise_of("spoken", "m4_ row_spoken")
-    'row'
-    """
+    """Name the exercise that a recording belongs to, whatever its vowel and key."""
     # "arps" and "arepggios" occur; "long" and "row" may follow a blank.
     found = re.search(r"scales|ar(?:p|ep)|long|caro|dona|row", name)
     if not found:
@@ -78,11 +68,7 @@ def exercise_of(technique: str, name: str) -> str:
 
 
 def exercise_split(singer: str, exercise: str) -> str:
-    """Say in which split a singer's exercise is for singer classification.
-
-    >>> [exercise_split("f1", each) for each in ("long/trill", "scales/straight", "scales/belt")]
-    ['test', 'valid', 'train']
-    """
+    """Say in which split a singer's exercise is for singer classification."""
     if exercise not in _EXERCISES:
         return "train"
     ranked = sorted(_EXERCISES, key=lambda each: _digest(f"{singer}/{each}"))

@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 
-from marble_eval.data.annotations.beats import Beats, beats_of, beats_text
-from marble_eval.data.annotations.chords import Chords, chords_of, chords_text
-from marble_eval.data.annotations.notes import Notes, notes_of, notes_text
+from marble_eval.data.annotations.beat_files import Beats, beats_of, beats_text
+from marble_eval.data.annotations.chord_files import Chords, chords_of, chords_text
+from marble_eval.data.annotations.note_files import Notes, notes_of, notes_text
 
 
 def times(count: int, seed: int = 0) -> np.ndarray:

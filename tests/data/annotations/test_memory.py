@@ -19,8 +19,7 @@ import pytest
 from marble_eval.data.annotations import memory, note_files
 from marble_eval.data.annotations.memory import remembered
 from marble_eval.data.annotations.midi import channels_of
-from marble_eval.data.annotations.note_files import read_notes
-from marble_eval.data.annotations.notes import notes_text
+from marble_eval.data.annotations.note_files import notes_text, read_notes
 from marble_eval.files.home import home_folder
 from marble_eval.kinds.frames import KIND as frames
 from marble_eval.spec import Annotation, TaskSpec

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from marble_eval.data.annotations import misfit
-from marble_eval.data.annotations.beats import Beats
-from marble_eval.data.annotations.chords import Chords
-from marble_eval.data.annotations.notes import Notes
+from marble_eval.data.annotations.beat_files import Beats
+from marble_eval.data.annotations.chord_files import Chords
+from marble_eval.data.annotations.note_files import Notes
 
 TIMES = np.arange(0.0, 8.0, 0.5)
 INTERVALS = np.column_stack([TIMES, TIMES + 0.5])

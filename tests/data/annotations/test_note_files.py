@@ -11,8 +11,7 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from marble_eval.data.annotations.note_files import checked_notes, read_notes
-from marble_eval.data.annotations.notes import Notes
+from marble_eval.data.annotations.note_files import Notes, checked_notes, read_notes
 
 TICKS = 1000  # a second, at mido's 500000 µs a beat and 500 ticks a beat
 

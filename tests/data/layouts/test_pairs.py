@@ -13,8 +13,7 @@ from typing import Any
 
 import pytest
 
-from marble_eval.data.annotations.beat_files import read_beats
-from marble_eval.data.annotations.beats import beats_text
+from marble_eval.data.annotations.beat_files import beats_text, read_beats
 from marble_eval.data.layouts import Reading, read_layouts
 from marble_eval.errors import MarbleError, MissingError, ValidationError
 from marble_eval.kinds.beat import KIND as beat

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from marble_eval.data.annotations.beats import Beats
-from marble_eval.data.annotations.chords import Chords
+from marble_eval.data.annotations.beat_files import Beats
+from marble_eval.data.annotations.chord_files import Chords
 from marble_eval.features.stores import ClipName, FrameStore
 from marble_eval.probes.grid import GridPlan, layer_choices
 from marble_eval.probes.grid.frame_split import FrameSource, FrameSplit

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.data.annotations.chords import Chords
+from marble_eval.data.annotations.chord_files import Chords
 from marble_eval.probes.grid import frame_batches
 from marble_eval.probes.grid.frame_batches import Part, parts_of_epoch, read_ahead
 from marble_eval.probes.grid.frame_split import FrameSplit

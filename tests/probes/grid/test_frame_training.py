@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from marble_eval.data.annotations.chords import Chords
+from marble_eval.data.annotations.chord_files import Chords
 from marble_eval.probes import LEARNED_SUM, Member, TrainedMember
 from marble_eval.probes.grid import frame_batches, frame_training
 from marble_eval.probes.grid.frame_split import FrameSplit

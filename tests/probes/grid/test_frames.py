@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from marble_eval.data.annotations.beats import Beats
+from marble_eval.data.annotations.beat_files import Beats
 from marble_eval.errors import MarbleError, SpecError
 from marble_eval.metrics.counts import ratio
 from marble_eval.probes import Member, TrainedMember
