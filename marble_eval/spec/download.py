@@ -16,37 +16,18 @@ _HUB = r"hf://datasets/[\w.-]+/[\w.-]+"
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """One file, or one repository of the hub.
+    """One file, or one repository of the hub."""
 
-    Attributes
-    ----------
-    address : str
-        Web address, or ``hf://datasets/<owner>/<name>``.
-    file : str
-        Name below the task's root; empty for a repository, which goes to the root.
-        Files that end in .001, .002, … are the parts of one archive.
-    bytes : int or None
-        Size, for the forecast; None where unknown.
-    digest : str
-        ``sha256:`` or ``md5:`` and hexadecimal digits; empty for a repository.
-    unpack : {"", "zip", "tar"}
-        What kind of archive it is.
-    into : str
-        Folder below the root in which an archive is unpacked; "." for the root.
-    revision : str
-        Of a repository: the commit; empty for the newest.
-    patterns : tuple of str
-        Of a repository: which files; empty for all.
-    """
-
-    address: str
+    address: str  # web address, or ``hf://datasets/<owner>/<name>``
+    # Name below the task's root; empty for a repository, which goes to the root. Files that end in
+    # .001, .002, … are the parts of one archive.
     file: str = ""
-    bytes: int | None = None
-    digest: str = ""
-    unpack: Literal["", "zip", "tar"] = ""
-    into: str = "."
-    revision: str = ""
-    patterns: tuple[str, ...] = ()
+    bytes: int | None = None  # size, for the forecast; None where unknown
+    digest: str = ""  # ``sha256:`` or ``md5:`` and hexadecimal digits; empty for a repository
+    unpack: Literal["", "zip", "tar"] = ""  # what kind of archive it is
+    into: str = "."  # folder below the root in which an archive is unpacked; "." for the root
+    revision: str = ""  # of a repository: the commit; empty for the newest
+    patterns: tuple[str, ...] = ()  # of a repository: which files; empty for all
 
     def __post_init__(self) -> None:
         for name in ("file", "into"):

@@ -8,40 +8,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Where and how wide the work is done; never part of a result's identity.
+    """Where and how wide the work is done; never part of a result's identity."""
 
-    Attributes
-    ----------
-    device : str
-        "auto", "cpu", "cuda" or a numbered device.
-    workers : int
-        Encoders at work side by side: on a CPU threads, 0 for one per core; with Ray
-        its workers, 0 for as many as the cluster has GPUs, or CPUs where it has none.
-    batch_clips : int
-        Clips in one call of the encoder; 0 for one on a CPU, and on a GPU for the
-        number that a trial finds.
-    readers : int
-        Threads that decode and resample ahead of each encoder.
-    group_members : int
-        Probes trained side by side; 0 for three on a CPU and all on a GPU.
-    processes : int
-        Encoders in processes of their own; 0 for one per GPU where there are several,
-        else none.
-    address : str or None
-        Ray cluster that encodes: "auto" (the one this machine is part of), "local"
-        (one that is started for the run) or HOST:PORT; None for this machine alone.
-    gpus, cpus : float or None
-        What a Ray worker asks the cluster for; None for one GPU, if the cluster has
-        any and the device may be one, and one CPU.
-    """
-
-    device: str
+    device: str  # "auto", "cpu", "cuda" or a numbered device
+    # Encoders at work side by side: on a CPU threads, 0 for one per core; with Ray its workers, 0
+    # for as many as the cluster has GPUs, or CPUs where it has none.
     workers: int
+    # Clips in one call of the encoder; 0 for one on a CPU, and on a GPU for the number that a trial
+    # finds.
     batch_clips: int
-    readers: int
-    group_members: int
+    readers: int  # threads that decode and resample ahead of each encoder
+    group_members: int  # probes trained side by side; 0 for three on a CPU and all on a GPU
+    # Encoders in processes of their own; 0 for one per GPU where there are several, else none.
     processes: int
+    # Ray cluster that encodes: "auto" (the one this machine is part of), "local" (one that is
+    # started for the run) or HOST:PORT; None for this machine alone.
     address: str | None
+    # What a Ray worker asks the cluster for; None for one GPU, if the cluster has any and the
+    # device may be one, and one CPU.
     gpus: float | None
     cpus: float | None
 

@@ -100,18 +100,10 @@ def _check_name(pattern: str, extensions: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SplitList:
-    """A published list: the ids of a split, or a table of splits and labels.
+    """A published list: the ids of a split, or a table of splits and labels."""
 
-    Attributes
-    ----------
-    file : str
-        Path below the source's address.
-    sha256 : str
-        Digest of the published bytes, 64 hexadecimal digits in lower case.
-    """
-
-    file: str
-    sha256: str
+    file: str  # path below the source's address
+    sha256: str  # digest of the published bytes, 64 hexadecimal digits in lower case
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):

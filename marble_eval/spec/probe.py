@@ -78,22 +78,14 @@ class Probe(Protocol):
 
 
 class Fit(NamedTuple):
-    """A probe fitted with one value of its setting.
+    """A probe fitted with one value of its setting."""
 
-    Attributes
-    ----------
-    setting : float
-        The value.
-    outputs : callable
-        From embeddings (clip, width), float32, to outputs (clip, output): log-probabilities
-        or logits of classes, logits of tags, or values. Those of a track's clips are averaged
-        as the task's card says.
-    remark : str
-        What a reader of the result should know of this fit, such as "did not converge".
-    """
-
-    setting: float
+    setting: float  # the value
+    # From embeddings (clip, width), float32, to outputs (clip, output): log-probabilities or logits
+    # of classes, logits of tags, or values. Those of a track's clips are averaged as the task's
+    # card says.
     outputs: Callable[[np.ndarray], np.ndarray]
+    # What a reader of the result should know of this fit, such as "did not converge".
     remark: str = ""
 
 

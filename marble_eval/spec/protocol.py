@@ -23,38 +23,20 @@ Unit = Literal["clip", "track", "recording"]
 
 @dataclass(frozen=True, slots=True)
 class Windowing:
-    """How the audio of a track becomes the clips that an encoder is given.
+    """How the audio of a track becomes the clips that an encoder is given."""
 
-    Attributes
-    ----------
-    channels : {"mean", "first"}
-        How several channels become one.
-    resampler : {"torchaudio-sinc", "soxr-hq"}
-        How the audio gets to the encoder's rate.
-    normalise : {"track", "clip"}
-        What the mean and variance are taken over, for encoders that want a
-        normalised waveform: the whole track before cutting, or each clip.
-    crop_seconds : float or None
-        Only the first seconds of the track are used; None for all of it.
-    clip_seconds : float or None
-        Length of a clip; None for the whole track in one.
-    hop_seconds : float or None
-        Distance between clip starts; None for the clip's length.
-    tail : {"keep", "pad", "drop"}
-        What becomes of a last clip that is too short: kept as it is, padded with
-        zeros to full length, or dropped. The first clip of a track always stays.
-    tail_seconds : float
-        A shorter rest than this is dropped.
-    """
-
-    channels: Channels
-    resampler: Resampler
+    channels: Channels  # how several channels become one
+    resampler: Resampler  # how the audio gets to the encoder's rate
+    # What the mean and variance are taken over, for encoders that want a normalised waveform: the
+    # whole track before cutting, or each clip.
     normalise: Scope
-    crop_seconds: float | None
-    clip_seconds: float | None
-    hop_seconds: float | None
+    crop_seconds: float | None  # only the first seconds of the track are used; None for all of it
+    clip_seconds: float | None  # length of a clip; None for the whole track in one
+    hop_seconds: float | None  # distance between clip starts; None for the clip's length
+    # What becomes of a last clip that is too short: kept as it is, padded with zeros to full
+    # length, or dropped. The first clip of a track always stays.
     tail: Tail
-    tail_seconds: float
+    tail_seconds: float  # a shorter rest than this is dropped
 
     def __post_init__(self) -> None:
         _check_seconds(self)

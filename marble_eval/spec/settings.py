@@ -14,25 +14,15 @@ from marble_eval.spec.protocol import ProtocolSpec
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
-    """What is cached.
+    """What is cached."""
 
-    Attributes
-    ----------
-    dtype : {"float16", "float32"}
-        Number type.
-    frame_rate : float or None
-        Frames kept a second, in Hz, for tasks with an estimate for every frame; the
-        encoder's own rate, or a whole number of its frames in each. None for its own.
-    max_bytes : float
-        A run whose features would take more is refused.
-    in_turn : bool
-        Where that is too little for all layers of a task with an estimate for every
-        frame: encode some layers at a time, and delete them before the next.
-    """
-
-    dtype: Literal["float16", "float32"]
+    dtype: Literal["float16", "float32"]  # number type
+    # Frames kept a second, in Hz, for tasks with an estimate for every frame; the encoder's own
+    # rate, or a whole number of its frames in each. None for its own.
     frame_rate: float | None
-    max_bytes: float
+    max_bytes: float  # a run whose features would take more is refused
+    # Where that is too little for all layers of a task with an estimate for every frame: encode
+    # some layers at a time, and delete them before the next.
     in_turn: bool
 
     def __post_init__(self) -> None:

@@ -65,38 +65,21 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where something was published.
+    """Where something was published."""
 
-    Attributes
-    ----------
-    what : str
-        What is to be had there.
-    address : str
-        Web address, with the revision in it where there is one.
-    """
-
-    what: str
-    address: str
+    what: str  # what is to be had there
+    address: str  # web address, with the revision in it where there is one
 
 
 @dataclass(frozen=True, slots=True)
 class Excused:
-    """A track that a published variant of the data lacks.
+    """A track that a published variant of the data lacks."""
 
-    Attributes
-    ----------
-    id, split : str
-        Which track.
-    reason : str
-        Why it may be absent or unreadable.
-    label : str
-        Its class, where the card counts classes.
-    """
-
+    # Which track.
     id: str
     split: Literal["train", "valid", "test"]
-    reason: str
-    label: str = ""
+    reason: str  # why it may be absent or unreadable
+    label: str = ""  # its class, where the card counts classes
 
 
 _TABLES = (Layout("table", path="tracks.csv"), Layout("table", path="tracks.jsonl"))

@@ -15,7 +15,7 @@ import soundfile
 
 import marble_eval
 from marble_eval.audio import clip_bounds
-from marble_eval.data.layouts.vocalset_splits import SINGERS
+from marble_eval.data.layouts.vocalset import SINGERS
 from marble_eval.registry import Task
 from marble_eval.registry import load_task as read_task
 from marble_eval.registry.configuration import load_protocol
@@ -114,7 +114,7 @@ def test_mel_is_scored_by_clip_and_by_recording(
     monkeypatch.setenv("MARBLE_EVAL_HOME", str(tmp_path / "home"))
     root = tmp_path / "vocalset"
     shutil.copytree(FOLDER / "fixture" / "data", root)
-    found = load_task("VocalSetT").read_tracks(root, load_task("VocalSetT").spec, no_lists)
+    found = load_task("VocalSetT").kind.read_tracks(root, load_task("VocalSetT").spec, no_lists)
     for at, each in enumerate(found):
         time = np.arange(300_000 if at % 2 else 140_000) / RATE  # two clips, or one
         soundfile.write(each.path, 0.2 * np.sin(2 * np.pi * (200 + 7 * at) * time), RATE)

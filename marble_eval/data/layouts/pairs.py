@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 from marble_eval.data.layouts import Reading
 from marble_eval.data.layouts.division import divided
+from marble_eval.data.layouts.rows import refuse
 from marble_eval.data.text_files import nfc, normal
 from marble_eval.errors import MissingError, ValidationError
 from marble_eval.spec import SPLITS, Layout, Track
 
-_LISTED = 20  # faults named in a message; the others are counted
 _FEWEST = 10  # tracks that `marble_eval.data.layouts.division` can divide
 
 
@@ -66,7 +66,14 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
             tracks.append(_track(each, reading, layout))
         except ValueError as error:
             faults.append(_Fault(each.audio.path, str(error)))
-    _refuse(faults, root)
+    refuse(
+        [
+            f"{path.relative_to(root) if path.is_relative_to(root) else path}: {sentence}"
+            for path, sentence in sorted(faults)
+        ],
+        root,
+        "files",
+    )
     if len(tracks) < _FEWEST and not (root / kept).exists():
         raise ValidationError(
             f"{root}: must have {_FEWEST} or more tracks to be divided. Got {len(tracks)}. Add "
@@ -182,16 +189,3 @@ def _track(pair: _Pair, reading: Reading, layout: Layout) -> Track:
         label=reading.label_of(row, layout.label, reading.spec),
         group=audio.id,
     )
-
-
-def _refuse(faults: Sequence[_Fault], root: Path) -> None:
-    lines = [
-        f"{path.relative_to(root) if path.is_relative_to(root) else path}: {sentence}"
-        for path, sentence in sorted(faults)
-    ]
-    if len(lines) == 1:
-        raise ValidationError(f"{root}: {lines[0]}")
-    if lines:
-        more = f"\n  and {len(lines) - _LISTED} more" if len(lines) > _LISTED else ""
-        listed = "\n  ".join(lines[:_LISTED])
-        raise ValidationError(f"{root}: {len(lines)} files break a rule:\n  {listed}{more}")

@@ -97,14 +97,14 @@ def below(root: Path, audio: PurePosixPath) -> Path:
     return found_file(root / audio)
 
 
-def refuse(faults: Sequence[str], path: Path) -> None:
+def refuse(faults: Sequence[str], path: Path, what: str = "rows") -> None:
     """Raise all faults of a file at once, if there are any."""
     if len(faults) == 1:
-        raise ValidationError(f"{path}, {faults[0]}")
+        raise ValidationError(f"{path}{', ' if what == 'rows' else ': '}{faults[0]}")
     if faults:
         more = f"\n  and {len(faults) - _LISTED} more" if len(faults) > _LISTED else ""
         listed = "\n  ".join(faults[:_LISTED])
-        raise ValidationError(f"{path}: {len(faults)} rows break a rule:\n  {listed}{more}")
+        raise ValidationError(f"{path}: {len(faults)} {what} break a rule:\n  {listed}{more}")
 
 
 def listing_faults(names: Iterable[str], published: Collection[str]) -> list[str]:

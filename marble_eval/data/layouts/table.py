@@ -11,24 +11,41 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from marble_eval.data.layouts import Reading
-from marble_eval.data.layouts.conflicts import Fault, Row, audio_faults, conflicts
 from marble_eval.data.layouts.division import divided
 from marble_eval.data.layouts.rows import json_row, normal_value, refuse, text_of
 from marble_eval.data.text_files import found_file, is_there, nfc, path_hint
-from marble_eval.errors import ValidationError
-from marble_eval.spec import SPLITS, Layout, Track
+from marble_eval.data.tracks import label_names
+from marble_eval.errors import ValidationError, near_misses
+from marble_eval.files.fingerprint import file_digest
+from marble_eval.spec import SPLITS, Layout, TaskSpec, Track
 
 #: The columns of a table that has the whole of it, apart from its labels.
 OPTIONAL = ("split", "group", "recording")
 
 _MOST_COLUMNS = 10_000  # a table of a hundred thousand is none of tracks
+_SAMPLE = 4096  # bytes from the middle of two files of one size, before they are read whole
+
+
+class Row(NamedTuple):
+    """A row that is right by itself."""
+
+    line: int
+    track: Track
+
+
+class Fault(NamedTuple):
+    """What is wrong, and in which line."""
+
+    line: int
+    sentence: str
 
 
 def read(reading: Reading, layout: Layout) -> list[Track]:
@@ -54,9 +71,9 @@ def read(reading: Reading, layout: Layout) -> list[Track]:
             faults.append(Fault(line, str(error)))
     if not rows and not faults:
         raise ValidationError(f"{path}: must have a row for each track. Got none.")
-    faults += conflicts(rows, reading.spec)
+    faults += _conflicts(rows, reading.spec)
     if faults:
-        faults += audio_faults(rows)
+        faults += _audio_faults(rows)
     refuse([f"line {each.line}: {each.sentence}" for each in sorted(faults)], path)
     tracks = [each.track for each in rows]
     return tracks if has_split else divided(tracks, path)
@@ -169,3 +186,98 @@ def _text(row: dict[str, Any], name: str) -> str:
 def _optional(row: dict[str, Any], name: str) -> str:
     value = row.get(name)
     return "" if value is None else str(value)  # 0 is a name
+
+
+def _conflicts(rows: Sequence[Row], spec: TaskSpec) -> list[Fault]:
+    """Hold rows against the card and against each other."""
+    return [*_unknown_labels(rows, spec), *_twice(rows), *_astride(rows)]
+
+
+def _audio_faults(rows: Sequence[Row]) -> list[Fault]:
+    """Look for missing files, and for the same audio in two splits.
+
+    Only a table that is refused anyway is looked at, so that all there is to mend is named at
+    once; otherwise every file is surveyed before a run.
+    """
+    faults: list[Fault] = []
+    alike: dict[tuple[int, bytes], list[Row]] = {}
+    for each in rows:
+        try:
+            alike.setdefault(_glance(each.track.path), []).append(each)
+        except FileNotFoundError:
+            faults.append(Fault(each.line, f"the audio is missing: {each.track.path}"))
+        except OSError as error:
+            why = f"cannot be read: {each.track.path}: {error.strerror or error}"
+            faults.append(Fault(each.line, f"the audio {why}"))
+    for some in alike.values():
+        if len({each.track.split for each in some}) > 1:
+            faults += _same_audio(some)
+    return faults
+
+
+def _unknown_labels(rows: Sequence[Row], spec: TaskSpec) -> Iterator[Fault]:
+    lines: dict[str, list[int]] = {}
+    for each in rows if spec.labels else ():
+        for label in label_names(each.track):
+            if label not in spec.labels:
+                lines.setdefault(label, []).append(each.line)
+    for label, at in lines.items():
+        more = len(at) - 1
+        others = f", and in {more} other row{'s' if more > 1 else ''}" if more else ""
+        yield Fault(
+            at[0],
+            f"unknown label {label!r}, not among the card's{others}. "
+            f"{near_misses(label, spec.labels)}",
+        )
+
+
+def _twice(rows: Sequence[Row]) -> Iterator[Fault]:
+    first: dict[str, Row] = {}
+    for each in rows:
+        # a.wav, ./a.wav and x/../a.wav are one file; a.wav and a.mp3 would have one id.
+        for name in {each.track.id, os.path.normpath(each.track.path)}:
+            other = first.setdefault(name, each)
+            if other is not each:
+                yield Fault(
+                    each.line,
+                    f"a track must have one row, and an id (its path without extension) of its "
+                    f"own. Got {each.track.id!r}, which is in line {other.line}.",
+                )
+                break
+
+
+def _astride(rows: Sequence[Row]) -> Iterator[Fault]:
+    first: dict[str, Row] = {}
+    told = set()
+    for each in rows:
+        group, split = each.track.group, each.track.split
+        other = first.setdefault(group, each)
+        if other.track.split != split and group not in told and other.track.id != each.track.id:
+            told.add(group)
+            yield Fault(
+                each.line,
+                f"a group must stay in one split. Got {group!r} in {split}, and in "
+                f"{other.track.split} in line {other.line}.",
+            )
+
+
+def _same_audio(rows: Sequence[Row]) -> Iterator[Fault]:
+    first: dict[str, Row] = {}
+    for each in rows:
+        other = first.setdefault(file_digest(each.track.path), each)
+        # A file named twice has been told of already.
+        if other.track.split != each.track.split and other.track.path != each.track.path:
+            yield Fault(
+                each.line,
+                f"the same audio must not be in two splits. Got {each.track.id!r} in "
+                f"{each.track.split}, which is {other.track.id!r} of {other.track.split} in line "
+                f"{other.line}.",
+            )
+
+
+def _glance(path: Path) -> tuple[int, bytes]:
+    """Return what tells most files apart: the size, and some bytes of the middle."""
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        stream.seek(max(0, (size - _SAMPLE) // 2))
+        return size, stream.read(_SAMPLE)

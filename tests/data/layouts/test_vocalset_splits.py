@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from marble_eval.data.layouts.vocalset_splits import (
+from marble_eval.data.layouts.vocalset import (
     SINGERS,
     exercise_of,
     exercise_split,
