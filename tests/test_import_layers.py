@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "marble_eval"
 
 LAYERS = (
-    ("errors", "progress", "units"),
+    ("errors", "names", "progress", "units"),
     ("files", "spec"),
     ("audio", "data", "decoding", "encoders"),
     ("metrics",),

@@ -66,7 +66,16 @@ _OF_THE_MACHINE = (
 
 def main(argv: list[str] | None = None) -> int:
     """Run a verb."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
+    from marble_eval.cli.terminal import shield, shielded
+
+    if argv is None:
+        shield()  # the program itself: for good, so that a traceback passes too
+        return _run(sys.argv[1:])
+    with shielded():
+        return _run(list(argv))
+
+
+def _run(arguments: list[str]) -> int:
     if not arguments:
         sys.stderr.write(HELP)
         return 2

@@ -27,6 +27,7 @@ from marble_eval.cli.overrides import (
     store_groups,
     task_choices,
 )
+from marble_eval.cli.terminal import shield
 from marble_eval.errors import MarbleError, MissingError, SpecError, near_misses
 from marble_eval.registry.configuration import config_names
 
@@ -133,6 +134,7 @@ def _coded(job: Job, codes: Path, config: Any) -> None:
     """Do one job of a composed config, and leave its exit code."""
     from omegaconf import OmegaConf
 
+    shield()  # a launcher may have begun a process for it
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         code = job(dict(values))  # type: ignore[arg-type]

@@ -6,6 +6,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from marble_eval.cli.terminal import bare, shield
+from marble_eval.names import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
@@ -75,10 +78,11 @@ class Bars:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Console(file=bare(sys.stderr)),
         )
         self._bars.start()
-        self._bar = self._bars.add_task(title, total=total)
+        shield()  # rich put streams of its own there, which keep what is written off the bar
+        self._bar = self._bars.add_task(visible(title), total=total)
 
     def advance(self, steps: int = 1) -> None:
         """Move the bar."""
@@ -88,7 +92,7 @@ class Bars:
     def say(self, sentence: str) -> None:
         """Write a line above the bar."""
         if self._bars is not None:
-            self._bars.console.print(sentence, highlight=False, markup=False)
+            self._bars.console.print(visible(sentence), highlight=False, markup=False)
         else:
             sys.stderr.write(f"{sentence}\n")
 

@@ -7,7 +7,6 @@ model: what distinguishes models, scores, averages, ranks if asked for, then ter
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +16,13 @@ import pandas as pd
 from marble_eval.files.atomic_file import write_atomically
 from marble_eval.leaderboard.models import Model
 from marble_eval.leaderboard.sections import ModelScores, Section, Standing
+from marble_eval.names import one_line
 
 if TYPE_CHECKING:
     from marble_eval.leaderboard.board import Board
 
 # The signs of OWASP's list, and their wide forms, which some spreadsheets take as well.
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_BREAKS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
 _BESIDE = (
     *("licence", "data_licence", "overlap", "parameters", "step", "remote_code"),
     *("extract_seconds", "train_seconds", "clips", "feature_bytes", "device"),
@@ -60,11 +59,6 @@ def spreadsheet_text(text: str) -> str:
     """Make a text safe for a cell: on one line, and never a formula."""
     line = one_line(text)
     return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
-
-
-def one_line(text: str) -> str:
-    """Put a text on one line: control characters and line breaks become a space."""
-    return _BREAKS.sub(" ", text)
 
 
 def _cell(value: object) -> object:

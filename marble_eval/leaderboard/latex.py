@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard.csv_tables import one_line
 from marble_eval.leaderboard.printed import (
     PrintedCell,
     PrintedRow,
@@ -19,6 +18,7 @@ from marble_eval.leaderboard.printed import (
     legend,
     printed_table,
 )
+from marble_eval.names import one_line
 
 if TYPE_CHECKING:
     from marble_eval.leaderboard.board import Board

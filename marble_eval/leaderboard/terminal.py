@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from marble_eval.leaderboard.csv_tables import one_line
 from marble_eval.leaderboard.printed import PrintedCell, legend, printed_table
+from marble_eval.names import one_line
 
 if TYPE_CHECKING:
     from marble_eval.leaderboard.board import Board

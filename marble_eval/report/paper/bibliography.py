@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from marble_eval.kinds import KINDS, load_kind
 from marble_eval.leaderboard import published_scores
+from marble_eval.names import one_line
 from marble_eval.registry import TaskFolder, task_folders
 from marble_eval.report.paper.bibtex import BibEntry, bibtex_text, parse_entries, spelt_out
 from marble_eval.results import Result, read_result
@@ -34,7 +35,7 @@ class Bibliography(NamedTuple):
     def text(self) -> str:
         """Return a BibTeX file: the remarks as comments, then the entries."""
         # To BibTeX a comment is any text without the sign that begins an entry.
-        comments = [f"% {each.replace('@', ' at ')}" for each in self.remarks]
+        comments = [f"% {one_line(each).replace('@', ' at ')}" for each in self.remarks]
         entries = [each.text() for each in self.entries]
         return "\n\n".join(["\n".join(comments)] * bool(comments) + entries) + "\n"
 

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from marble_eval.names import visible
+
 _NAME = re.compile(r"[^\s\"#%'(),={}@]+")
 _SPACE = re.compile(r"\s*")
 _SPECIAL = {
@@ -60,8 +62,8 @@ class BibEntry(NamedTuple):
 
 
 def parse_entries(text: str) -> list[BibEntry]:
-    """Read the entries of a text."""
-    reader = _Reader(text)
+    """Read the entries of a text; signs that cannot be seen become spaces."""
+    reader = _Reader("".join(each if visible(each) == each else " " for each in text))
     entries = []
     while reader.skip_to("@"):
         entries.append(_entry(reader))
@@ -158,7 +160,7 @@ def _value(reader: _Reader) -> str:
 
 def bibtex_text(text: str) -> str:
     r"""Escape free text."""
-    return spelt_out("".join(_SPECIAL.get(sign, sign) for sign in text))
+    return spelt_out("".join(_SPECIAL.get(sign, sign) for sign in visible(text)))
 
 
 def spelt_out(text: str) -> str:

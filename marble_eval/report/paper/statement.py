@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from marble_eval.errors import MissingError
+from marble_eval.names import visible
 from marble_eval.report.paper import run_sentences
 from marble_eval.report.paper.bibtex import bibtex_text
 from marble_eval.report.paper.run_sentences import listed
@@ -103,7 +104,7 @@ def statement(paths: Iterable[Path], *, latex: bool = False) -> str:
         *sentences(results, run_sentences.environment),
     ]
     text = " ".join(" ".join(written).split())
-    return (bibtex_text(text) if latex else text) + "\n"
+    return (bibtex_text(text) if latex else visible(text)) + "\n"
 
 
 def _encoders(results: Sequence[Result]) -> str:
