@@ -14,7 +14,14 @@ from marble_eval.audio.clips import (
     whole_track,
     windowing_fingerprint,
 )
-from marble_eval.audio.reading import AudioFacts, UnusableAudio, cheap_to_read, inspect, read
+from marble_eval.audio.reading import (
+    AudioFacts,
+    UnusableAudio,
+    cheap_to_read,
+    inspect,
+    read,
+    require_file,
+)
 from marble_eval.audio.resampling import resample, resampler_version
 
 __all__ = [
@@ -28,6 +35,7 @@ __all__ = [
     "normalise",
     "prepare",
     "read",
+    "require_file",
     "resample",
     "resampler_version",
     "whole_track",

@@ -3,7 +3,8 @@
 wav, aiff, au, flac, ogg and mp3 are decoded by libsndfile. Channels are mixed
 down here: the mean, not the -3 dB rule of ffmpeg, which is 1.414 times as loud.
 libsndfile reads half a wav, aiff, au, ogg or mp3 without a word, so what the
-container promises is held against what is there, and a cut file is refused.
+container promises is held against what is there: a cut file is refused, and so is one
+that holds more than its header counts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from marble_eval.audio.containers import is_uncompressed, mp3_frames, shortfall
+from marble_eval.audio.containers import is_uncompressed, mp3_frames, shortfall, surplus
+from marble_eval.files.recognised import HEAD_BYTES, instead_of_content, instead_of_file
 from marble_eval.spec.protocol import Channels
 
 _FORMATS = ("WAV", "WAVEX", "AIFF", "AU", "FLAC", "OGG", "MP3")
@@ -28,7 +30,8 @@ class UnusableAudio(ValueError):
     """A file is not there, not audio, not whole, or silent.
 
     The reason is short: "missing", "is a folder", "empty (0 bytes)", "unreadable: ...",
-    "truncated: ...", "no samples", "too short: ...", "not finite", "silent".
+    "truncated: ...", "would be read in part: ...", "no audio: ...", "no samples",
+    "too short: ...", "too loud: ...", "not finite", "silent".
     """
 
     def __init__(self, path: Path, reason: str) -> None:
@@ -106,23 +109,42 @@ def cheap_to_read(path: Path) -> bool:
         return is_uncompressed(stream.read(4))
 
 
+def require_file(path: Path) -> None:
+    """Refuse what is no regular file, such as a FIFO, before it is opened."""
+    try:
+        other = instead_of_file(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise UnusableAudio(path, "missing") from None
+    except OSError as error:
+        raise UnusableAudio(path, f"unreadable: {error.strerror}") from None
+    if other:
+        raise UnusableAudio(path, f"is {other}")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
     """Open a file for decoding, having refused what its header gives away."""
     with _bytes_of(path) as stream:
-        lacking = shortfall(stream, path.stat().st_size)
+        size = path.stat().st_size
+        lacking = shortfall(stream, size)
+        stream.seek(0)
+        beyond = surplus(stream, size)
     if path.suffix.lower() == ".raw":  # soundfile would ask for its sample rate
         raise UnusableAudio(path, "unreadable: raw samples without a header")
     try:
         audio = soundfile.SoundFile(path)
     except soundfile.LibsndfileError as error:
-        said = f"truncated: {lacking}" if lacking else f"unreadable: {error.error_string}"
+        said = f"unreadable: {error.error_string}"
+        if lacking or beyond:
+            said = f"truncated: {lacking}" if lacking else f"would be read in part: {beyond}"
         raise UnusableAudio(path, said.rstrip(".")) from None
     with audio:
         if audio.format not in _FORMATS or audio.subtype in ("MPEG_LAYER_I", "MPEG_LAYER_II"):
             raise UnusableAudio(path, f"unreadable: {audio.format} with {audio.subtype}")
         if lacking:
             raise UnusableAudio(path, f"truncated: {lacking}")
+        if beyond:
+            raise UnusableAudio(path, f"would be read in part: {beyond}")
         if audio.frames == 0:
             raise UnusableAudio(path, "no samples")
         if audio.frames >= _UNKNOWN_SAMPLES:
@@ -132,17 +154,17 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
 
 @contextmanager
 def _bytes_of(path: Path) -> Iterator[BinaryIO]:
+    require_file(path)
     try:
         stream = path.open("rb")
-    except (FileNotFoundError, NotADirectoryError):
-        raise UnusableAudio(path, "missing") from None
-    except IsADirectoryError:
-        raise UnusableAudio(path, "is a folder") from None
     except OSError as error:
         raise UnusableAudio(path, f"unreadable: {error.strerror}") from None
     with stream:
-        if not stream.read(1):
+        head = stream.read(HEAD_BYTES)
+        if not head:
             raise UnusableAudio(path, "empty (0 bytes)")
+        if other := instead_of_content(head):
+            raise UnusableAudio(path, f"no audio: {other.rstrip('.')}")
         stream.seek(0)
         yield stream
 

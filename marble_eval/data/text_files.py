@@ -8,38 +8,27 @@ from __future__ import annotations
 
 import math
 import re
-import stat
 import unicodedata
 from pathlib import Path
 
+from marble_eval.files.recognised import instead_of_content, instead_of_file
+
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFSOCK: "a socket",
-}
-_PAGE = re.compile(rb"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 
 
 def content_of(path: Path) -> bytes:
     """Read a regular file whole; a ValueError says why it cannot be read, or what it is instead."""
     try:
-        # A FIFO would hang, and /dev/zero has no end: look before opening.
-        mode = stat.S_IFMT(path.stat().st_mode)
-        if mode != stat.S_IFREG:
-            raise ValueError(f"{path}: must be a file. Got {_KINDS.get(mode, 'something else')}.")
+        if other := instead_of_file(path):
+            raise ValueError(f"{path}: must be a file. Got {other}.")
         content = path.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{path}: there is no such file.{path_hint(str(path))}") from None
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}.") from None
-    if content.startswith(b"version https://git-lfs.github.com/spec/"):
-        raise ValueError(f"{path}: is a git-lfs pointer, not the file itself. Run: git lfs pull")
-    if _PAGE.match(content.removeprefix(b"\xef\xbb\xbf")[:500]):
-        raise ValueError(f"{path}: is a web page (HTML), saved in the file's place. Get it again.")
+    if other := instead_of_content(content):
+        raise ValueError(f"{path}: is {other}")
     return content
 
 

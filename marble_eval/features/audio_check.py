@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from marble_eval.audio import UnusableAudio, cheap_to_read, inspect, read
+from marble_eval.audio import UnusableAudio, cheap_to_read, inspect, read, require_file
 from marble_eval.features.stores.digests import DigestMemory
 from marble_eval.files.home import home_folder
 from marble_eval.units import samples_to_seconds, seconds_to_samples
@@ -68,9 +68,12 @@ def survey(
 
     def look(track: Track) -> tuple[str, tuple[int, int, int, int]] | Unusable:
         try:
+            require_file(track.path)  # digesting a FIFO or /dev/zero has no end
             digest = memory.digest(track.path)
+        except UnusableAudio as error:
+            return Unusable(track, error.reason)
         except OSError as error:
-            return Unusable(track, _why_not_opened(error))
+            return Unusable(track, f"unreadable: {error.strerror or error}")
         stored, rows = store.stored_clips(digest), store.rows(digest)
         if store.is_complete(digest):
             return digest, (stored, 0, rows, 0)
@@ -100,14 +103,6 @@ def survey(
         memory.keep()
     totals = (sum(each) for each in zip(*counts.values(), strict=True)) if counts else (0, 0, 0, 0)
     return Survey(usable, digests, unusable, *totals)
-
-
-def _why_not_opened(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "missing"
-    if isinstance(error, IsADirectoryError):
-        return "is a folder"
-    return f"unreadable: {error.strerror or error}"
 
 
 def _ahead(track: Track, cuts: Cuts) -> tuple[int, int]:

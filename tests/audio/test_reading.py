@@ -1,3 +1,4 @@
+import os
 import pickle
 import struct
 import wave
@@ -148,10 +149,71 @@ def test_absent_empty_and_foreign_files_are_named(tmp_path: Path) -> None:
     assert reason(tmp_path / "page.wav" / "under.wav") == "missing"
     assert reason(tmp_path) == "is a folder"
     assert reason(tmp_path / "empty.wav") == "empty (0 bytes)"
-    for name in ("page.wav", "noise.flac", "stump.au"):
+    for name in ("noise.flac", "stump.au"):
         assert reason(tmp_path / name).startswith("unreadable: ")
-    assert reason(tmp_path / "page.wav") == "unreadable: Format not recognised"
+    assert "a web page (HTML)" in reason(tmp_path / "page.wav")
+    (tmp_path / "pointer.mp3").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:4\n"
+    )
+    assert "a git-lfs pointer" in reason(tmp_path / "pointer.mp3")
     assert reason(tmp_path / "bare.raw") == "unreadable: raw samples without a header"
+
+
+def test_what_has_no_end_is_named_and_never_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo.wav")
+    (tmp_path / "zero.wav").symlink_to("/dev/zero")
+    assert reason(tmp_path / "fifo.wav") == "is a FIFO"
+    assert reason(tmp_path / "zero.wav") == "is a device"
+
+
+@pytest.mark.parametrize("kind", ["wav", "aiff", "au", "flac", "ogg", "opus", "mp3"])
+def test_a_file_behind_another_is_not_left_out(tmp_path: Path, kind: str) -> None:
+    first = write(tmp_path / "a", kind, tone()).read_bytes()
+    second = write(tmp_path / "b", kind, tone(seconds=3.0)).read_bytes()
+    (tmp_path / "c").write_bytes(first + second)
+    assert reason(tmp_path / "c").startswith(("would be read in part: ", "truncated: only the"))
+
+
+@pytest.mark.parametrize("counted", [0, 1, 24000, 47999])
+def test_a_flac_that_counts_too_few_samples_is_not_shortened(tmp_path: Path, counted: int) -> None:
+    data = bytearray(write(tmp_path / "a.flac", "flac", tone()).read_bytes())
+    data[21] &= 0xF0  # STREAMINFO: 36 bits of total samples
+    data[22:26] = struct.pack(">I", counted)
+    (tmp_path / "a.flac").write_bytes(data)
+    expected = f"would be read in part: the header counts {counted} of 48000 samples"
+    if not counted:
+        expected = "unreadable: the header does not say how long it is"
+    assert reason(tmp_path / "a.flac") == expected
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_an_mp3_that_counts_too_few_frames_is_not_shortened(tmp_path: Path, share: float) -> None:
+    data = bytearray(write(tmp_path / "a.mp3", "mp3", tone()).read_bytes())
+    place = max(data.find(b"Xing"), data.find(b"Info")) + 8
+    frames = struct.unpack(">I", data[place : place + 4])[0]
+    data[place : place + 4] = struct.pack(">I", int(frames * share))
+    (tmp_path / "a.mp3").write_bytes(data)
+    with pytest.raises(UnusableAudio, match=f"would be read in part: .* of {frames} frames"):
+        inspect(tmp_path / "a.mp3")
+
+
+@pytest.mark.parametrize(("kind", "place", "order"), [("wav", b"data", "<"), ("au", b".snd", ">")])
+def test_samples_beyond_the_size_in_the_header_are_not_left_out(
+    tmp_path: Path, kind: str, place: bytes, order: str
+) -> None:
+    data = bytearray(write(tmp_path / "a", kind, tone()).read_bytes())
+    at = data.index(place) + (4 if kind == "wav" else 8)
+    for size in (96000, 0):
+        data[at : at + 4] = struct.pack(f"{order}I", size)
+        (tmp_path / "a").write_bytes(data)
+        assert reason(tmp_path / "a").startswith("would be read in part: ")
+
+
+def test_zeros_that_fill_a_sector_and_tags_do_no_harm(tmp_path: Path) -> None:
+    data = write(tmp_path / "a.wav", "wav", tone()).read_bytes()
+    for behind in (bytes(2048), b"TAG" + bytes(125), b"ID3\x04" + bytes(range(60))):
+        (tmp_path / "a.wav").write_bytes(data + behind)
+        assert len(read(tmp_path / "a.wav", "mean")[0]) == 48000
 
 
 @pytest.mark.parametrize("look", [inspect, cheap_to_read])
