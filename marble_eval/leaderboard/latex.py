@@ -15,7 +15,7 @@ from marble_eval.leaderboard.printed import (
     PrintedCell,
     PrintedRow,
     PrintedTable,
-    legend,
+    legend_lines,
     printed_table,
 )
 from marble_eval.names import one_line
@@ -62,10 +62,7 @@ def section_latex(section: Section) -> str:
     r"""Write one section as a LaTeX table."""
     table = printed_table(section)
     said = [latex_text(each) for each in (f"{section.title}.", section.reason)]
-    said += [
-        f"{_MARKS[each.mark]}: {latex_text(each.text)}" if each.mark else latex_text(each.text)
-        for each in legend(section, table)
-    ]
+    said += legend_lines(section, table, _MARKS, latex_text)
     columns = "l" * len(table.labels) + "r" * len(table.headers)
     runs = [_line(row) for row in table.rows if not row.reported]
     reported = [_line(row) for row in table.rows if row.reported]

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from marble_eval.leaderboard.csv_tables import rank_range, spreadsheet_text
-from marble_eval.leaderboard.printed import PrintedCell, legend, printed_table
+from marble_eval.leaderboard.printed import PrintedCell, legend_lines, printed_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -46,13 +46,7 @@ def _section(section: Section) -> list[str]:
     ]
     headers = [markdown_text(each) for each in (*table.labels, *table.headers)]
     parts.append(_table(headers, rows, len(table.labels)))
-    said = [
-        f"{_MARKS[each.mark]}: {markdown_text(each.text)}"
-        if each.mark
-        else markdown_text(each.text)
-        for each in legend(section, table)
-    ]
-    parts.append(" ".join(said))
+    parts.append(" ".join(legend_lines(section, table, _MARKS, markdown_text)))
     if ranked:
         parts.append(_ranks(section))
     return parts

@@ -6,7 +6,7 @@ same value for every model are omitted.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from marble_eval.leaderboard.models import Model
@@ -156,6 +156,16 @@ def legend(section: Section, table: PrintedTable) -> list[Remark]:
     if table.empty and table.rows:
         found.append(Remark("", f"No score yet: {', '.join(table.empty)}."))
     return found
+
+
+def legend_lines(
+    section: Section, table: PrintedTable, marks: Mapping[str, str], escape: Callable[[str], str]
+) -> list[str]:
+    """Write the legend with a form's own marks; `escape` makes text safe for the form."""
+    return [
+        f"{marks[each.mark]}: {escape(each.text)}" if each.mark else escape(each.text)
+        for each in legend(section, table)
+    ]
 
 
 def _units(section: Section, table: PrintedTable) -> list[str]:

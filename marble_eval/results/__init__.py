@@ -30,25 +30,23 @@ from marble_eval.results.predictions import check_predictions, output_columns
 from marble_eval.results.record import (
     SCHEMA_VERSION,
     Choices,
+    Chosen,
     Cost,
+    Counts,
     EncoderRecord,
     Environment,
     FeatureRecord,
-    PredictionFile,
-    ProbeRecord,
-    ProtocolRecord,
-    Result,
-    TaskRecord,
-)
-from marble_eval.results.scores import (
-    Chosen,
-    Counts,
     GridPoint,
     LabelScore,
     LayerScore,
     MetricScore,
     Missing,
+    PredictionFile,
+    ProbeRecord,
+    ProtocolRecord,
+    Result,
     ScoreRange,
+    TaskRecord,
 )
 
 __all__ = [

@@ -1,8 +1,9 @@
 """What one run found: the content of a `result.json`, as frozen dataclasses.
 
 The field names are those of the file. Digests and fingerprints are hexadecimal,
-times are seconds, rates are Hz, scores are as the metric gives them. Only
-`Result` says what its parts are for; the JSON Schema says what values they take.
+times are seconds, rates are Hz, scores are as the metric gives them; those of the
+grid and the curve are of the task's main metric. The JSON Schema says what values
+the fields take.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from marble_eval.metrics.metric import Unit
 from marble_eval.results.caveats import (
     Deviation,
     Divergence,
@@ -18,14 +20,6 @@ from marble_eval.results.caveats import (
     Notes,
     deviation_sentences,
     note_sentences,
-)
-from marble_eval.results.scores import (
-    Chosen,
-    Counts,
-    GridPoint,
-    LabelScore,
-    LayerScore,
-    MetricScore,
 )
 from marble_eval.spec import FrameRules, Windowing
 
@@ -95,7 +89,7 @@ class FeatureRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolRecord:
-    """Which rules, and every way in which the run departed from them."""
+    """Which rules, and every deviation of the run from them."""
 
     name: str
     version: int
@@ -171,71 +165,133 @@ class PredictionFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
-    """One encoder on one task under one protocol.
+class GridPoint:
+    """One probe; `setting` is its learning rate, or C for logistic regression."""
 
-    Attributes
-    ----------
-    schema_version : int
-        `SCHEMA_VERSION`.
-    unit : str
-        Fingerprint of all that identifies the run: equal units, equal scores.
-    created : str
-        ISO 8601, UTC.
-    tool_version : str
-        Version of marble-eval.
-    task, encoder, features, protocol, probe, choices
-        What was run.
-    grid : tuple of GridPoint
-        Every probe with its validation score.
-    layers : tuple of LayerScore
-        The curve. Its test scores are shown, never chosen from.
-    chosen : Chosen
-        What validation chose; test was scored once for it.
-    metrics : mapping of str to MetricScore
-        Main metric first.
-    counts, labels : Counts, tuple of LabelScore
-        What was scored.
-    confusion : tuple of tuple of int
-        Row: reference. Column: estimate. Empty where the kind has no classes.
-    cost, environment : Cost, Environment
-        What it took, and where.
-    divergences : tuple of Divergence
-        Probes whose outputs did not stay finite.
-    left_out : tuple of LayerLeftOut
-        Layers that were asked for and have no score.
-    remarks : tuple of str
-        What else a reader should know, in words.
-    written_under : int
-        Schema version that the record was first written under.
-    predictions : PredictionFile or None
-        None until `write_result` has written the file.
+    layer: str
+    setting: float
+    seed: int
+    epochs: int
+    best_epoch: int
+    valid: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRange:
+    """A score with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class LayerScore:
+    """One layer at its best setting; `tied` if validation cannot tell it from the chosen one."""
+
+    layer: str
+    setting: float
+    valid: float
+    test: ScoreRange
+    tied: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What validation chose; `sum_weights` by layer if it is the learned sum."""
+
+    layer: str
+    setting: float
+    seeds: tuple[int, ...]
+    sum_weights: Mapping[str, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricScore:
+    """A metric of the chosen probe on test; `seed_spread` is apart from the interval.
+
+    `unit`, `written` and `citation` are those of the metric (`marble_eval.metrics.Metric`), so
+    that tables and figures need no installed task.
+
+    `ceiling` is what the references score at the frame rate of the features; None where
+    a track has one estimate.
     """
 
-    schema_version: int
-    unit: str
-    created: str
-    tool_version: str
+    value: float
+    low: float
+    high: float
+    level: float
+    higher_is_better: bool
+    n: int
+    seed_values: tuple[float, ...]
+    seed_spread: float
+    ceiling: float | None
+    unit: Unit
+    written: str
+    citation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A track that was expected and not scored, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Test tracks expected and scored, and every track that is missing."""
+
+    expected: int
+    scored: int
+    missing: tuple[Missing, ...]
+
+    def __post_init__(self) -> None:
+        if self.scored + len(self.missing) < self.expected:
+            raise ValueError(
+                f"'missing' must name every track that was not scored. Got {len(self.missing)} "
+                f"names for {self.scored} scored of {self.expected} expected."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """One label on test: a class, tag or dimension; a score is None where it has no value."""
+
+    name: str
+    n: int
+    scores: Mapping[str, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One encoder on one task under one protocol."""
+
+    schema_version: int  # `SCHEMA_VERSION`
+    unit: str  # fingerprint of all that identifies the run: equal units, equal scores
+    created: str  # ISO 8601, UTC
+    tool_version: str  # of marble-eval
     task: TaskRecord
     encoder: EncoderRecord
     features: FeatureRecord
     protocol: ProtocolRecord
     probe: ProbeRecord
     choices: Choices
-    grid: tuple[GridPoint, ...]
-    layers: tuple[LayerScore, ...]
-    chosen: Chosen
-    metrics: Mapping[str, MetricScore]
+    grid: tuple[GridPoint, ...]  # every probe with its validation score
+    layers: tuple[LayerScore, ...]  # the curve; its test scores are shown, never chosen from
+    chosen: Chosen  # what validation chose; test was scored once for it
+    metrics: Mapping[str, MetricScore]  # main metric first
     counts: Counts
     labels: tuple[LabelScore, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[int, ...], ...]  # reference by estimate; empty without classes
     cost: Cost
     environment: Environment
-    divergences: tuple[Divergence, ...]
-    left_out: tuple[LayerLeftOut, ...]
-    remarks: tuple[str, ...]
-    written_under: int
-    predictions: PredictionFile | None = None
+    divergences: tuple[Divergence, ...]  # probes whose outputs did not stay finite
+    left_out: tuple[LayerLeftOut, ...]  # layers that were asked for and have no score
+    remarks: tuple[str, ...]  # what else a reader should know, in words
+    written_under: int  # schema version that the record was first written under
+    predictions: PredictionFile | None = None  # None until `write_result` has written the file
 
     def __post_init__(self) -> None:
         classes = len(self.labels)

@@ -24,7 +24,7 @@ name: {name}
 kind: {kind}
 
 {labels}
-# The table of tracks, beside this file. A tracks.jsonl with the same names, named here, works too.
+# The table of tracks, in this folder. A tracks.jsonl with the same names, named here, works too.
 data:
   - {{form: table, path: tracks.csv}}
 {pairs}
@@ -74,9 +74,9 @@ _CLIPS = """\
 """
 
 _FRAMES = """\
-# How tracks are cut and decoded, under each protocol; what stands here is what holds without this
-# block. A long track is cut into clips of half a minute, of which the encoder hears a second more
-# on both sides; their frames are joined, and the track is decoded and scored as a whole.
+# How tracks are cut and decoded, under each protocol; what is given here also holds without
+# this block. A long track is cut into clips of half a minute, of which the encoder hears a second
+# more on both sides; their frames are joined, and the track is decoded and scored as a whole.
 # protocols:
 #   marble-v1: &windows
 #     clip_seconds: 30.0                # what is encoded at once; null for whole tracks
@@ -89,14 +89,7 @@ _FRAMES = """\
 
 
 def card_text(name: str, kind: Kind) -> str:
-    """Write the ``task.yaml`` of a new task.
-
-    Examples
-    --------
-    >>> from marble_eval.kinds import load_kind
-    >>> [each for each in card_text("Mine", load_kind("pitch")).splitlines() if "name:" in each]
-    ['name: Mine']
-    """
+    """Write the ``task.yaml`` of a new task."""
     example, of_frames = kind.example, kind.estimate == "frame"
     metrics = kind.metrics_of(TaskSpec(name="example", kind=kind.name, labels=example.columns))
     return _CARD.format(
@@ -194,14 +187,7 @@ are cached, so a second run with another probe does not encode again.
 
 
 def guide_text(name: str, kind: Kind, place: str) -> str:
-    """Write the README.md of a new task; ``place`` is the folder as behind ``task=``.
-
-    Examples
-    --------
-    >>> from marble_eval.kinds import load_kind
-    >>> guide_text("Mine", load_kind("pitch"), "./mine").splitlines()[0]
-    '# Mine'
-    """
+    """Write the README.md of a new task; ``place`` is the folder as behind ``task=``."""
     example, manner = kind.example, _MANY if kind.estimate == "frame" else _ONE
     return _GUIDE.format(
         name=name,

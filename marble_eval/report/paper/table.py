@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.leaderboard import board, latex_text, ranked_section
 from marble_eval.leaderboard.latex import latex_cell, latex_table
-from marble_eval.leaderboard.printed import legend, printed_table
+from marble_eval.leaderboard.printed import legend_lines, printed_table
 from marble_eval.leaderboard.score_text import interval_text
 from marble_eval.leaderboard.sections import MARBLE
 from marble_eval.report.paper.run_sentences import listed
@@ -165,9 +165,7 @@ def _caption(section: Section, shown: PrintedTable, level: str) -> str:
         said.append("All data are embedded: music composed and rendered by marble-eval.")
     said.append(latex_text(f"Test tracks scored: {_items(section, runs)}."))
     said.append(latex_text(f"Below each score: its interval ({level}), resampling the tracks."))
-    for each in legend(section, shown):
-        text = latex_text(each.text)
-        said.append(f"{_MARKS[each.mark]}: {text}" if each.mark else text)
+    said += legend_lines(section, shown, _MARKS, latex_text)
     sources = {
         each.scores[name].reference
         for each in section.models

@@ -17,7 +17,7 @@ from marble_eval.report.page.data import detail_blocks
 from marble_eval.report.page.listing import listed_results
 from marble_eval.report.page.packing import NO_VALUE, Coded, pack, scaled, whole
 from marble_eval.results import Missing
-from marble_eval.results.scores import Counts
+from marble_eval.results.record import Counts
 from tests.report.page.many_results import SEEDS, example, many_results
 
 
