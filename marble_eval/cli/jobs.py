@@ -133,6 +133,7 @@ def _codes_folder(arguments: list[str]) -> Iterator[Path]:
 def _coded(job: Job, codes: Path, config: Any) -> None:
     """Do one job of a composed config, and leave its exit code."""
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     shield()  # a launcher may have begun a process for it
     try:
@@ -142,6 +143,13 @@ def _coded(job: Job, codes: Path, config: Any) -> None:
         for line in (f"marble-eval: error: {error}", *getattr(error, "__notes__", ())):
             sys.stderr.write(f"{line}\n")
         code = error.exit_code
+    except OmegaConfBaseException as error:  # such as ${oc.env:NOPE}
+        first = str(error).partition("\n")[0]
+        sys.stderr.write(
+            f"marble-eval: error: marble-eval run: {error.full_key or 'an option'} must be a value "
+            f"that can be resolved. {first}. Set it, or write the value out.\n"
+        )
+        code = SpecError.exit_code
     except BrokenPipeError:
         # Whoever read our output has gone (`| head`); Hydra would make a traceback of it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

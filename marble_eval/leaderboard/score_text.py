@@ -13,6 +13,7 @@ from marble_eval.metrics.metric import in_unit
 
 _DECIMALS = {"percent": 1, "dB": 1}
 _OTHER_DECIMALS = 3
+_HUGE = 1e15
 
 
 def score_text(
@@ -20,6 +21,8 @@ def score_text(
 ) -> str:
     """Write a score in its unit, with the unit's decimals unless others are asked for."""
     places = _DECIMALS.get(unit, _OTHER_DECIMALS) if decimals is None else decimals
+    if abs(value) >= _HUGE:  # no score, but a file may claim it
+        return f"{value:{'+' if signed else ''}.3e}"
     # repr is the number as it is written: 74.85, although the float is a little less.
     rounded = Decimal(repr(round(float(value), 4))).quantize(
         Decimal(1).scaleb(-places), ROUND_HALF_UP

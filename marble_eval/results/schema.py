@@ -67,7 +67,7 @@ def from_json(text: str, subject: str) -> Result:
     """Read a result from text and check it."""
     try:
         values = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # not JSON, or nested without end
         raise ValidationError(
             f"{subject}: must be strict JSON. Got an error: {error}. Run the task again."
         ) from None

@@ -32,6 +32,11 @@ _LOUDEST = 0.5  # of full scale
 
 def task_name(folder: Path) -> str:
     """Make a task's name out of a folder's, which need not exist, in ASCII."""
+    if not str(folder).isprintable():
+        raise SpecError(
+            f"{str(folder)!r}: a task's folder must have a name of printable signs. "
+            f"Choose another name."
+        )
     written = folder.absolute().resolve().name
     plain = unicodedata.normalize("NFKD", written).encode("ascii", "ignore").decode()
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-")

@@ -18,6 +18,8 @@ Scope = Literal["track", "clip"]
 Tail = Literal["keep", "pad", "drop"]
 Aggregation = Literal["mean-logits", "mean-probabilities"]
 SumStart = Literal["normal", "zeros"]
+
+_SHORTEST, _LONGEST = 1e-3, 1e5  # seconds: a sample at 1 kHz, more than a day
 Unit = Literal["clip", "track", "recording"]
 
 
@@ -112,8 +114,11 @@ class TaskRules:
 def _check_seconds(rules: Windowing | TaskRules) -> None:
     for name in ("crop_seconds", "clip_seconds", "hop_seconds"):
         value = getattr(rules, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"{name!r} must be positive or null. Got {value!r}.")
+        if value is not None and not _SHORTEST <= value <= _LONGEST:
+            raise ValueError(
+                f"{name!r} must be null, or from {_SHORTEST:g} to {_LONGEST:g} seconds. "
+                f"Got {value!r}."
+            )
     if not rules.tail_seconds >= 0:
         raise ValueError(f"'tail_seconds' must not be negative. Got {rules.tail_seconds!r}.")
     if rules.clip_seconds is None and rules.hop_seconds is not None:

@@ -69,10 +69,22 @@ def test_the_quick_preset_hears_the_same_audio_as_the_default() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"crop_seconds": 0.0}, "'crop_seconds' must be positive or null. Got 0.0."),
-        ({"clip_seconds": -1.0}, "'clip_seconds' must be positive or null. Got -1.0."),
-        ({"hop_seconds": 0.0}, "'hop_seconds' must be positive or null. Got 0.0."),
-        ({"hop_seconds": float("nan")}, "'hop_seconds' must be positive or null. Got nan."),
+        (
+            {"crop_seconds": 0.0},
+            "'crop_seconds' must be null, or from 0.001 to 100000 seconds. Got 0.0.",
+        ),
+        (
+            {"clip_seconds": -1.0},
+            "'clip_seconds' must be null, or from 0.001 to 100000 seconds. Got -1.0.",
+        ),
+        (
+            {"hop_seconds": 0.0},
+            "'hop_seconds' must be null, or from 0.001 to 100000 seconds. Got 0.0.",
+        ),
+        (
+            {"hop_seconds": float("nan")},
+            "'hop_seconds' must be null, or from 0.001 to 100000 seconds. Got nan.",
+        ),
         ({"tail_seconds": -0.1}, "'tail_seconds' must not be negative. Got -0.1."),
         ({"tail_seconds": float("nan")}, "'tail_seconds' must not be negative. Got nan."),
         ({"clip_seconds": None}, "'hop_seconds' must be null where 'clip_seconds' is. Got 2.5."),

@@ -60,7 +60,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a file of names and values; raise MissingError if it is none."""
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MissingError(f"{path}: must be a JSON file. Got {error}.") from error
     if not isinstance(content, dict):
         raise MissingError(f"{path}: must hold names and values. Got {content!r}.")

@@ -8,7 +8,7 @@ from marble_eval.kinds import KINDS, load_kind
 from marble_eval.leaderboard.score_text import unit_suffix
 from marble_eval.metrics.metric import Metric
 from marble_eval.report.figures import style
-from marble_eval.report.figures.series import shown, title
+from marble_eval.report.figures.series import label_shown, title
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,7 +40,9 @@ def label_scores(result: Result) -> Figure | None:
                 values, range(len(drawn)), linestyle="none", marker=sign.marker,
                 color=sign.color, label=f"labels {metric}",
             )  # fmt: skip
-        axes.set_yticks(range(len(drawn)), [f"{shown(each.name)} ({each.n})" for each in drawn])
+        axes.set_yticks(
+            range(len(drawn)), [f"{label_shown(each.name)} ({each.n})" for each in drawn]
+        )
         axes.set_ylim(-0.7, len(drawn) - 0.3)
         axes.tick_params(axis="y", length=0)
         axes.grid(axis="both")

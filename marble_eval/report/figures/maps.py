@@ -16,6 +16,7 @@ from marble_eval.report.figures import style
 from marble_eval.report.figures.series import (
     column_of,
     divided,
+    label_shown,
     labels,
     main_metric,
     main_score,
@@ -195,7 +196,7 @@ def confusion_map(result: Result) -> Figure | None:
     """Draw the confusion matrix of a result."""
     if not result.confusion:
         return None
-    names = [shown(each.name) for each in result.labels]
+    names = [label_shown(each.name) for each in result.labels]
     margin = 0.75 + 0.058 * max(map(len, names))
     side = min(max(style.COLUMN - margin - 0.45, _LINE * len(names)), style.PAGE - margin - 0.45)
     with style.context():

@@ -11,6 +11,7 @@ from marble_eval.leaderboard.score_text import unit_suffix
 from marble_eval.results import Result, ScoreRange
 
 _WIDEST = 50  # characters of a title in one column
+LONGEST = 40  # signs of a label in a chart
 
 
 class Score(NamedTuple):
@@ -134,3 +135,8 @@ def _differ(
 def shown(text: str) -> str:
     """Replace characters that cannot be drawn."""
     return "".join(sign if sign.isprintable() else " " for sign in text)
+
+
+def label_shown(name: str) -> str:
+    """Cut the name of a label that would leave no room for the chart."""
+    return shown(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…")

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from marble_eval.errors import ValidationError
+
 SCALE = 10_000  # four decimals
 FINE = 1_000_000  # of a share: four decimals in percent
 NO_VALUE = np.iinfo(np.int64).min
@@ -65,7 +67,10 @@ def _codes(name: str, values: PackedColumn) -> NDArray[np.uint64]:
     absent = values == NO_VALUE
     known = np.where(absent, 0, values)
     if known.size and int(np.abs(known).max()) >= _WIDEST:
-        raise ValueError(f"column {name!r} must hold numbers below 2**52.")
+        raise ValidationError(
+            f"the page's column {name!r} must hold numbers below 2**52. Got a larger one from a "
+            f"result file. Find it by 'marble-eval leaderboard --csv', and leave that file out."
+        )
     zigzag = np.where(known >= 0, 2 * known, -2 * known - 1)
     return np.where(absent, 0, zigzag + 1).astype(np.uint64)
 

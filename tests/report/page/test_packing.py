@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from marble_eval.errors import ValidationError
 from marble_eval.report.page import data
 from marble_eval.report.page.data import detail_blocks
 from marble_eval.report.page.listing import listed_results
@@ -62,7 +63,7 @@ def test_scores_keep_four_decimals_and_what_is_absent_stays_absent() -> None:
 
 
 def test_a_number_that_javascript_would_round_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"'big' must hold numbers below 2\*\*52"):
+    with pytest.raises(ValidationError, match=r"'big' must hold numbers below 2\*\*52"):
         pack({}, {"big": whole([2**52])})
 
 
