@@ -59,10 +59,15 @@ def odd_signs(name: str) -> str:
     other = [each for each in name if each.isalnum() and not _is_plain(each)]
     if other:
         return f"has forms of other letters ({', '.join(map(_said, dict.fromkeys(other)))})"
-    scripts = dict.fromkeys(script for word in _words(name) for script in _scripts(word))
-    foreign = [each for each in scripts if each != "LATIN"]
-    if len(scripts) > 1 and not _BESIDE_LATIN.issuperset(foreign):
-        return f"mixes letters of several scripts ({', '.join(map(str.title, scripts))})"
+    words = list(_words(name))
+    latin = any("LATIN" in _scripts(word) for word in words)
+    for word in words:
+        scripts = dict.fromkeys(_scripts(word))
+        disguised = latin and all(ord(sign) in _LOOKS for sign in word)
+        if len(scripts) > 1 or (disguised and "LATIN" not in scripts):
+            if not _BESIDE_LATIN.issuperset(set(scripts) - {"LATIN"}):
+                both = dict.fromkeys([*scripts, "LATIN"] if disguised else scripts)
+                return f"mixes letters of several scripts ({', '.join(map(str.title, both))})"
     return ""
 
 
@@ -81,8 +86,8 @@ def _words(name: str) -> Iterator[str]:
             yield word
 
 
-def _scripts(word: str) -> Iterator[str]:
-    return (unicodedata.name(sign, "UNKNOWN").split(" ")[0] for sign in word)
+def _scripts(word: str) -> list[str]:
+    return [unicodedata.name(sign, "UNKNOWN").split(" ")[0] for sign in word]
 
 
 def skeleton(name: str) -> str:

@@ -34,6 +34,7 @@ from marble_eval.leaderboard.models import (
 from marble_eval.leaderboard.published import (
     OWN,
     PROTOCOL,
+    odd_encoders,
     published_cells,
     published_scores,
     reported_rows,
@@ -50,6 +51,7 @@ from marble_eval.leaderboard.sections import (
     section_models,
     with_averages,
 )
+from marble_eval.names import one_line
 from marble_eval.results import Found, read_result
 
 _WHOLE = (
@@ -71,7 +73,7 @@ class Board(NamedTuple):
     sections: tuple[Section, ...]
     embedded: bool
     left_out: Mapping[str, int]  # results that are in no section, by reason
-    notes: tuple[str, ...] = ()  # on ranks
+    notes: tuple[str, ...] = ()  # on names and ranks
 
     @property
     def rows(self) -> list[ScoreRow]:
@@ -109,11 +111,12 @@ def board(
         COPIES: len(of_kind) - len(taken),
     }
     sections = _sections(taken, embedded)
-    notes: list[str] = []
+    odd = odd_encoders({each.result.encoder.name for each in taken})
+    notes = [f"the name of encoder {one_line(name)!r} {why}" for name, why in odd.items()]
     if ranked is not None:
         found = [ranked(each) for each in sections]
         sections = [section for section, _ in found]
-        notes = [note for _, said in found for note in said]
+        notes += [note for _, said in found for note in said]
     counted = {reason: count for reason, count in sorted(left_out.items()) if count}
     return Board(tuple(sections), embedded, counted, tuple(notes))
 

@@ -31,6 +31,7 @@ def board_markdown(tables: Board) -> str:
     counted = [f"{count} results: {reason}" for reason, count in tables.left_out.items()]
     if counted:
         parts.append(f"Not on this board: {markdown_text('; '.join(counted))}.")
+    parts += [f"Note: {markdown_text(each)}." for each in tables.notes]
     return "\n\n".join(parts) + "\n"
 
 

@@ -16,6 +16,8 @@ from functools import cache
 from importlib import resources
 
 from marble_eval.leaderboard.score_rows import ScoreRow, flag_text
+from marble_eval.names import look_alikes
+from marble_eval.registry import encoder_names
 from marble_eval.spec import from_mapping
 
 #: The protocol of MARBLE's own table, named first where papers differ.
@@ -40,6 +42,11 @@ class PublishedScore:
     source: str  # paper and table
     note: str  # what the source notes; often empty
     protocol: str = OWN  # "marble-v1", "own" or "various"
+
+
+def odd_encoders(names: Iterable[str]) -> Mapping[str, str]:
+    """Say of each encoder's name that is not what it looks like why."""
+    return look_alikes(names, {*encoder_names(), *(each.encoder for each in published_scores())})
 
 
 @cache

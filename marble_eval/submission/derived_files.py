@@ -1,18 +1,16 @@
 """The files of a submission that are made from its results: tables, licences, environment.
 
 Whoever validates a submission makes them again and compares, so they never say what the results
-do not; only `README.md` is free text. The same version of marble-eval makes the same bytes. Of
-tables that another version wrote the scores are compared, and the rest is reported as unchecked.
+do not; only `README.md` is free text. The same version of marble-eval makes the same bytes; where
+another version made others, the submission is built again.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import platform
 import re
 import tempfile
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -20,15 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from marble_eval.leaderboard import board, write_board
-from marble_eval.leaderboard.csv_tables import spreadsheet_text
-from marble_eval.results import MetricScore, Result
+from marble_eval.results import Result
 from marble_eval.submission.files import ENVIRONMENT, LICENCES, LONG, NAMED, README, RESULTS, WIDE
 from marble_eval.submission.findings import Finding, Report, printable, shown
 from marble_eval.submission.manifest import FILE, Manifest, strict_json
 from marble_eval.submission.submitted import Submitted
 
-_ROUNDED = 1e-3  # a table has four decimals
-_ENDS = ("value", "low", "high")
 _NOT_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial|research (use|only|purposes)", re.IGNORECASE)
 _UNSAID = re.compile(r"not stated|unknown|none known|no licence", re.IGNORECASE)
 _OURS = ("marble-eval", "pandas", "pyarrow")  # beside what the results name
@@ -168,13 +163,6 @@ def check_remade(
         if fault is not None or listed != environments(results):
             rule = "'results' must be the environments of the results"
             report.findings.append(Finding(ENVIRONMENT, rule, fault or "others", "those"))
-    if manifest.tool_version != version("marble-eval"):
-        for name in (LICENCES, LONG, WIDE):
-            said = f"that it follows from the results: marble-eval {manifest.tool_version} wrote it"
-            report.leave(said, name)
-        if LONG in readable:
-            report.findings += _same_scores(folder / LONG, submitted)
-        return
     if LICENCES in readable:
         found = (folder / LICENCES).read_bytes()
         if found != licences_text(results).encode():
@@ -214,56 +202,3 @@ def _same_table(got: Path, expected: Path) -> list[Finding]:
     )
     rule = f"must be made from the results; line {at + 1} differs"
     return [Finding(printable(got.name), rule, one, other)]
-
-
-def _same_scores(path: Path, submitted: Sequence[Submitted]) -> list[Finding]:
-    """Compare the scores of a table that another version wrote: by run and metric."""
-    scores = {
-        (each.result.unit, name): (name, score)
-        for each in submitted
-        for name, score in each.result.metrics.items()
-    }
-    by_unit = {each.result.unit: each for each in submitted}
-    found: list[Finding] = []
-    rule = "must be a table with the scores of the results"
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            rows = [row for row in csv.DictReader(stream) if row["source"] == "run"]
-        keys = [(row["reference"], row["metric"]) for row in rows]
-        for key, row in zip(keys, rows, strict=True):
-            if key in scores:
-                found += _row(path.name, row, *scores[key])
-                found += _whose(path.name, row, by_unit[key[0]])
-    except (OSError, ValueError, KeyError, csv.Error) as error:
-        said = f"{type(error).__name__}: {shown(str(error))}"
-        return [Finding(path.name, rule, said, "such a table")]
-    for (unit, metric), count in Counter(keys).items():
-        if count > 1:
-            got = f"{count} rows of {shown(metric)} of unit {shown(unit)}"
-            found.append(Finding(path.name, rule, got, "one"))
-    for _, metric in sorted(set(scores) - set(keys)):
-        found.append(Finding(path.name, rule, f"no row of {metric}", "one"))
-    for unit, metric in sorted(set(keys) - set(scores)):
-        got = f"{shown(metric)} of unit {shown(unit)}"
-        found.append(Finding(path.name, rule, got, "no such row"))
-    return found
-
-
-def _row(name: str, row: Mapping[str, str], metric: str, score: MetricScore) -> list[Finding]:
-    scale = 100 if score.unit == "percent" else 1
-    return [
-        Finding(name, f"{end} of {metric} must be the result's", row[end], str(expected))
-        for end in _ENDS
-        if abs(float(row[end]) - (expected := scale * getattr(score, end))) > _ROUNDED
-    ]
-
-
-def _whose(name: str, row: Mapping[str, str], submitted: Submitted) -> list[Finding]:
-    """Compare the encoder and the task that a row names with those of its result."""
-    encoder, task = submitted.result.encoder, submitted.result.task
-    pairs = (("encoder", encoder.name), ("revision", encoder.revision), ("task", task.name))
-    return [
-        Finding(name, f"{column} must be the result's", shown(row[column]), shown(expected))
-        for column, expected in pairs
-        if row[column] not in (expected, spreadsheet_text(expected))
-    ]

@@ -21,7 +21,7 @@ from marble_eval.results import ProtocolRecord, Result, RuleChanged, TracksLeftO
 from marble_eval.results.folder import FILE
 from marble_eval.results.predictions import FILE as PREDICTIONS
 from marble_eval.spec import ProtocolSpec, from_mapping
-from marble_eval.submission.findings import Finding
+from marble_eval.submission.findings import Finding, shown
 from marble_eval.submission.manifest import strict_json
 
 if TYPE_CHECKING:
@@ -179,11 +179,26 @@ def read_submitted(
         return None, [Finding(file, "must follow the result schema", said, "a result")]
     task = installed.of(result)
     submitted = Submitted(file, path, result, task, _rules(task, result))
-    if result.task.provider != "folder" or installed.named(result.task.name) is None:
-        return submitted, []
-    # It would be listed in the installed task's column, with none of its card's checks.
-    rule = "a task of a folder must not have the name of an installed one"
-    return submitted, [submitted.says(rule, result.task.name, "another name, or the installed")]
+    return submitted, _claims_of_card(submitted, installed.named(result.task.name))
+
+
+def _claims_of_card(submitted: Submitted, named: Task | None) -> list[Finding]:
+    """Refuse a task that stands for an installed one, with none of its card's checks."""
+    task = submitted.result.task
+    if named is None:
+        if task.provider.partition(" ")[0] != "marble-eval":
+            return []
+        rule = "a task of marble-eval must be installed, or nothing of its card is checked"
+        return [submitted.says(rule, submitted.task_name, "an installed task, or its provider")]
+    if task.provider == "folder":
+        rule = "a task of a folder must not have the name of an installed one"
+        return [submitted.says(rule, task.name, "another name, or the installed")]
+    pairs = (("version", task.version, named.spec.version), ("kind", task.kind, named.spec.kind))
+    return [
+        submitted.says(f"task.{name} must be the installed card's", shown(got), shown(expected))
+        for name, got, expected in pairs
+        if got != expected
+    ]
 
 
 def _rules(task: Task | None, result: Result) -> TaskRules | None:

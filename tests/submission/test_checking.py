@@ -182,7 +182,10 @@ def test_a_folder_s_task_cannot_pass_for_an_installed_one_to_escape_its_card(
 
 
 def test_a_task_that_is_not_installed_is_never_a_silent_pass(submission: Path) -> None:
-    edit(submission / RESULT, lambda record: record["task"].update(name="Elsewhere"))
+    edit(
+        submission / RESULT,
+        lambda record: record["task"].update(name="Elsewhere", provider="theirs 1"),
+    )
     shutil.move(submission / PLACE, submission / PLACE.replace("GTZAN", "Elsewhere"))
     (submission / PLACE).parent.rmdir()
 
@@ -198,6 +201,20 @@ def test_a_task_that_is_not_installed_is_never_a_silent_pass(submission: Path) -
     told = [each for each in report.unchecked if "Elsewhere@1 is not installed" in each]
     assert len(told) == 2
     assert "not checked in results/toy-encoder/v1/Elsewhere@1/" in report.text()
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"version": 99}, "task.version must be the installed card's"),
+        ({"name": "GTZAN2"}, "a task of marble-eval must be installed"),
+    ],
+)
+def test_a_task_that_is_not_the_installed_one_fails(
+    submission: Path, change: dict[str, Any], rule: str
+) -> None:
+    edit(submission / RESULT, lambda record: record["task"].update(change))
+    assert any(each.rule.startswith(rule) for each in validate_submissions(submission)[0].findings)
 
 
 @pytest.mark.parametrize("name", ["../../tasks/gtzan", "./GTZAN", "a b"])

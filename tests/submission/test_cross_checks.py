@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from marble_eval.results import EncoderRecord, Missing, PredictionFile
+from marble_eval.submission.copied_predictions import sketch_of
 from marble_eval.submission.cross_checks import Claim, claim_of, disagreements
 from marble_eval.submission.predictions import read_table
 from marble_eval.submission.submitted import Submitted
@@ -29,11 +33,8 @@ def other(claim: Claim, submission: str = "ada", **parts: Any) -> Claim:
     given = {"encoder": renamed(claim), **parts}
     own = PredictionFile("predictions.parquet", "1" * 64)
     result = replace(claim.result, unit="1" * 32, predictions=own, **given)
-    return replace(claim, submission=submission, file="results/other", result=result)
-
-
-def with_predictions(claim: Claim, owner: Claim) -> Claim:
-    return replace(claim, result=replace(claim.result, predictions=owner.result.predictions))
+    parts = {"submission": submission, "file": "results/other", "result": result}
+    return replace(claim, **parts, sketch=None)
 
 
 def test_results_that_agree_are_let_be(claim: Claim) -> None:
@@ -92,11 +93,51 @@ def test_one_encoder_has_one_fingerprint_and_shape(claim: Claim) -> None:
     assert disagreements([claim, other(claim, encoder=half)], between=False) == []
 
 
-def test_predictions_of_one_encoder_are_not_those_of_another(claim: Claim) -> None:
+def _table(seed: int, sources: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    outputs = rng.normal(size=(sources, 3)).astype(np.float32)
+    return pd.DataFrame(
+        {
+            **dict.fromkeys(("recording", "group"), ""),
+            "split": "test",
+            "id": [f"{each:03}" for each in range(sources)],
+            "seed": 1234,
+            "reference": [str(each % 3) for each in range(sources)],
+            "estimate": outputs.argmax(axis=1).astype(str),
+            **{f"output_{each}": outputs[:, each] for each in range(3)},
+        }
+    )
+
+
+def _scaled(table: pd.DataFrame) -> pd.DataFrame:
+    names = [each for each in table if each.startswith("output_")]
+    return table.assign(**{each: table[each] * np.float32(1 + 5e-7) for each in names})
+
+
+def _other_outputs(table: pd.DataFrame) -> pd.DataFrame:
+    return _table(9).assign(estimate=table["estimate"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda table: table, "all its rows"),
+        (lambda table: table[::-1][table.columns[::-1]], "all its rows"),
+        (_scaled, "outputs that correlate by 1.0"),
+        (_other_outputs, "mistaken estimates"),
+    ],
+)
+def test_predictions_of_one_encoder_are_not_those_of_another(
+    claim: Claim, change: Callable[[pd.DataFrame], pd.DataFrame], said: str
+) -> None:
+    one = replace(claim, sketch=sketch_of(_table(0)))
     copied = other(claim, encoder=renamed(claim, fingerprint="f" * 32))
-    (found,) = disagreements([claim, with_predictions(copied, claim)], between=False)
+    copy = replace(copied, sketch=sketch_of(change(_table(0))))
+    (found,) = disagreements([one, copy], between=False)
     assert found.rule == "predictions must be of one encoder alone"
-    assert disagreements([claim, copied], between=False) == []
+    assert said in found.got
+    own = replace(copied, sketch=sketch_of(_table(1)))
+    assert disagreements([one, own], between=False) == []
 
 
 def test_one_run_has_one_score(claim: Claim) -> None:
@@ -115,3 +156,20 @@ def test_what_is_within_one_submission_is_not_told_again_of_several(claim: Claim
     assert disagreements([claim, elsewhere], between=False) == []
     (found,) = disagreements([claim, elsewhere], between=True)
     assert found.file == "bob/results/other"
+
+
+@pytest.mark.parametrize(
+    "name", ["\u041cERT-v1-95M", "toy\u200b-encoder", "t0y-encoder", "MERT-vl-95M"]
+)
+def test_a_name_that_looks_like_another_is_named(claim: Claim, name: str) -> None:
+    odd = other(claim, encoder=replace(renamed(claim), name=name))
+    found = disagreements([claim, odd], between=False)
+    assert [each.rule.partition(";")[0] for each in found] == [
+        "encoder.name must not be taken for another"
+    ]
+
+
+def test_names_of_two_submissions_that_look_the_same_are_named(claim: Claim) -> None:
+    odd = other(claim, "bob", encoder=replace(renamed(claim), name="toy-enc0der"))
+    (found,) = disagreements([claim, odd], between=True)
+    assert "looks like" in found.rule
