@@ -6,6 +6,7 @@ whoever sees it sees the whole. Nothing is ever written over.
 
 from __future__ import annotations
 
+import errno
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -65,6 +66,11 @@ def build_submission(
             out.rmdir()  # an empty folder; not every system renames over one
         part.rename(out)
     except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT) and out.is_dir():
+            raise MarbleError(
+                f"{out}: must be written by one build alone. Got another that finished first. "
+                f"Its folder is kept; validate that one, or name another."
+            ) from None
         raise MarbleError(f"{out}: cannot be written: {error}. Nothing is left there.") from None
     finally:
         shutil.rmtree(part, ignore_errors=True)

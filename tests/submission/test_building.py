@@ -12,6 +12,7 @@ import pytest
 
 from marble_eval.errors import MarbleError, MissingError, SpecError, ValidationError
 from marble_eval.submission import build_submission, building, validate_submissions
+from marble_eval.submission.checking import check_submission
 from tests.submission.edited_submissions import edit
 from tests.submission.true_results import true_result
 
@@ -170,3 +171,20 @@ def test_ctrl_c_or_a_full_disk_leaves_nothing(
             with pytest.raises(told):
                 build_submission(tmp_path / "out", [built])
         assert left(tmp_path) == []
+
+
+def test_of_two_builds_into_one_folder_the_second_is_refused_in_words(
+    results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = check_submission
+
+    def meanwhile(folder: Path) -> object:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out/first").touch()
+        return check(folder)
+
+    monkeypatch.setattr(building, "check_submission", meanwhile)
+    with pytest.raises(MarbleError, match="by one build alone") as caught:
+        build_submission(tmp_path / "out", [results])
+    assert "Errno" not in str(caught.value)
+    assert left(tmp_path) == ["out"] and left(tmp_path / "out") == ["first"]
