@@ -23,7 +23,7 @@ PACKAGE = ROOT / "marble_eval"
 LAYERS = (
     ("errors", "names", "progress", "units"),
     ("files", "spec"),
-    ("audio", "data", "decoding", "encoders"),
+    ("audio", "data", "decoding", "encoders", "one_thread"),
     ("metrics",),
     ("embedded", "kinds"),
     ("registry", "results", "scaffold"),

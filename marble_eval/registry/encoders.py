@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.one_thread import one_thread
 from marble_eval.registry.configuration import config_names, read_config
 from marble_eval.registry.plugins import imported, loaded, plugins_of
 from marble_eval.spec import EncoderCard, from_mapping
@@ -77,7 +78,8 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
         target = imported(str(options.pop("target")), subject)
     if isinstance(card, Mapping):
         card = from_mapping(EncoderCard, card, f"{subject}: card")
-    encoder: Encoder = _made(target, options, {"device": device, "card": card}, subject)
+    with one_thread():  # norms of weights are sums too
+        encoder: Encoder = _made(target, options, {"device": device, "card": card}, subject)
     check_encoder(encoder, subject)
     with suppress(AttributeError):  # some objects take no attribute; they are sent whole
         encoder.recipe = recipe  # type: ignore[attr-defined]

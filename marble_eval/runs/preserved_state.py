@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from marble_eval.one_thread import one_blas_thread
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @contextmanager
 def preserved_state(*objects: object) -> Iterator[None]:
-    """Put modules into evaluation mode for a block, and give everything back."""
+    """Put modules into evaluation mode and BLAS on one thread for a block; give all back."""
     modules = [module for each in objects for module in _modules(each)]
     modes = [(module, module.training) for module in modules]
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=devices):
+    with torch.random.fork_rng(devices=devices), one_blas_thread():  # intervals are sums too
         try:
             for module in modules:
                 module.training = False

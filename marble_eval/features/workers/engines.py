@@ -44,7 +44,7 @@ def encoded(
         from marble_eval.features.workers.ray_cluster import RayCluster  # noqa: PLC0415 - loads Ray
 
         cluster = host = RayCluster(engine)
-        options = _options(forms, engine, encoders=1, arithmetic=max(1, int(cluster.cpus)))
+        options = _options(forms, engine, 1 if cluster.gpus else max(1, int(cluster.cpus)))
         try:
             cluster.equip(worker_setup(encoder, options, cluster.dumps))
         except BaseException:
@@ -54,7 +54,7 @@ def encoded(
     else:
         gpus = _gpus_to_share(encoder, engine)
         size = engine.processes or len(gpus)
-        options = _options(forms, engine, encoders=1, arithmetic=max(1, _cores() // max(1, size)))
+        options = _options(forms, engine, 1 if gpus else max(1, _cores() // max(1, size)))
         setup = _setup(encoder, options, engine, progress) if size else None
         if setup is None:
             yield from _here(jobs, encoder, forms, engine)
@@ -73,16 +73,13 @@ def _here(
 ) -> Generator[list[EncodedClips]]:
     """Encode in this process: on a CPU by threads, on a GPU by one that feeds it."""
     on_cpu = torch.device(facts_of(encoder).device).type == "cpu"
-    encoders = (engine.workers or _cores()) if on_cpu else 1
-    options = _options(forms, engine, encoders=encoders, arithmetic=max(1, _cores() // encoders))
+    options = _options(forms, engine, (engine.workers or _cores()) if on_cpu else 1)
     with closing(Worker(encoder, options).encoded(jobs)) as arriving:
         yield from (each for each in arriving if each is not None)
 
 
-def _options(
-    forms: tuple[Form, ...], engine: EngineSpec, *, encoders: int, arithmetic: int
-) -> WorkerOptions:
-    return WorkerOptions(forms, engine.readers, encoders, arithmetic, engine.batch_clips)
+def _options(forms: tuple[Form, ...], engine: EngineSpec, encoders: int) -> WorkerOptions:
+    return WorkerOptions(forms, engine.readers, encoders, engine.batch_clips)
 
 
 def _gpus_to_share(encoder: Encoder, engine: EngineSpec) -> list[str]:

@@ -52,8 +52,7 @@ class WorkerOptions:
 
     forms: tuple[Form, ...]  # how the audio is cut (by the first), and what is kept
     readers: int  # threads that decode
-    encoders: int  # threads that encode; one on a GPU
-    arithmetic: int  # threads of arithmetic per encoding thread, on a CPU
+    encoders: int  # threads that encode, each with one thread of arithmetic; one on a GPU
     batch_clips: int  # clips in a batch; 0 for one on a CPU and by trial on a GPU
 
 

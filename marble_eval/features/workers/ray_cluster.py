@@ -22,7 +22,7 @@ _OPENMP = "OMP_NUM_THREADS"
 
 
 class RayCluster:
-    """Starts actors and listens to them; ``size`` workers have room, of ``cpus`` CPUs each.
+    """Starts actors and listens to them; ``size`` workers have room, of ``cpus`` and ``gpus`` each.
 
     MissingError: Ray is not installed. SpecError: there is no such cluster, or it lacks
     what a worker needs.
@@ -41,7 +41,7 @@ class RayCluster:
             self._join(str(engine.address))
         try:
             self.cpus = 1.0 if engine.cpus is None else engine.cpus
-            self._gpus, self.size = _room(ray.cluster_resources(), engine, self.cpus)
+            self.gpus, self.size = _room(ray.cluster_resources(), engine, self.cpus)
         except BaseException:
             self.close()
             raise
@@ -76,13 +76,13 @@ class RayCluster:
         """Start an actor; it waits until the cluster has room."""
         options = {
             "num_cpus": self.cpus,
-            "num_gpus": self._gpus,
+            "num_gpus": self.gpus,
             "max_restarts": 0,
             # Ray would set it to num_cpus, and with it oneDNN chooses other sums than here.
             "runtime_env": {"env_vars": {_OPENMP: os.environ.get(_OPENMP, str(os.cpu_count()))}},
         }
         actor = self._ray.remote(**options)(RemoteWorker)
-        return _Actor(self._ray, actor.remote(self._setup, "cuda" if self._gpus else "cpu"))
+        return _Actor(self._ray, actor.remote(self._setup, "cuda" if self.gpus else "cpu"))
 
     def answers(
         self, workers: Sequence[WorkerHandle], seconds: float

@@ -16,8 +16,6 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-
 from marble_eval import __version__
 from marble_eval.audio import resampler_version
 from marble_eval.errors import MarbleError, SpecError
@@ -43,9 +41,6 @@ class WorkerSetup(NamedTuple):
     folder: str  # which relative paths start from
     search_path: list[str]  # where modules are found
     environment: dict[str, str]  # variables that are set
-    # Threads of arithmetic while the encoder is loaded: sums over its weights, such as norms,
-    # depend on them in the last bit.
-    threads: int
 
 
 def worker_setup(
@@ -62,8 +57,7 @@ def worker_setup(
             f"{error}. Take engine=local engine.processes=0 to keep it in this one."
         ) from error
     environment = {each: os.environ[each] for each in _ENVIRONMENT if each in os.environ}
-    threads = torch.get_num_threads()
-    return WorkerSetup(content, options, str(Path.cwd()), list(sys.path), environment, threads)
+    return WorkerSetup(content, options, str(Path.cwd()), list(sys.path), environment)
 
 
 def identity_of(encoder: Encoder, options: WorkerOptions) -> dict[str, str]:
@@ -91,7 +85,6 @@ class RemoteWorker:
             sys.path += [each for each in setup.search_path if each not in sys.path]
             if Path(setup.folder).is_dir():  # else paths must be absolute
                 os.chdir(setup.folder)
-            torch.set_num_threads(setup.threads)
             encoder = pickle.loads(setup.encoder)
             if isinstance(encoder, EncoderRecipe):
                 encoder = load_recipe(encoder, self._device)

@@ -29,6 +29,7 @@ from marble_eval.features.workers.batches import (
 )
 from marble_eval.features.workers.messages import EncodedClips
 from marble_eval.files.fingerprint import file_digest
+from marble_eval.one_thread import arithmetic_pool, one_thread
 from marble_eval.probes.matrix_products import fast_products
 
 if TYPE_CHECKING:
@@ -66,14 +67,14 @@ class Worker:
         Jobs are taken a bounded number ahead; None says that no more can be had at the
         moment, and is yielded if then everything is done.
         """
-        options, before = self._options, torch.get_num_threads()
-        readers = ThreadPoolExecutor(options.readers, thread_name_prefix="reader")
-        encoders = ThreadPoolExecutor(options.encoders, thread_name_prefix="encoder")
+        options = self._options
+        readers = arithmetic_pool(options.readers, "reader")
+        encoders = arithmetic_pool(options.encoders, "encoder")
         try:
             ahead = 2 * options.readers + options.encoders
             tracks = in_order(readers, self._read, jobs, ahead=ahead)
             batches = map(self._sent, bucketed(self._clips(tracks), self._sizes.of))
-            with fast_products(self._device):
+            with one_thread(), fast_products(self._device):
                 for encoded in in_order(
                     encoders, self._encode, batches, ahead=options.encoders + 1
                 ):
@@ -90,7 +91,6 @@ class Worker:
             # After an error or Ctrl-C what has not begun is dropped.
             readers.shutdown(wait=True, cancel_futures=True)
             encoders.shutdown(wait=True, cancel_futures=True)
-            torch.set_num_threads(before)
 
     def _read(self, job: Job) -> list[Cut] | str:
         """Cut a track, or return why that cannot be."""
@@ -142,8 +142,6 @@ class Worker:
 
     def _encode(self, item: tuple[list[Clip], Sent | None]) -> list[list[np.ndarray]]:
         batch, sent = item
-        if self._device.type == "cpu":
-            torch.set_num_threads(self._options.arithmetic)
         samples = batch[0].samples
         self._sizes.settle(samples, len(batch), lambda count: self._pace(batch[0], count))
         size, encoder, forms = self._sizes.of(samples), self._encoder, self._options.forms

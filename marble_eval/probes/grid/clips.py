@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from marble_eval.errors import MarbleError
+from marble_eval.one_thread import arithmetic_pool, one_thread
 from marble_eval.probes.grid.fitted import fit_grid
 from marble_eval.probes.grid.plan import GridOutcome, LayerOutcome, check_serves, validation_score
 from marble_eval.probes.grid.search import mean_shares, search
@@ -35,8 +35,11 @@ def run_grid(plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress) 
     for split, each in data.items():
         _check_finite(split, each, plan)
     check_serves(plan.probe, plan.task)
-    fits = isinstance(plan.probe, FittedProbe)
-    trials, outcomes, notes = (fit_grid if fits else _train_grid)(plan, data, progress)
+    with one_thread() as probes_at_once:
+        if isinstance(plan.probe, FittedProbe):
+            trials, outcomes, notes = fit_grid(plan, data, progress)
+        else:
+            trials, outcomes, notes = _train_grid(plan, data, probes_at_once, progress)
     chosen = max(outcomes, key=lambda each: each.valid)  # of equals the first: the lower layer
     return GridOutcome(trials, outcomes, chosen, notes)
 
@@ -54,14 +57,14 @@ def _check_finite(split: str, data: ProbeData, plan: GridPlan) -> None:
 
 
 def _train_grid(
-    plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
+    plan: GridPlan, data: Mapping[str, ProbeData], at_once: int, progress: Progress
 ) -> tuple[list[Trial], list[LayerOutcome], Notes]:
     rates = plan.rules.learning_rates or plan.protocol.learning_rates
     progress.begin("train", len(plan.layers) * (len(rates) + len(plan.seeds) - 1))
     try:
         return search(
             plan,
-            lambda members: _train(members, plan, data, progress),
+            lambda members: _train(members, plan, data, at_once, progress),
             lambda layers: [_outcome(each, plan, data) for each in layers],
         )
     finally:
@@ -87,14 +90,18 @@ class _Abandoned(Exception):
 
 
 def _train(
-    members: Sequence[Member], plan: GridPlan, data: Mapping[str, ProbeData], progress: Progress
+    members: Sequence[Member],
+    plan: GridPlan,
+    data: Mapping[str, ProbeData],
+    at_once: int,
+    progress: Progress,
 ) -> list[TrainedMember]:
-    """Train groups side by side: one for each of PyTorch's threads on a CPU, one on a GPU."""
+    """Train groups side by side: so many at once on a CPU, one on a GPU."""
     on_cpu = plan.device.type == "cpu"
     size = plan.engine.group_members or (_FEW if on_cpu else max(1, len(members)))
     groups, rules = groups_of(members, size), plan.training_rules()
     monitor = validation_score(plan.task, data["valid"].targets.cpu().numpy())
-    threads_before, abandoned = torch.get_num_threads(), threading.Event()
+    abandoned = threading.Event()
 
     def score(outputs: np.ndarray) -> float:
         # Asked once an epoch: after Ctrl-C nobody waits for a probe to be finished.
@@ -103,8 +110,6 @@ def _train(
         return monitor(outputs)
 
     def train(group: list[Member]) -> list[TrainedMember]:
-        if on_cpu:
-            torch.set_num_threads(1)
         return train_group(
             group,
             rules,
@@ -115,7 +120,7 @@ def _train(
         )
 
     found: dict[Member, TrainedMember] = {}
-    pool = ThreadPoolExecutor(threads_before if on_cpu else 1, thread_name_prefix="probe")
+    pool = arithmetic_pool(at_once if on_cpu else 1, "probe")
     try:
         with fast_products(plan.device):
             for group, trained in zip(groups, pool.map(train, groups), strict=True):
@@ -124,7 +129,6 @@ def _train(
     finally:
         abandoned.set()
         pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(threads_before)
     return [found[each] for each in members]
 
 

@@ -9,7 +9,6 @@ that is quick to compute (`draft_counts` of the kind), over the whole split.
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
 from threading import Event
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from marble_eval.one_thread import arithmetic_pool, one_thread
 from marble_eval.probes import TrainedMember
 from marble_eval.probes.grid.frame_batches import ROWS, parts_of_epoch, read_ahead
 from marble_eval.probes.group import ProbeGroup
@@ -123,22 +123,12 @@ def side_by_side(
     device: torch.device,
 ) -> Iterator[Callable[[Callable[[int], object], Sequence[int]], list[object]]]:
     """Apply a function to numbers: one a core on a CPU, one after the other on a GPU."""
-    threads = torch.get_num_threads()
-    pool = ThreadPoolExecutor(threads if device.type == "cpu" else 1, thread_name_prefix="probe")
-
-    def one(function: Callable[[int], object], number: int) -> object:
-        if device.type == "cpu":
-            torch.set_num_threads(1)
-        return function(number)
-
-    def each_of(function: Callable[[int], object], numbers: Sequence[int]) -> list[object]:
-        return list(pool.map(lambda number: one(function, number), numbers))
-
-    try:
-        yield each_of
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-        torch.set_num_threads(threads)
+    with one_thread() as threads:
+        pool = arithmetic_pool(threads if device.type == "cpu" else 1, "probe")
+        try:
+            yield lambda function, numbers: list(pool.map(function, numbers))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

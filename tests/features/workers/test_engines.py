@@ -69,7 +69,7 @@ def test_an_encoder_that_cannot_be_sent_encodes_alone_and_that_is_said() -> None
 
     encoder = _encoder("cuda")
     encoder.hook = lambda: None
-    options = WorkerOptions((), 1, 1, 1, 1)
+    options = WorkerOptions((), 1, 1, 1)
     assert engines._setup(encoder, options, _engine(), Notes()) is None
     assert said[0].startswith("only one GPU encodes. encoder some: must be loaded by")
     with pytest.raises(SpecError, match="encoder some"):

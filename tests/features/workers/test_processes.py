@@ -76,7 +76,6 @@ def _extract(
         PooledStore(folder, layers=5, width=192, dtype="float32"),
         CUTS,
         expected_clips=CLIPS,
-        # As many threads as processes: each then computes with as many threads of arithmetic.
         engine=EngineSpec("cpu", 2, 1, 2, 0, processes, None, None, None),
         progress=progress or Silence(),
     )

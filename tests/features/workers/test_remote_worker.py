@@ -18,7 +18,7 @@ from marble_eval.registry.encoders import EncoderRecipe, load_recipe
 from marble_eval.spec import Windowing
 
 WINDOWING = Windowing("mean", "torchaudio-sinc", "track", None, 0.25, None, "keep", 0.1)
-OPTIONS = WorkerOptions((Form(ClipCuts(WINDOWING, False, 24000, 400), "float32"),), 1, 1, 1, 1)
+OPTIONS = WorkerOptions((Form(ClipCuts(WINDOWING, False, 24000, 400), "float32"),), 1, 1, 1)
 
 
 def test_a_recipe_makes_the_same_encoder_once_more() -> None:

@@ -56,7 +56,7 @@ def _jobs(folder: Path, seconds: Sequence[float]) -> list[Job]:
 
 
 def _worker(encoder: Levels, batch_clips: int = 1, encoders: int = 1) -> Worker:
-    return Worker(encoder, WorkerOptions((FORM,), 2, encoders, 1, batch_clips))
+    return Worker(encoder, WorkerOptions((FORM,), 2, encoders, batch_clips))
 
 
 def _flat(answers: list[list[EncodedClips] | None]) -> list[EncodedClips]:

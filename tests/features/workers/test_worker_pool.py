@@ -36,7 +36,7 @@ from marble_eval.spec import Windowing
 
 RATE = 8000
 WINDOWING = Windowing("mean", "torchaudio-sinc", "track", None, 0.25, None, "keep", 0.1)
-OPTIONS = WorkerOptions((Form(ClipCuts(WINDOWING, False, RATE, 1), "float32"),), 1, 1, 1, 1)
+OPTIONS = WorkerOptions((Form(ClipCuts(WINDOWING, False, RATE, 1), "float32"),), 1, 1, 1)
 CLIPS = (4, 1, 2, 1, 3, 1, 1, 5, 2, 2)
 
 
