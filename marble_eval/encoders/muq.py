@@ -16,10 +16,13 @@ import torch
 
 from marble_eval.encoders.checkpoints.folder import (
     CONFIG,
+    NO_TENSORS,
     WEIGHTS,
     fitted,
     read_json,
     read_weights,
+    require_content,
+    require_dense,
 )
 from marble_eval.encoders.checkpoints.hub import Place, located
 from marble_eval.encoders.checkpoints.released import (
@@ -201,14 +204,17 @@ def read_conformer(config: Mapping[str, Any], subject: str) -> ConformerShape:
 
 def _training_file(path: Path) -> dict[str, torch.Tensor]:
     """Read the tensors under ``state_dict`` of a training run's file, running no code of it."""
+    require_content(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         state = content["state_dict"]
-        return {name: weight for name, weight in state.items() if torch.is_tensor(weight)}
+        tensors = {name: weight for name, weight in state.items() if torch.is_tensor(weight)}
+        require_dense(tensors, path)
+        return tensors
     except (OSError, EOFError, RuntimeError, LookupError, TypeError, AttributeError) as error:
-        fault: Exception = error
-    except pickle.UnpicklingError as error:
         fault = error
+    except pickle.UnpicklingError as error:
+        raise MissingError(f"{path}: {NO_TENSORS}") from error
     first = str(fault).partition("\n")[0]
     raise MissingError(
         f"{path}: must be a whole file of tensors under 'state_dict'. "

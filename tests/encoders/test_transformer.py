@@ -553,3 +553,69 @@ def test_nothing_and_nowhere_say_what_to_do() -> None:
         load(None)
     with pytest.raises(MissingError, match="must be the folder of a checkpoint, or OWNER/NAME"):
         load("no/such/folder")
+
+
+@pytest.mark.parametrize("family", ["Hubert", "WavLM"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3\n", "git-lfs"),
+        (b"\n<!DOCTYPE html><html>404</html>", "web page"),
+        (b"\x80\x04cbuiltins\neval\n.", "Nothing was run"),
+    ],
+)
+@pytest.mark.parametrize("file", ["pytorch_model.bin", "model.safetensors"])
+def test_what_is_no_weights_is_called_what_it_is(
+    family: str, content: bytes, said: str, file: str, tmp_path: Path
+) -> None:
+    waveform(tmp_path, family)
+    folder = tmp_path
+    (folder / "model.safetensors").unlink()
+    (folder / file).write_bytes(content)
+    with pytest.raises(MissingError) as caught:
+        load(folder)
+    assert "weights_only" not in str(caught.value)
+    assert said in str(caught.value) or (file, said) == ("model.safetensors", "Nothing was run")
+
+
+@pytest.mark.parametrize("family", ["Hubert", "WavLM"])
+@pytest.mark.parametrize("kind", ["sparse", "meta"])
+def test_tensors_without_plain_numbers_are_refused(family: str, kind: str, tmp_path: Path) -> None:
+    waveform(tmp_path, family)
+    folder = tmp_path
+    state = dict(load_file(folder / "model.safetensors"))
+    (folder / "model.safetensors").unlink()
+    name = "encoder.layers.0.feed_forward.output_dense.weight"
+    state[name] = state[name].to_sparse() if kind == "sparse" else state[name].to("meta")
+    torch.save(state, folder / "pytorch_model.bin")
+    with pytest.raises(MissingError, match=f"{name}', a {kind} tensor"):
+        load(folder)
+
+
+@pytest.mark.parametrize("family", ["Hubert", "WavLM"])
+@pytest.mark.parametrize("random", [None, 0])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"conv_stride": [5, 0, 2]},
+        {"conv_stride": 0},
+        {"conv_kernel": [10, -3, 2]},
+        {"num_hidden_layers": 10**9},
+        {"hidden_size": 3 * 10**9},
+    ],
+)
+def test_sizes_that_no_network_has_are_refused_at_once(
+    family: str, random: int | None, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    waveform(tmp_path, family)
+    folder = tmp_path
+    change_json(folder / "config.json", **changes)
+    with pytest.raises(SpecError, match=next(iter(changes))):
+        load(folder, random=random)
+
+
+def test_a_file_in_place_of_the_folder_is_called_a_file(tmp_path: Path) -> None:
+    waveform(tmp_path, "Hubert")
+    folder = tmp_path
+    with pytest.raises(MissingError, match="Got a file"):
+        load(folder / "model.safetensors")

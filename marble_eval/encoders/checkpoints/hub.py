@@ -61,6 +61,11 @@ def located(
     if revision is not None:
         raise SpecError(f"encoder {name}: 'revision' must be null beside 'path'. Got {revision!r}.")
     folder = Path(path).expanduser()
+    if folder.is_file():
+        raise MissingError(
+            f"{folder}: must be the folder of a checkpoint. Got a file. Take its folder "
+            f"({folder.parent}), which must hold config.json beside the weights."
+        )
     if not folder.is_dir():
         raise MissingError(f"{folder}: must be the folder of a checkpoint. It is not there.")
     return Place(folder, proven_commit(folder, hub), hub)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from marble_eval.encoders.checkpoints.folder import CONFIG
+from marble_eval.encoders.checkpoints.folder import CONFIG, require_weights
 from marble_eval.encoders.checkpoints.repository import Repository
 from marble_eval.errors import MissingError, SpecError
 
@@ -29,7 +29,8 @@ KNOWN_TYPES = tuple(sorted((*STATELESS_TYPES, "wav2vec2-bert", "wav2vec2-conform
 # What a constructor of somebody's network, or transformers' reader, raises for a bad checkpoint.
 _BROKEN = (
     *(OSError, EOFError, RuntimeError, ValueError, TypeError, KeyError, AttributeError),
-    *(ImportError, pickle.UnpicklingError, SafetensorError),
+    *(ImportError, ArithmeticError, IndexError, AssertionError, MemoryError),
+    *(pickle.UnpicklingError, SafetensorError),
 )
 _UNUSED = "masked_spec_embed"  # stands for masked frames in training
 
@@ -50,6 +51,8 @@ def load_module(
     text tower. Also named are buffers that had to be restored (`_restore_buffers`).
     """
     restored: tuple[str, ...] = ()
+    if random is None:
+        require_weights(repository.folder)
     with _quiet(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0 if random is None else random)
         try:

@@ -63,7 +63,7 @@ def open_repository(
             f"encoder {name}: 'path' must name a folder, or OWNER/NAME on the hub. Got nothing. "
             f"Add encoder.path=facebook/hubert-base-ls960."
         )
-    hub = None if Path(path).expanduser().is_dir() else path
+    hub = None if Path(path).expanduser().exists() else path
     if hub is None:
         place = located(name=name, path=path, hub=None, revision=revision, wanted=[])
     else:

@@ -24,6 +24,7 @@ from typing import IO, Any
 
 import torch
 
+from marble_eval.encoders.checkpoints.folder import require_content
 from marble_eval.errors import MissingError, SpecError
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # torch's own number at the head of its older format
@@ -84,6 +85,7 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
     try:
         if not path.is_file():
             raise MissingError(f"{path}: must be a file that torch.save wrote. It is not there.")
+        require_content(path)
         with path.open("rb") as stream:
             if zipfile.is_zipfile(path):
                 with zipfile.ZipFile(stream) as archive:

@@ -17,6 +17,7 @@ from marble_eval.spec.mapping import from_mapping
 Activation = Literal["gelu", "gelu_new", "relu", "silu"]
 
 FEATURES, PROJECTION = "feature_extractor.conv_layers", "feature_projection"
+_MOST_LAYERS = 1000
 POSITION = "encoder.pos_conv_embed.conv"
 
 
@@ -68,6 +69,16 @@ class HubertShape:
             raise ValueError(
                 "'conv_dim', 'conv_kernel' and 'conv_stride' must have the same length. "
                 f"Got {self.conv_dim}, {self.conv_kernel} and {self.conv_stride}."
+            )
+        for name in ("conv_dim", "conv_kernel", "conv_stride"):
+            if min(getattr(self, name)) < 1:
+                raise ValueError(f"{name!r} must be 1 or more. Got {getattr(self, name)}.")
+        for name in ("sample_rate", "hidden_size", "intermediate_size", "num_conv_pos_embeddings"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name!r} must be 1 or more. Got {getattr(self, name)!r}.")
+        if not 0 <= self.num_hidden_layers <= _MOST_LAYERS:
+            raise ValueError(
+                f"'num_hidden_layers' must be 0 to {_MOST_LAYERS}. Got {self.num_hidden_layers}."
             )
         for name in ("num_attention_heads", "num_conv_pos_embedding_groups"):
             if getattr(self, name) < 1 or self.hidden_size % getattr(self, name):
