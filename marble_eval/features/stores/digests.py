@@ -13,18 +13,20 @@ import json
 import os
 import threading
 import time
+import zlib
 from pathlib import Path
 
 from marble_eval.files.fingerprint import file_digest
 
 _SETTLED_NS = 2_000_000_000
+_VALUES = 6  # in a line, before its checksum
 
 
 class DigestMemory:
     """The digests of files seen before, in a JSON Lines file that need not exist.
 
-    Lines that cannot be read, such as the last one of a killed process, only cost the
-    digesting of a file.
+    A line that cannot be read or fails its checksum only costs the digesting of a file; lines
+    of earlier versions have no checksum.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +40,7 @@ class DigestMemory:
             lines = []
         for line in lines:
             try:
-                *key, digest = json.loads(line)
+                *key, digest = _unsealed(json.loads(line))
             except (ValueError, TypeError):
                 continue
             self._known[tuple(map(str, key))] = str(digest)
@@ -71,10 +73,23 @@ class DigestMemory:
             new, self._new = self._new, []
         if not new:
             return
-        text = "".join(f"{json.dumps([*key, digest])}\n" for key, digest in new)
+        lines = [[*key, digest] for key, digest in new]
+        text = "".join(f"{json.dumps([*line, _checksum(line)])}\n" for line in lines)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as stream:  # one write, so that lines of two runs stay whole
                 stream.write(text.encode())
         except OSError:
             return
+
+
+def _checksum(line: list[str]) -> int:
+    return zlib.crc32(json.dumps(line).encode())
+
+
+def _unsealed(line: list[str | int]) -> list[str]:
+    """Return path, size, inode, times and digest; ValueError if their checksum is another."""
+    values = [str(each) for each in line[:_VALUES]]
+    if len(line) > _VALUES and line[_VALUES] != _checksum(values):
+        raise ValueError("altered")
+    return values

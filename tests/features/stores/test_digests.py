@@ -105,3 +105,28 @@ def test_a_missing_file_is_an_error_as_ever(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(FileNotFoundError):
         memory.digest(path)
+
+
+def test_a_flipped_bit_of_a_line_costs_one_digest(tmp_path: Path, read: list[Path]) -> None:
+    path, kept = old(tmp_path / "a.wav", b"one"), tmp_path / "digests.jsonl"
+    memory = DigestMemory(kept)
+    memory.digest(path)
+    memory.keep()
+    line = kept.read_bytes()
+    at = line.index(file_digest(path).encode())
+    kept.write_bytes(line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :])
+    for _ in range(2):  # the second finds the new line
+        memory = DigestMemory(kept)
+        assert memory.digest(path) == file_digest(path)
+        memory.keep()
+    assert read == [path, path]
+
+
+def test_lines_of_earlier_versions_are_read(tmp_path: Path, read: list[Path]) -> None:
+    path, kept = old(tmp_path / "a.wav", b"one"), tmp_path / "digests.jsonl"
+    memory = DigestMemory(kept)
+    memory.digest(path)
+    memory.keep()
+    kept.write_text(f"{kept.read_text().rpartition(',')[0]}]\n")
+    assert DigestMemory(kept).digest(path) == file_digest(path)
+    assert read == [path]
