@@ -23,6 +23,8 @@ from marble_eval.files.recognised import HEAD_BYTES, instead_of_content, instead
 from marble_eval.spec.protocol import Channels
 
 _FORMATS = ("WAV", "WAVEX", "AIFF", "AU", "FLAC", "OGG", "MP3")
+_LEAST_HZ, _MOST_HZ = 100, 1_000_000  # beyond, resampling takes all memory for no sound
+_LOUDEST = 2.0**31  # integers of 32 bits as floats; the power of 1e30 is beyond float32
 _UNKNOWN_SAMPLES = 2**62  # libsndfile says 2**63 - 1 for a flac without a length
 
 
@@ -94,6 +96,9 @@ def read(path: Path, channels: Channels) -> tuple[npt.NDArray[np.float32], int]:
         raise UnusableAudio(path, f"truncated: {len(audio)} of {promised} samples")
     if not np.isfinite(audio).all():
         raise UnusableAudio(path, "not finite")
+    peak = max(float(audio.max()), -float(audio.min()))
+    if peak > _LOUDEST:
+        raise UnusableAudio(path, f"too loud: {peak:.1e} times full scale")
     if not audio.any():
         raise UnusableAudio(path, "silent")
     return audio, sample_rate
@@ -143,6 +148,8 @@ def _opened(path: Path) -> Iterator[soundfile.SoundFile]:
             raise UnusableAudio(path, f"unreadable: {audio.format} with {audio.subtype}")
         if lacking:
             raise UnusableAudio(path, f"truncated: {lacking}")
+        if not _LEAST_HZ <= audio.samplerate <= _MOST_HZ:
+            raise UnusableAudio(path, f"unreadable: its header says {audio.samplerate} Hz")
         if beyond:
             raise UnusableAudio(path, f"would be read in part: {beyond}")
         if audio.frames == 0:

@@ -64,7 +64,8 @@ def encoders(options: dict[str, Any], device: str) -> Iterator[Encoder]:
     from marble_eval.registry import load_checkpoints, load_encoder
 
     plugin, pattern = options.pop("plugin", None), options.pop("checkpoints", None)
-    _tell_terms(options)
+    if pattern is None:  # checkpoints are folders, of which none is fetched
+        _tell_terms(options)
     load: Callable[..., Encoder] = load_encoder
     if pattern is None:
         return iter([load(plugin, device=device, **options)])

@@ -27,7 +27,7 @@ from marble_eval.files.fingerprint import digest_of
 from marble_eval.spec import UNSTATED, EncoderCard
 
 _IMPLEMENTATION = 1  # raised when the same audio gives other features
-_REACH = 9  # frames under a difference of MFCCs, librosa's default; no clip may have fewer
+_REACH = 9  # frames under a difference of MFCCs, librosa's default; zeros fill a shorter clip
 _FLOOR = 1e-5  # a magnitude below counts as this, as in librosa.amplitude_to_db: -100 dB
 _CLASSES = 12  # C, Db, … B; the lowest bin of the transform is a C
 _BINS = 3  # to a semitone, so that an instrument a quarter of one off stays in its class
@@ -58,7 +58,7 @@ def load_mel(
         sample_rate=sample_rate,
         hop_length=hop_length,
         width=2 * n_mels,
-        minimum_samples=n_fft,
+        minimum_samples=min(n_fft, _least(sample_rate)),
         card=card,
         identity=[
             *("log-mel", _IMPLEMENTATION, "librosa", version("librosa")),
@@ -94,12 +94,16 @@ def load_mfcc(
         raise SpecError(f"encoder {name}: 'n_mfcc' must be at most {n_mels} bands. Got {n_mfcc}.")
 
     def measured(audio: torch.Tensor) -> torch.Tensor:
-        decibels = _log_mel(audio, sample_rate, n_fft, hop_length, n_mels)
+        frames = 1 + audio.shape[1] // hop_length
+        missing = max(0, (_REACH - 1) * hop_length - audio.shape[1])
+        padded = torch.nn.functional.pad(audio, (0, missing))
+        decibels = _log_mel(padded, sample_rate, n_fft, hop_length, n_mels)
         cepstra = librosa.feature.mfcc(S=decibels, n_mfcc=n_mfcc)
         changes = [
             librosa.feature.delta(cepstra, width=_REACH, order=order, axis=-1) for order in (1, 2)
         ]
-        return _with_deviation(np.concatenate([cepstra, *changes], axis=1).swapaxes(1, 2))
+        measured = np.concatenate([cepstra, *changes], axis=1)[:, :, :frames]
+        return _with_deviation(measured.swapaxes(1, 2))
 
     return _spectrum(
         name,
@@ -108,7 +112,7 @@ def load_mfcc(
         sample_rate=sample_rate,
         hop_length=hop_length,
         width=6 * n_mfcc,
-        minimum_samples=max(n_fft, (_REACH - 1) * hop_length),
+        minimum_samples=_least(sample_rate),
         card=card,
         identity=[
             *("mfcc", _IMPLEMENTATION, "librosa", version("librosa")),
@@ -147,7 +151,7 @@ def load_cqt(
         sample_rate=sample_rate,
         hop_length=hop_length,
         width=2 * n_bins,
-        minimum_samples=hop_length,
+        minimum_samples=min(hop_length, _least(sample_rate)),
         card=card,
         identity=["cqt", _IMPLEMENTATION, sample_rate, hop_length, n_bins, bins_per_octave],
     )
@@ -182,10 +186,15 @@ def load_chroma(
         sample_rate=sample_rate,
         hop_length=hop_length,
         width=2 * _CLASSES,
-        minimum_samples=hop_length,
+        minimum_samples=min(hop_length, _least(sample_rate)),
         card=card,
         identity=["chroma", _IMPLEMENTATION, sample_rate, hop_length, octaves],
     )
+
+
+def _least(sample_rate: int) -> int:
+    """Return the shortest clip, that of MERT, so that both score the same items."""
+    return -(-sample_rate // 60)  # 400 samples at 24 kHz; what a window lacks counts as zeros
 
 
 def _check(name: str, **options: object) -> None:
@@ -236,14 +245,17 @@ def _log_mel(
     audio: torch.Tensor, sample_rate: int, n_fft: int, hop_length: int, n_mels: int
 ) -> np.ndarray:
     """Measure decibels: (batch, samples) -> (batch, band, 1 + samples // hop_length)."""
+    missing = max(0, n_fft - audio.shape[1])  # librosa would warn, and do the same
+    samples = torch.nn.functional.pad(audio.detach().cpu(), (0, missing)).numpy()
     power = librosa.feature.melspectrogram(
-        y=audio.detach().cpu().numpy(),
+        y=samples,
         sr=sample_rate,
         n_fft=n_fft,
         hop_length=hop_length,
         n_mels=n_mels,
     )
-    decibels: np.ndarray = librosa.power_to_db(power, ref=1.0, top_db=None)
+    frames = power[..., : 1 + audio.shape[1] // hop_length]
+    decibels: np.ndarray = librosa.power_to_db(frames, ref=1.0, top_db=None)
     return decibels
 
 

@@ -113,13 +113,18 @@ def _ahead(track: Track, cuts: Cuts) -> tuple[int, int]:
         samples = min(samples, seconds_to_samples(windowing.crop_seconds, facts.sample_rate))
     resampled = -(-samples * cuts.sample_rate // facts.sample_rate)
     lengths = cuts.lengths(resampled)
-    if cheap_to_read(track.path):  # and the header is exact, which an mp3's need not be
-        if lengths[-1] < cuts.minimum_samples:
-            which = "last clip of " if lengths[-1] < lengths[0] else ""
-            held = samples_to_seconds(lengths[-1], cuts.sample_rate)
-            needed = samples_to_seconds(cuts.minimum_samples, cuts.sample_rate)
-            raise UnusableAudio(
-                track.path, f"too short: {which}{held:.2f} s, {needed:.4g} s needed"
-            )
-        read(track.path, windowing.channels)
+    is_cheap, is_short = cheap_to_read(track.path), lengths[-1] < cuts.minimum_samples
+    if is_cheap and is_short:
+        raise UnusableAudio(track.path, _too_short(lengths, cuts))
+    if is_cheap or is_short:
+        audio, rate = read(track.path, windowing.channels)
+        if is_short and len(audio) == samples and rate == facts.sample_rate:
+            raise UnusableAudio(track.path, _too_short(lengths, cuts))
     return len(lengths), cuts.rows(resampled)
+
+
+def _too_short(lengths: list[int], cuts: Cuts) -> str:
+    which = "last clip of " if lengths[-1] < lengths[0] else ""
+    held = samples_to_seconds(lengths[-1], cuts.sample_rate)
+    needed = samples_to_seconds(cuts.minimum_samples, cuts.sample_rate)
+    return f"too short: {which}{held:.2f} s, {needed:.4g} s needed"

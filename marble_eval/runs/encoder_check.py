@@ -132,12 +132,15 @@ def _shape(encoder: Encoder) -> str:
 
 
 def _frame_rate(encoder: Encoder) -> str:
-    seconds = (1.0, 2.5, 5.0)
+    seconds, minimum = (1.0, 2.5, 5.0), int(facts_of(encoder).minimum_samples)
     for each in seconds:
-        frames = _hidden(encoder, clips(encoder, each)).shape[2]
-        if abs(frames - each * encoder.frame_rate) > 2:
+        audio = clips(encoder, each)
+        frames = _hidden(encoder, audio).shape[2]
+        hops = (audio.shape[1] - minimum) * encoder.frame_rate / encoder.sample_rate
+        expected = 1 + max(0.0, hops)
+        if abs(frames - expected) > 2:
             raise _Broken(
-                f"{each:g} s must give about {each * encoder.frame_rate:.0f} frames, as "
+                f"{each:g} s must give about {expected:.0f} frames, as "
                 f"'frame_rate' {encoder.frame_rate:g} says. Got {frames}."
             )
     return f"{encoder.frame_rate:g} frames a second"

@@ -73,7 +73,8 @@ def evaluate(
     protocol, probe, engine : spec or str
         A spec, or the name of a preset in `configs/`.
     results : path, optional
-        Folder of all results; nothing is written otherwise.
+        Folder of all results; no result is written otherwise. Features are kept in the data
+        home (`MARBLE_EVAL_HOME`) either way.
     progress : Progress, optional
         Who is told how far it has got; nobody otherwise.
     **choices : object

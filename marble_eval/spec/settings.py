@@ -11,6 +11,8 @@ from marble_eval.spec.frames import FrameChoices
 from marble_eval.spec.probe import Probe
 from marble_eval.spec.protocol import ProtocolSpec
 
+_MOST_SEEDS = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
@@ -77,8 +79,8 @@ class Settings:
     force: bool
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise ValueError(f"'seeds' must be at least 1. Got {self.seeds!r}.")
+        if not 1 <= self.seeds <= _MOST_SEEDS:
+            raise ValueError(f"'seeds' must be 1 to {_MOST_SEEDS}. Got {self.seeds!r}.")
         if not 0 <= self.seed < 2**31:
             raise ValueError(f"'seed' must lie in 0 to 2**31 - 1. Got {self.seed!r}.")
 

@@ -97,6 +97,22 @@ def test_every_fault_is_named_with_its_reason_in_the_order_of_the_tracks(tmp_pat
     assert (found.cached_clips, found.new_clips) == (0, 3)
 
 
+def test_odd_files_are_found_before_anything_is_encoded(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8000)
+    soundfile.write(tmp_path / "slow.wav", noise, 1)
+    soundfile.write(tmp_path / "loud.wav", noise.astype(np.float32) * 1e30, RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "short.flac", noise[:320], RATE)
+    os.mkfifo(tmp_path / "fifo.wav")
+    names = ["slow.wav", "loud.wav", "short.flac", "fifo.wav"]
+    found = _survey([_track(tmp_path / name) for name in names], tmp_path)
+    assert [(each.track.id, each.reason) for each in found.unusable] == [
+        ("slow", "unreadable: its header says 1 Hz"),
+        ("loud", "too loud: 5.0e+29 times full scale"),
+        ("short", "too short: 0.04 s, 0.05 s needed"),
+        ("fifo", "is a FIFO"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
