@@ -28,15 +28,16 @@ _SEAL = struct.Struct("<II")  # length and checksum of the footer before it
 
 @dataclass(frozen=True, slots=True)
 class Footer:
-    """The end of a file: its frames and clips, and a checksum per block and layer."""
+    """The end of a file: its frames, clips and audio, and a checksum per block and layer."""
 
     frames: int
     clips: int
     checksums: list[list[int]]
+    audio: str | None = None  # its digest, as in the file's name; None in earlier versions
 
 
 def read_footer(path: Path, frame_bytes: int) -> Footer | None:
-    """Read the footer, given the bytes of a frame in all layers; None if the file is not whole."""
+    """Read the footer, given the bytes of a frame in all layers; None if not whole or another's."""
     try:
         with path.open("rb") as stream:
             size = stream.seek(-_SEAL.size, os.SEEK_END)
@@ -46,6 +47,8 @@ def read_footer(path: Path, frame_bytes: int) -> Footer | None:
             if zlib.crc32(content) != checksum:
                 return None
             footer = Footer(**json.loads(content))
+            if footer.audio not in (None, path.stem):
+                return None  # another track's, under this name
             return footer if footer.frames * frame_bytes + length == size else None
     except PermissionError:
         raise  # a file of another user is not a damaged one
@@ -124,7 +127,12 @@ class FrameWriter:
         try:
             if self._ahead:
                 self._write(self._ahead)
-            values = {"frames": self._frames, "clips": self.clips, "checksums": self._checksums}
+            values = {
+                "frames": self._frames,
+                "clips": self.clips,
+                "checksums": self._checksums,
+                "audio": self.path.stem,
+            }
             content = json.dumps(values, separators=(",", ":")).encode()
             self._stream.write(content + _SEAL.pack(len(content), zlib.crc32(content)))
             self._stream.close()

@@ -199,3 +199,13 @@ def test_a_file_that_shrank_or_went_since_it_was_looked_at_is_not_read(tmp_path:
     assert not is_whole(path, held, FRAME_BYTES)
     with pytest.raises(FileNotFoundError):
         _read(path, held, 0, 0, 1)
+
+
+def test_a_file_under_another_track_s_name_is_not_taken(tmp_path: Path) -> None:
+    writer = FrameWriter(tmp_path / "aa.frames", TYPE)
+    writer.add(np.ones((2, 5, 3)))
+    writer.finish()
+    held = read_footer(writer.path, 2 * 3 * TYPE.itemsize)
+    assert held is not None and held.audio == "aa"
+    moved = writer.path.rename(tmp_path / "bb.frames")
+    assert read_footer(moved, 2 * 3 * TYPE.itemsize) is None

@@ -84,7 +84,7 @@ def test_a_track_is_there_with_its_last_clip(tmp_path: Path) -> None:
     assert not store.is_whole(B)
 
 
-def test_a_store_of_version_0_1_is_read_and_continued_to_the_same_bytes(tmp_path: Path) -> None:
+def test_a_store_of_version_0_1_is_read_and_continued_to_the_same_frames(tmp_path: Path) -> None:
     """Files as 0.1.0 wrote them: 700 frames in two clips, and 30 in one."""
     old = Path(__file__).parent / "version_0_1" / "frames"
     store = open_store(old)
@@ -103,8 +103,12 @@ def test_a_store_of_version_0_1_is_read_and_continued_to_the_same_bytes(tmp_path
     _append(new, B, second, 30)
     written = [each.relative_to(half) for each in half.rglob("*") if each.is_file()]
     assert len(written) == 3
-    for each in written:
+    of_b = Path(B[:2]) / f"{B}.frames"
+    for each in set(written) - {of_b}:
         assert (half / each).read_bytes() == (old / each).read_bytes()
+    size = 30 * new.row_bytes  # then the footer, which names the audio since
+    assert (half / of_b).read_bytes()[:size] == (old / of_b).read_bytes()[:size]
+    assert f'"audio":"{B}"'.encode() in (half / of_b).read_bytes()[size:]
     assert new.read("0" * 32) is None
 
 
