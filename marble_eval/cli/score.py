@@ -145,7 +145,7 @@ def _rows(stored: StoredScores, scores: dict[str, MetricScore]) -> list[tuple[st
                 name,
                 stored_text(each.value, unit),
                 stored_interval(each.low, each.high, unit),
-                str(each.n),
+                each.counted,
                 _beside(result.metrics.get(name), each, unit),
             )
         )

@@ -18,9 +18,11 @@ import numpy as np
 from marble_eval.leaderboard.marble_columns import Column
 from marble_eval.leaderboard.printed import value_of
 from marble_eval.leaderboard.sections import ModelScores, Section, Standing
-from marble_eval.scores.statistics import paired_tie, rank_ranges
+from marble_eval.scores.statistics import rank_ranges, tied_with_best
 
 Draws = dict[str, dict[int, np.ndarray]]
+
+_MANY = 1000  # groups from which a t quantile is a normal one
 
 
 def ranked_section(section: Section) -> tuple[Section, list[str]]:
@@ -29,10 +31,11 @@ def ranked_section(section: Section) -> tuple[Section, list[str]]:
         return section, []
     draws: Draws = {}
     notes: list[str] = []
+    groups: dict[str, int] = {}
     tasks = dict.fromkeys(column.task for column in section.columns)
     for task in tasks:
         columns = [column for column in section.columns if column.task == task]
-        notes += _draw(columns, section.models, draws)
+        notes += _draw(columns, section.models, draws, groups)
     higher = {column.header: column.higher_is_better for column in section.columns}
     ranks: dict[int, dict[str, Standing]] = {}
     for name, of_models in (*draws.items(), *_average_draws(section, draws).items()):
@@ -42,7 +45,8 @@ def ranked_section(section: Section) -> tuple[Section, list[str]]:
             notes.append(f"{section.title}: {name} has no ranks, no resample scores every run")
             continue
         values = {at: value_of(section.models[at], name) or 0.0 for at in of_models}
-        for at, standing in _ranks(of_models, values, higher.get(name, True)).items():
+        fewest = groups.get(name, min(groups.values(), default=_MANY))
+        for at, standing in _ranks(of_models, values, fewest, higher.get(name, True)).items():
             ranks.setdefault(at, {})[name] = standing
     models = tuple(
         _with_ranks(each, ranks.get(at, {}), section.columns)
@@ -51,7 +55,9 @@ def ranked_section(section: Section) -> tuple[Section, list[str]]:
     return dataclasses.replace(section, models=models), notes
 
 
-def _draw(columns: Sequence[Column], models: Sequence[ModelScores], draws: Draws) -> list[str]:
+def _draw(
+    columns: Sequence[Column], models: Sequence[ModelScores], draws: Draws, groups: dict[str, int]
+) -> list[str]:
     """Resample the columns of a task, one result at a time; list those left out."""
     # Only ranks read predictions; a board without them needs no kind and no task.
     from marble_eval.scores.rescoring import stored_scores  # noqa: PLC0415 - only if ranks are wanted
@@ -74,6 +80,7 @@ def _draw(columns: Sequence[Column], models: Sequence[ModelScores], draws: Draws
             drawn = scale * stored.bootstrap(column.metric, seed=seed)
             draws.setdefault(column.header, {})[at] = drawn
             of_items.setdefault(column.header, {})[at] = items
+            groups[column.header] = len(set(stored.groups_of(column.metric)))
     for header, items_of in of_items.items():
         # Of runs on several sets of items, those on the most frequent one are ranked.
         shared, _ = Counter(items_of.values()).most_common(1)[0]
@@ -99,23 +106,24 @@ def _average_draws(section: Section, draws: Draws) -> Draws:
 
 
 def _ranks(
-    draws: Mapping[int, np.ndarray], values: Mapping[int, float], higher_is_better: bool
+    draws: Mapping[int, np.ndarray],
+    values: Mapping[int, float],
+    groups: int,
+    higher_is_better: bool,
 ) -> dict[int, Standing]:
-    order = list(draws)
-    best = (max if higher_is_better else min)(order, key=lambda at: values[at])
-    ranges = rank_ranges(
-        [values[at] for at in order],
-        np.stack([draws[at] for at in order]),
-        higher_is_better=higher_is_better,
-    )
+    order, sign = list(draws), 1 if higher_is_better else -1
+    scores = np.array([values[at] for at in order])
+    resampled = np.stack([draws[at] for at in order])
+    ranges = rank_ranges(scores, resampled, higher_is_better=higher_is_better)
+    tied = tied_with_best(sign * scores, sign * resampled, groups=groups)
     return {
         at: Standing(
             each.best,
             each.worst,
             round(each.first, 4),
-            at == best or paired_tie(draws[best], draws[at]),
+            bool(is_tied),
         )
-        for at, each in zip(order, ranges, strict=True)
+        for at, each, is_tied in zip(order, ranges, tied, strict=True)
     }
 
 

@@ -25,24 +25,25 @@ _NON_COMMERCIAL = re.compile(r"\bnc\b|non-?commercial", re.IGNORECASE)
 def summary(result: Result, path: Path | None = None) -> str:
     """Describe a result in a few lines."""
     task, encoder, protocol = result.task, result.encoder, result.protocol
+    wide = max(6, *(len(each.counted) for each in result.metrics.values()))
     width = max(12, *(len(each) + 1 for each in result.metrics))
     lines = [
         f"{task.name}@{task.version}   {encoder.name} ({encoder.revision})   {protocol.name}, "
         f"{protocol.track}, probe {result.probe.name}"
         + ("   embedded data" if task.embedded else ""),
         "",
-        f"  {'metric':<{width}}{'value':>8}   {'95 % interval':<16}{'n':>6}   {'seeds ± sd':<14}"
-        "published",
+        f"  {'metric':<{width}}{'value':>8}   {'95 % interval':<16}{'n':>{wide}}   "
+        f"{'seeds ± sd':<14}published",
     ]
     for name, score in result.metrics.items():
-        lines.append(f"  {name:<{width}}{_metric_cells(result, name, score)}")
+        lines.append(f"  {name:<{width}}{_metric_cells(result, name, score, wide)}")
     lines += ["", *_choice_lines(result), *_caveats(result)]
     if path is not None:
         lines += [f"  result    {path}", f"  items     {path.with_name('predictions.parquet')}"]
     return "\n".join(lines)
 
 
-def _metric_cells(result: Result, name: str, score: MetricScore) -> str:
+def _metric_cells(result: Result, name: str, score: MetricScore, wide: int) -> str:
     published = published_value(result.encoder.name, result.task.column, name)
     said = "-"
     if published:
@@ -50,7 +51,7 @@ def _metric_cells(result: Result, name: str, score: MetricScore) -> str:
     unit, seeds = score.unit, len(score.seed_values)
     spread = f"{seeds} ± {stored_text(score.seed_spread, unit, decimals=2)}" if seeds > 1 else "1"
     value, interval = stored_text(score.value, unit), stored_interval(score.low, score.high, unit)
-    return f"{value:>8}   {interval:<16}{score.n:>6}   {spread:<14}{said}"
+    return f"{value:>8}   {interval:<16}{score.counted:>{wide}}   {spread:<14}{said}"
 
 
 def _choice_lines(result: Result) -> list[str]:

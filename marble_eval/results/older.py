@@ -101,7 +101,8 @@ def _with_facts(values: dict[str, Any]) -> dict[str, Any]:
     if name in KINDS:
         spec = TaskSpec("older", name, labels=tuple(dict.fromkeys(labels)))
         known = load_kind(name).metrics_of(spec)
-    return {name: {**each, **_facts(name, known)} for name, each in values["metrics"].items()}
+    metrics = values["metrics"].items()
+    return {name: {**each, **_facts(name, known), "groups": None} for name, each in metrics}
 
 
 def _facts(name: str, known: Mapping[str, Metric]) -> dict[str, str]:

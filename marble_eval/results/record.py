@@ -229,6 +229,12 @@ class MetricScore:
     unit: Unit
     written: str
     citation: str
+    groups: int | None = None  # that the interval resamples; None if items are drawn one by one
+
+    @property
+    def counted(self) -> str:
+        """Write the items scored, and the groups that the interval resamples: "96 in 8 groups"."""
+        return f"{self.n}" if self.groups is None else f"{self.n} in {self.groups} groups"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from marble_eval.spec import FrameRules, Probe, ProtocolSpec, Settings, TaskRules, Track
 
 # Raised when training, choice or scoring changes in a way that can move a score.
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 
 
 def deviations_of(

@@ -144,7 +144,7 @@ def summary_table(outcomes: Sequence[Outcome]) -> str:
 
 def _rows(outcome: Outcome) -> list[tuple[str, ...]]:
     if outcome.error is not None:
-        return [(outcome.task, "-", "-", "failed" if outcome.there else "missing", "-", "-")]
+        return [(outcome.task, "-", "-", "failed" if outcome.there else "missing", "-", "-", "-")]
     if outcome.finished is None:
         return []
     result = outcome.finished.result
@@ -157,6 +157,7 @@ def _rows(outcome: Outcome) -> list[tuple[str, ...]]:
                 name,
                 stored_text(score.value, score.unit),
                 stored_interval(score.low, score.high, score.unit),
+                score.counted,
                 "" if number else result.chosen.layer,
                 score_text(published.value, published.unit) if published else "-",
             )
@@ -165,7 +166,7 @@ def _rows(outcome: Outcome) -> list[tuple[str, ...]]:
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    rows = [("task", "metric", "value", "95 % interval", "layer", "published"), *rows]
+    rows = [("task", "metric", "value", "95 % interval", "n", "layer", "published"), *rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(

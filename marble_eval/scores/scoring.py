@@ -36,12 +36,12 @@ from marble_eval.scores.split_scores import (
     EventCounts,
     ItemEstimates,
     SplitScores,
-    interval_of,
+    intervals_of,
     label_scores,
     metric_scores,
     recording_outputs,
 )
-from marble_eval.scores.statistics import bootstrap_weights, paired_tie
+from marble_eval.scores.statistics import bootstrap_weights, tied_with_best
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from marble_eval.registry import Task
     from marble_eval.spec import TaskRules, Track
 
+_RARE = 60  # positives; of fewer, a label's AUC or AP varies widely from one test set to another
 _NAMED = 10  # labels named in a remark; the others are counted
 
 
@@ -100,13 +101,19 @@ def score_grid(
             metrics[metric.name] = replace(score, written=metric.written)
     return Scores(
         grid=_grid_points(outcome.trials),
-        layers=_layer_scores(outcome.layers, chosen, spec.main_metric, found, items),
+        layers=_layer_scores(
+            outcome.layers,
+            spec.main_metric,
+            found,
+            items,
+            higher_is_better=metrics[spec.main_metric].higher_is_better,
+        ),
         chosen=Chosen(chosen.layer, chosen.setting, chosen.seeds, chosen.sum_weights),
         metrics=metrics,
         labels=labels,
         confusion=table,
         predictions=_item_predictions(task, chosen, items),
-        remarks=_left_out(labels),
+        remarks=[*_left_out(labels), *_rare(task, labels)],
     )
 
 
@@ -165,7 +172,9 @@ def score_frames(
     ceilings = dict(zip(task.spec.metrics, events.ceilings.tolist(), strict=True))
     return Scores(
         grid=_grid_points(trials),
-        layers=_layer_scores(layers, chosen, main, found, tracks),
+        layers=_layer_scores(
+            layers, main, found, tracks, higher_is_better=known[main].higher_is_better
+        ),
         chosen=Chosen(chosen.layer, chosen.setting, chosen.seeds, chosen.sum_weights),
         metrics=metric_scores(counts, _groups(tracks["test"]), held, ceilings),
         labels=(),
@@ -183,36 +192,39 @@ def _grid_points(trials: Sequence[Trial]) -> tuple[GridPoint, ...]:
 
 def _layer_scores(
     layers: Sequence[LayerOutcome | FrameLayer],
-    chosen: LayerOutcome | FrameLayer,
     main: str,
     found: Callable[[LayerOutcome | FrameLayer, str], SplitScores],
     tracks: Mapping[str, Sequence[Track]],
+    *,
+    higher_is_better: bool,
 ) -> tuple[LayerScore, ...]:
-    """Score every layer on test, and find those tied with the chosen one on validation."""
-    weights = {
-        name: bootstrap_weights(_groups(tracks[name]), resamples=RESAMPLES, seed=SEED)
-        for name in ("valid", "test")
-    }
-    valid = {
-        each.layer: found(each, "valid").resampled((main,), weights["valid"])[main]
-        for each in layers
-    }
+    """Score every layer on test, and find those tied with the best one on validation."""
+    groups = {name: _groups(tracks[name]) for name in ("valid", "test")}
+    weights = bootstrap_weights(groups["valid"], resamples=RESAMPLES, seed=SEED)
+    valid = [found(each, "valid") for each in layers]
+    sign = 1.0 if higher_is_better else -1.0
+    tied = tied_with_best(
+        sign * np.array([each.values((main,))[main].mean() for each in valid]),
+        sign * np.stack([each.resampled((main,), weights)[main] for each in valid]),
+        groups=len(np.unique(groups["valid"])),
+        level=LEVEL,
+    )
     return tuple(
         LayerScore(
             layer=each.layer,
             setting=each.setting,
             valid=each.valid,
-            test=_score_range(found(each, "test"), main, weights["test"]),
-            tied=paired_tie(valid[chosen.layer], valid[each.layer], LEVEL),
+            test=_score_range(found(each, "test"), main, groups["test"]),
+            tied=bool(is_tied),
         )
-        for each in layers
+        for each, is_tied in zip(layers, tied, strict=True)
     )
 
 
-def _score_range(split: SplitScores, metric: str, weights: np.ndarray) -> ScoreRange:
-    of_seeds = split.values((metric,))[metric]
-    interval = interval_of(split, metric, of_seeds, split.resampled((metric,), weights)[metric])
-    return ScoreRange(float(of_seeds.mean()), interval.low, interval.high)
+def _score_range(split: SplitScores, metric: str, groups: np.ndarray) -> ScoreRange:
+    values = split.values((metric,))
+    interval = intervals_of(split, values, groups)[metric]
+    return ScoreRange(float(values[metric].mean()), interval.low, interval.high)
 
 
 def _groups(tracks: Sequence[Track]) -> np.ndarray:
@@ -235,6 +247,19 @@ def _left_out(labels: Sequence[LabelScore]) -> list[str]:
     more = f" and {len(without) - _NAMED} more" if len(without) > _NAMED else ""
     named = ", ".join(without[:_NAMED]) + more
     return [f"{len(without)} of {len(labels)} labels have no score on test: {named}"]
+
+
+def _rare(task: Task, labels: Sequence[LabelScore]) -> list[str]:
+    """Say what the interval of a mean over rare tags is of."""
+    known = task.kind.metrics_of(task.spec)
+    ranked = [name for name in task.spec.metrics if known[name].ranked]
+    rare = sum(0 < each.n < _RARE for each in labels)
+    if not ranked or not rare:
+        return []
+    return [
+        f"intervals of {', '.join(ranked)} are of the score expected on other tracks with as few "
+        f"positives: {rare} of {len(labels)} labels have fewer than {_RARE}"
+    ]
 
 
 def _event_remarks(events: ChosenEvents, task: Task) -> list[str]:

@@ -19,7 +19,12 @@ from scipy.stats import rankdata
 
 from marble_eval.metrics.counts import ratio
 from marble_eval.results import LabelScore, MetricScore
-from marble_eval.scores.statistics import Interval, bootstrap_weights, percentile_interval
+from marble_eval.scores.statistics import (
+    Interval,
+    bootstrap_interval,
+    bootstrap_weights,
+    left_out_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,15 +195,26 @@ def _weighted(counts: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(sums[..., 1] > 0, ratio(sums), np.nan).mean(axis=0))
 
 
-def interval_of(
-    split: SplitScores, metric: str, of_seeds: np.ndarray, resampled: np.ndarray
-) -> Interval:
-    """Give the interval of a score.
-
-    Shapes: of_seeds (seed,), resampled (resample,).
-    """
-    centre = float(of_seeds.mean()) if metric in split.biased else None
-    return percentile_interval(resampled, LEVEL, centre=centre)
+def intervals_of(
+    split: SplitScores, values: Mapping[str, np.ndarray], groups: np.ndarray
+) -> dict[str, Interval]:
+    """Give the interval of each metric whose `values` (seed,) are given: groups (item,)."""
+    names = list(values)
+    resampled = split.resampled(names, bootstrap_weights(groups, resamples=RESAMPLES, seed=SEED))
+    weights = left_out_weights(groups)
+    left_out = split.resampled(names, weights) if len(weights) else dict.fromkeys(names, ())
+    count = len(np.unique(groups))
+    return {
+        name: bootstrap_interval(
+            resampled[name],
+            LEVEL,
+            groups=count,
+            observed=float(of_seeds.mean()),
+            left_out=left_out[name],
+            biased=name in split.biased,
+        )
+        for name, of_seeds in values.items()
+    }
 
 
 def metric_scores(
@@ -207,22 +223,15 @@ def metric_scores(
     metrics: Mapping[str, Metric],
     ceilings: Mapping[str, float | None],
 ) -> dict[str, MetricScore]:
-    """Score a split by several metrics, with intervals and the spread over seeds.
-
-    Shapes: groups (item,).
-    """
-    names = list(metrics)
-    values = split.values(names)
-    weights = bootstrap_weights(groups, resamples=RESAMPLES, seed=SEED)
-    resampled = split.resampled(names, weights)
-    scores = {}
-    for name in names:
-        of_seeds = values[name]
-        interval = interval_of(split, name, of_seeds, resampled[name])
-        scores[name] = MetricScore(
+    """Score a split by several metrics, with intervals and spread over seeds: groups (item,)."""
+    values = split.values(list(metrics))
+    intervals = intervals_of(split, values, groups)
+    count = len(np.unique(groups))
+    return {
+        name: MetricScore(
             value=float(of_seeds.mean()),
-            low=interval.low,
-            high=interval.high,
+            low=intervals[name].low,
+            high=intervals[name].high,
             level=LEVEL,
             higher_is_better=metrics[name].higher_is_better,
             n=split.scorable[name],
@@ -232,8 +241,10 @@ def metric_scores(
             unit=metrics[name].unit,
             written=metrics[name].written,
             citation=metrics[name].citation,
+            groups=count if count < len(groups) else None,
         )
-    return scores
+        for name, of_seeds in values.items()
+    }
 
 
 def recording_outputs(outputs: np.ndarray, of_item: np.ndarray) -> np.ndarray:

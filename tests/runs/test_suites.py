@@ -192,13 +192,14 @@ def test_what_is_there_runs_and_the_rest_is_told(suite: Suite, tmp_path: Path) -
 
     table = summary_table(outcomes).splitlines()
     score = good.finished.result.metrics["accuracy"]
-    assert table[0].split() == ["task", "metric", "value", "95", "%", "interval", "layer",
+    assert table[0].split() == ["task", "metric", "value", "95", "%", "interval", "n", "layer",
                                 "published"]  # fmt: skip
-    assert table[1].split() == ["GTZAN", "-", "-", "missing", "-", "-"]
-    assert table[2].split() == ["Bad", "-", "-", "failed", "-", "-"]
+    assert table[1].split() == ["GTZAN", "-", "-", "missing", "-", "-", "-"]
+    assert table[2].split() == ["Bad", "-", "-", "failed", "-", "-", "-"]
     assert table[4].split() == [
         *("Small", "accuracy", f"{100 * score.value:.1f}"),
-        *(f"[{100 * score.low:.1f},", f"{100 * score.high:.1f}]", "log-mel", "-"),
+        *(f"[{100 * score.low:.1f},", f"{100 * score.high:.1f}]", *score.counted.split()),
+        *("log-mel", "-"),
     ]
     assert table[5].split()[0] == "macro_f1"
     assert table.index("failed: 2 of 4 tasks") < table.index("missing: 1 of 4 tasks")

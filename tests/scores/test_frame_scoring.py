@@ -23,7 +23,7 @@ from marble_eval.progress import Silence
 from marble_eval.registry import Task
 from marble_eval.scores.scoring import ChosenEvents, Scores, score_frames
 from marble_eval.scores.split_scores import LEVEL, RESAMPLES, SEED
-from marble_eval.scores.statistics import bootstrap_weights
+from marble_eval.scores.statistics import bootstrap_interval, bootstrap_weights
 from marble_eval.spec import FrameRules
 from tests.probes.grid.conftest import (
     BEAT_METRICS,
@@ -217,11 +217,18 @@ def slowly_resampled(counts: np.ndarray, groups: Sequence[str]) -> list[list[flo
 def test_intervals_are_those_of_a_slow_loop(scored: Scored) -> None:
     test = scored.data["test"]
     resampled = slowly_resampled(scored.events.counts, [each.group for each in test.tracks])
+    without = [np.delete(scored.events.counts, at, axis=1) for at in range(len(test.tracks))]
     for at, score in enumerate(scored.scores.metrics.values()):
-        values = np.array([each[at] for each in resampled])
-        low, high = np.nanpercentile(values, [2.5, 97.5])
-        assert (score.low, score.high) == pytest.approx((low, high), abs=1e-9)
+        interval = bootstrap_interval(
+            [each[at] for each in resampled],
+            0.95,
+            groups=len(test.tracks),
+            observed=score.value,
+            left_out=[ratio(each.sum(axis=1))[:, at].mean() for each in without],
+        )
+        assert (score.low, score.high) == pytest.approx(interval[:2], abs=1e-9)
         assert score.low < score.value < score.high
+        assert score.groups is None
 
 
 def with_groups(split: FrameSplit, groups: Sequence[str]) -> FrameSplit:
@@ -237,7 +244,8 @@ def test_tracks_of_one_group_are_drawn_together(beats: Scored) -> None:
     assert len(np.unique(resampled[:, 0].round(9))) <= 3  # one group twice, or each once
     for at, score in enumerate(found.metrics.values()):
         low, high = np.percentile(resampled[:, at], [2.5, 97.5])
-        assert (score.low, score.high) == pytest.approx((low, high), abs=1e-9)
+        assert score.low <= low < high <= score.high
+        assert score.counted == f"{score.n} in 2 groups"
 
 
 def test_n_counts_the_tracks_in_which_something_is_to_be_found(beats: Scored) -> None:

@@ -262,7 +262,11 @@ def test_tags_without_a_positive_are_left_out_and_named() -> None:
     assert found.labels[2].scores == {"roc_auc": None, "average_precision": None}
     assert [each.n for each in found.labels[:3]] == [10, 10, 0]
     assert found.confusion == ()
-    (remark,) = found.remarks
+    remark, rare = found.remarks
+    assert rare == (
+        "intervals of roc_auc, average_precision are of the score expected on other tracks with as "
+        "few positives: 2 of 56 labels have fewer than 60"
+    )
     assert remark.startswith(f"54 of 56 labels have no score on test: {tags[2]}, {tags[3]}, ")
     assert remark.endswith(" and 44 more")
     assert set(found.predictions["reference"]) == {";".join(tags[:2]), ""}

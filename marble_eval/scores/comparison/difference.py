@@ -16,9 +16,9 @@ import numpy as np
 from marble_eval.errors import ValidationError
 from marble_eval.scores.split_scores import LEVEL, SEED
 from marble_eval.scores.statistics import (
+    bootstrap_interval,
     bootstrap_p,
     holm,
-    percentile_interval,
     permutation_p,
     swaps,
 )
@@ -145,8 +145,8 @@ def difference_of(
             f"{first.result.task.name}: must have test items on which {metric} of both results "
             f"can be resampled. Got none in {len(resampled)} resamples. Compare by another metric."
         )
-    interval = percentile_interval(resampled, LEVEL)
     groups = first.groups_of(metric)
+    interval = bootstrap_interval(resampled, LEVEL, groups=len(set(groups)), observed=observed)
     drawn = swaps(groups, permutations=permutations, seed=SEED)
     p_value = permutation_p(
         observed,
@@ -168,7 +168,7 @@ def difference_of(
         low=interval.low,
         high=interval.high,
         level=LEVEL,
-        p_bootstrap=bootstrap_p(resampled),
+        p_bootstrap=bootstrap_p(resampled, groups=len(set(groups))),
         p_permutation=p_value,
         p_holm=p_value,
         undefined=interval.undefined,

@@ -16,7 +16,12 @@ from scipy.stats import norm
 from marble_eval.metrics.classification import accuracy
 from marble_eval.metrics.regression import r2
 from marble_eval.metrics.tagging import average_precision, roc_auc
-from marble_eval.scores.statistics import bootstrap_weights, percentile_interval
+from marble_eval.scores.statistics import (
+    Interval,
+    bootstrap_interval,
+    bootstrap_weights,
+    left_out_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,9 +29,16 @@ if TYPE_CHECKING:
 Reals = npt.NDArray[np.float64]
 
 
+def _percentiles(values: npt.ArrayLike) -> Interval:
+    """Take the plain percentiles: as of many groups, and not moved."""
+    return bootstrap_interval(
+        values, 0.95, groups=10**6, observed=float(np.mean(np.asarray(values)))
+    )
+
+
 def _coverage(resampled: Iterable[npt.ArrayLike], truth: float) -> float:
-    """Say how often the interval of a data set's resampled scores holds the truth."""
-    intervals = [percentile_interval(each) for each in resampled]
+    """Say how often plain percentiles of a data set's resampled scores hold the truth."""
+    intervals = [_percentiles(each) for each in resampled]
     return float(np.mean([each.low <= truth <= each.high for each in intervals]))
 
 
@@ -107,6 +119,51 @@ def test_intervals_of_a_paired_difference_cover_the_truth() -> None:
     assert 0.92 <= _coverage(differences, 0.5 * (0.7 - 0.5)) <= 0.98
 
 
+@pytest.mark.parametrize("groups", [8, 16])
+def test_intervals_of_few_groups_cover_the_truth(groups: int) -> None:
+    # A group of 12 items has a chance of its own (beta, correlation 0.2) around 0.7.
+    names = np.repeat(np.arange(groups), 12)
+    weights, without = bootstrap_weights(names, seed=1), left_out_weights(names)
+    generator = np.random.default_rng(2)
+    plain, ours = [], []
+    for _ in range(1000):
+        hits = generator.random(len(names)) < np.repeat(generator.beta(2.8, 1.2, groups), 12)
+        resampled = weights @ hits / len(names)
+        interval = bootstrap_interval(
+            resampled,
+            0.95,
+            groups=groups,
+            observed=float(hits.mean()),
+            left_out=without @ hits / without.sum(axis=1),
+        )
+        ours.append(interval.low <= 0.7 <= interval.high)
+        low, high, _ = _percentiles(resampled)
+        plain.append(low <= 0.7 <= high)
+    assert 0.93 <= np.mean(ours) <= 0.97
+    assert np.mean(plain) < np.mean(ours) - 0.01
+
+
+def test_intervals_cover_the_true_r2_of_96_items() -> None:
+    weights, without = bootstrap_weights(range(96), seed=1), left_out_weights(range(96))
+    generator = np.random.default_rng(4)
+    inside = []
+    for _ in range(600):
+        reference = generator.standard_normal((96, 2))
+        noise = generator.standard_normal((96, 2)) * np.array([0.6, 0.8])
+        estimate = reference * (1 - np.array([0.36, 0.64])) + noise * np.sqrt(
+            1 - np.array([0.36, 0.64])
+        )
+        interval = bootstrap_interval(
+            r2(reference, estimate, weights=weights),
+            0.95,
+            groups=96,
+            observed=float(r2(reference, estimate)),
+            left_out=r2(reference, estimate, weights=without),
+        )
+        inside.append(interval.low <= 0.5 <= interval.high)
+    assert 0.93 <= np.mean(inside) <= 0.975
+
+
 def _tagged(generator: np.random.Generator) -> tuple[npt.NDArray[np.bool_], Reals]:
     """Simulate 2,000 items with 30 tags, the rarest on ten of them or so."""
     reference = generator.random((2000, 30)) < np.geomspace(0.005, 0.1, 30)
@@ -126,6 +183,10 @@ def test_intervals_cover_the_expected_precision_only_when_they_are_moved_back() 
         resampled = average_precision(reference, scores, weights=weights)
         value = float(average_precision(reference, scores))
         for intervals, centre in ((plain, None), (moved, value)):
-            interval = percentile_interval(resampled, centre=centre)
+            interval = _percentiles(resampled)
+            if centre is not None:
+                interval = bootstrap_interval(
+                    resampled, 0.95, groups=2000, observed=centre, biased=True
+                )
             intervals.append(interval.low <= truth <= interval.high)
     assert np.mean(plain) < 0.92 <= np.mean(moved) <= 0.98
