@@ -21,7 +21,7 @@ def show_speed(device: str) -> None:
     from marble_eval.encoders.loaded import found_device
     from marble_eval.files.home import home_folder
 
-    found = found_device(device, "of the benchmark")
+    found = found_device(device, "the benchmark")
     name = f"{cores()} cores" if found.type == "cpu" else torch.cuda.get_device_name(found)
     _line(f"{found}, {name}, load {os.getloadavg()[0]:.1f} before the start")
     rates = {each: product_rate(found, each) for each in (torch.float32, torch.bfloat16)}

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marble_eval.cli.arguments import Arguments
-from marble_eval.files.home import home_folder, is_offline
+from marble_eval.errors import MarbleError
+from marble_eval.files.home import check_writable, home_folder, is_offline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,9 +119,10 @@ def _decoders() -> str:
 
 def _home() -> str:
     home = home_folder()
-    existing = next(each for each in (home, *home.parents) if each.exists())
-    if not os.access(existing, os.W_OK):
-        raise _Bad(f"{home} cannot be written: set MARBLE_EVAL_HOME to a folder that can")
+    try:
+        existing = check_writable(home, "the home", "Set MARBLE_EVAL_HOME to another folder.")
+    except MarbleError as error:
+        raise _Bad(str(error)) from None
     free = shutil.disk_usage(existing).free / 1e9
     return f"{home}, {free:.0f} GB free"
 

@@ -89,7 +89,11 @@ def _made(
 ) -> LoadedEncoder:
     import transformers  # noqa: PLC0415 - it takes seconds
 
-    config, facts, where = model.config, model.config.to_dict(), found_device(device, identity.name)
+    config, facts, where = (
+        model.config,
+        model.config.to_dict(),
+        found_device(device, f"encoder {identity.name}"),
+    )
     digest = weights_digest(weights.items())
     books = [each for each in _BOOKS if each <= config.num_quantizers]
     return LoadedEncoder(

@@ -51,7 +51,7 @@ def load_hear(
             f"encoder {name or 'hear'}: 'module' must name a module that follows the HEAR API. "
             f"Got {module!r}. Write encoder=hear encoder.module=hearbaseline.naive, or another."
         )
-    where = found_device(device, name or module)
+    where = found_device(device, f"encoder {name or module}")
     found = HearModule(module, weights, where)
     trial = 0.1 * torch.randn(
         *(1, _TRIAL_SECONDS * found.sample_rate), generator=torch.Generator().manual_seed(0)

@@ -80,7 +80,7 @@ def found_precision(precision: str, name: str) -> torch.dtype:
     return _PRECISIONS[precision]
 
 
-def found_device(device: str, name: str) -> torch.device:
+def found_device(device: str, who: str) -> torch.device:
     """Return the device that a config's word stands for; "auto" is a GPU where there is one."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -88,8 +88,11 @@ def found_device(device: str, name: str) -> torch.device:
         found = torch.device(device)
     except RuntimeError as error:
         raise SpecError(
-            f"encoder {name}: 'device' must be auto, cpu, cuda or cuda:N. Got {device!r}."
+            f"{who}: 'device' must be auto, cpu, cuda or cuda:N. Got {device!r}."
         ) from error
     if found.type == "cuda" and not torch.cuda.is_available():
-        raise SpecError(f"encoder {name}: 'device' must be there. Got {device!r}. Use auto.")
+        raise SpecError(
+            f"{who}: 'device' must be one of this machine. Got {device!r}, and PyTorch finds "
+            f"no GPU. Use engine.device=auto or cpu; marble-eval doctor shows what there is."
+        )
     return found

@@ -140,7 +140,7 @@ def _made(
     card: EncoderCard,
     device: str,
 ) -> LoadedEncoder:
-    dtype, where = found_precision(precision, name), found_device(device, name)
+    dtype, where = found_precision(precision, name), found_device(device, f"encoder {name}")
     rules = normalise.values() if isinstance(normalise, Mapping) else [normalise]
     if not all(isinstance(rule, bool) for rule in rules):
         raise SpecError(

@@ -124,7 +124,7 @@ def _made(
     card: EncoderCard,
     device: str,
 ) -> LoadedEncoder:
-    dtype, where = found_precision(precision, name), found_device(device, name)
+    dtype, where = found_precision(precision, name), found_device(device, f"encoder {name}")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0 if random is None else random)
         network = Conformer(shape)

@@ -74,7 +74,7 @@ def load_musicnn(
             f"Take encoder=musicnn-{of_variant}."
         )
     weights = _read(path, variant) if random is None else random_weights(random)
-    digest, where = weights_digest(weights.items()), found_device(device, name)
+    digest, where = weights_digest(weights.items()), found_device(device, f"encoder {name}")
     if random is not None:
         identity = Identity(f"{name} (random {random})", untrained(card), f"seed-{random}")
     elif _RELEASED.get(digest) == variant:

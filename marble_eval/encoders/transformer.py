@@ -68,7 +68,7 @@ def load_transformer(
         weights=random is None,
     )
     name = name or repository.origin.rpartition("/")[2]
-    dtype, where = found_precision(precision, name), found_device(device, name)
+    dtype, where = found_precision(precision, name), found_device(device, f"encoder {name}")
     if normalise is not None and not isinstance(normalise, bool):
         raise SpecError(
             f"encoder {name}: 'normalise' must be true, false or null. Got {normalise!r}."

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marble_eval.errors import SpecError, near_misses
+from marble_eval.files.home import keep_compiled_code
 from marble_eval.one_thread import one_thread
 from marble_eval.registry.configuration import config_names, read_config
 from marble_eval.registry.plugins import imported, loaded, plugins_of
@@ -62,6 +63,7 @@ def load_encoder(name: str | None = None, /, **options: Any) -> Encoder:
     >>> load_encoder("mel", n_mels=64).width
     128
     """
+    keep_compiled_code()
     recipe = EncoderRecipe(name, {k: v for k, v in options.items() if k != "device"})
     device, card = options.pop("device", None), options.pop("card", None)
     points = plugins_of("encoder")

@@ -53,23 +53,24 @@ def write_result(folder: Path, result: Result, predictions: pd.DataFrame) -> Pat
         result, predictions=PredictionFile(table.FILE, hashlib.sha256(content).hexdigest())
     )
     text = to_json(written, str(path))
-    _refuse_to_replace_another(path, written)
+    named = (result.encoder.name, result.encoder.revision, result.task.name)
+    check_replaceable(path, *named)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / table.FILE, content)
     write_atomically(path, text.encode("utf-8"))
     return path
 
 
-def _refuse_to_replace_another(path: Path, result: Result) -> None:
-    """Two names can become one folder name; the second must not replace the first."""
+def check_replaceable(path: Path, encoder: str, revision: str, task: str) -> None:
+    """Refuse to replace another's result: two names can become one folder name."""
     try:
         there = read_result(path)
     except (MissingError, ValidationError):
         return  # what cannot be read names nobody, and a new run is the way to mend it
     for what, name, other in (
-        ("encoder", result.encoder.name, there.encoder.name),
-        ("revision", result.encoder.revision, there.encoder.revision),
-        ("task", result.task.name, there.task.name),
+        ("encoder", encoder, there.encoder.name),
+        ("revision", revision, there.encoder.revision),
+        ("task", task, there.task.name),
     ):
         if name != other:
             raise ValidationError(

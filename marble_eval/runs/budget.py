@@ -8,9 +8,11 @@ asked for, layers are encoded a few at a time.
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
-from marble_eval.errors import MissingError
+from marble_eval.errors import MarbleError, MissingError
+from marble_eval.files.home import check_writable
 from marble_eval.probes import LEARNED_SUM
 
 if TYPE_CHECKING:
@@ -86,10 +88,13 @@ def _listed(layers: list[int]) -> str:
 
 
 def check_budget(prepared: RunPlan) -> None:
-    """Refuse a run whose features would take more than they may."""
+    """Refuse a run whose new features could not be written, or would take more than they may."""
     features = prepared.settings.features
     total = feature_bytes(prepared)
-    if not prepared.survey.new_rows or total <= features.max_bytes:
+    if not prepared.survey.new_rows:
+        return
+    _check_disk(prepared)
+    if total <= features.max_bytes:
         return
     can_turn = prepared.plan.cuts.grid is not None and LEARNED_SUM not in prepared.layers
     if features.in_turn and can_turn:
@@ -101,6 +106,22 @@ def check_budget(prepared: RunPlan) -> None:
         f"{in_words(features.max_bytes)} (features.max_bytes). They would take {in_words(total)}"
         f", in {prepared.plan.store.folder.parent}. Choose:{listed}"
     )
+
+
+def _check_disk(prepared: RunPlan) -> None:
+    """Refuse a cache that cannot be written, or a disk without room for the new features."""
+    folder, remedy = prepared.plan.store.folder, "Set MARBLE_EVAL_HOME to another folder."
+    existing = check_writable(folder, "the cache of features", remedy)
+    each_turn = 1.0
+    if prepared.settings.features.in_turn:
+        each_turn = min(1.0, prepared.settings.features.max_bytes / feature_bytes(prepared))
+    needed = prepared.survey.new_rows * prepared.plan.store.row_bytes * each_turn
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise MarbleError(
+            f"{folder}: the disk must have room for new features of {in_words(needed)}. "
+            f"{in_words(free)} are free. {remedy}"
+        )
 
 
 def turns(prepared: RunPlan) -> list[tuple[str, ...]]:

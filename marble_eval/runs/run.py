@@ -24,7 +24,7 @@ from marble_eval.registry import (
 )
 from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
 from marble_eval.results import Notes, Result, read_result, write_result
-from marble_eval.results.folder import FILE
+from marble_eval.results.folder import FILE, check_replaceable
 from marble_eval.runs.admission import admit
 from marble_eval.runs.budget import check_budget
 from marble_eval.runs.forecast import announcements, outlook
@@ -168,14 +168,17 @@ def forecast(task: Task, encoder: Encoder, settings: Settings, progress: Progres
 
 def _finished(prepared: RunPlan) -> Finished | None:
     """Find the result of an earlier run that would give the same scores."""
-    if prepared.folder is None or prepared.settings.force:
+    if prepared.folder is None:
         return None
     path = prepared.folder / FILE
     try:
         result = read_result(path)
     except (MissingError, ValidationError):
         return None  # absent, or not whole: it is made anew
-    return Finished(result, path, was_there=True) if result.unit == prepared.unit else None
+    encoder, task = prepared.encoder, prepared.task.spec.name
+    check_replaceable(path, encoder.name, str(facts_of(encoder).revision), task)
+    is_same = result.unit == prepared.unit and not prepared.settings.force
+    return Finished(result, path, was_there=True) if is_same else None
 
 
 def _run(prepared: RunPlan, progress: Progress) -> Finished:

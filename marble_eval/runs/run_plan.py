@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
-
 from marble_eval.data.tracks import unspread_labels
 from marble_eval.encoders import Encoder, facts_of
+from marble_eval.encoders.loaded import found_device
 from marble_eval.errors import MissingError, SpecError
 from marble_eval.features.audio_check import Survey, Unusable, survey
 from marble_eval.features.plan import FeaturePlan, feature_plan
 from marble_eval.files.fingerprint import digest_of
+from marble_eval.files.home import check_writable
 from marble_eval.probes.grid import layer_choices
 from marble_eval.results import result_folder
 from marble_eval.runs.identity import data_digests, deviations_of, unit_of, variant_of
@@ -32,6 +32,8 @@ from marble_eval.runs.task_data import (
 from marble_eval.spec import SPLITS
 
 if TYPE_CHECKING:
+    import torch
+
     from marble_eval.progress import Progress
     from marble_eval.registry import Task
     from marble_eval.results import Deviation
@@ -58,10 +60,7 @@ class RunPlan:
     @property
     def device(self) -> torch.device:
         """Return the device on which probes are trained."""
-        name = self.settings.engine.device
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        return torch.device(name)
+        return found_device(self.settings.engine.device, "probes")
 
     @property
     def deviations(self) -> tuple[Deviation, ...]:
@@ -132,7 +131,10 @@ class RunPlan:
 
 
 def plan_run(task: Task, encoder: Encoder, settings: Settings, progress: Progress) -> RunPlan:
-    """Settle a run."""
+    """Settle a run; what the machine lacks is found before any file is read."""
+    found_device(settings.engine.device, "probes")
+    if settings.results is not None:
+        check_writable(settings.results, "results", "Name another folder: results=FOLDER.")
     rules = _rules(task, settings)
     layers = layer_choices(encoder.layers, settings.layers, settings.protocol)
     plan = feature_plan(encoder, settings.features, settings.protocol, rules, layers)
