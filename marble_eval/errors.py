@@ -35,6 +35,15 @@ class ValidationError(MarbleError):
     exit_code = 4
 
 
+def close_names(name: str, known: Iterable[str]) -> list[str]:
+    """Return the known names that a misspelt one may have meant: those it begins, and near ones."""
+    by_folded = {each.casefold(): each for each in known}
+    folded = name.casefold()
+    begun = [each for each in sorted(by_folded) if len(folded) > 2 and each.startswith(folded)]
+    near = difflib.get_close_matches(folded, by_folded, n=3, cutoff=0.6)
+    return [by_folded[each] for each in dict.fromkeys([*near, *begun[:6]])]
+
+
 def near_misses(name: str, known: Iterable[str]) -> str:
     """Say which known names a misspelt one may have meant, then list them all.
 
@@ -56,9 +65,6 @@ def near_misses(name: str, known: Iterable[str]) -> str:
     "Did you mean 'GTZAN'? Known: EMO, GTZAN."
     """
     names = sorted(known)
-    by_folded = {each.casefold(): each for each in names}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=3, cutoff=0.6)
-    hint = ""
-    if close:
-        hint = "Did you mean " + " or ".join(repr(by_folded[each]) for each in close) + "? "
+    close = close_names(name, names)
+    hint = f"Did you mean {' or '.join(map(repr, close))}? " if close else ""
     return f"{hint}Known: {', '.join(names) if names else 'none'}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from marble_eval.errors import SpecError, near_misses
 
@@ -13,11 +13,24 @@ from marble_eval.errors import SpecError, near_misses
 _TAKEN = frozenset({"result.json", "predictions.parquet"})
 
 
+def _expanded(word: str) -> str:
+    option, sign, value = word.partition("=")
+    if sign and value.startswith("~"):
+        return f"{option}={Path(value).expanduser()}"
+    return str(Path(word).expanduser()) if word.startswith("~") else word
+
+
 class Arguments(argparse.ArgumentParser):
     """A parser that raises instead of leaving the program."""
 
     def __init__(self, verb: str) -> None:
         super().__init__(prog=f"marble-eval {verb}", add_help=False, allow_abbrev=False)
+
+    def parse_known_args(  # type: ignore[override]  # which parse_args calls
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> Any:
+        """Parse words, `~` in paths and in options such as ``--html=~/page.html`` expanded."""
+        return super().parse_known_args([_expanded(each) for each in args or ()], namespace)
 
     def error(self, message: str) -> NoReturn:
         """Complain of the usage."""
@@ -27,7 +40,7 @@ class Arguments(argparse.ArgumentParser):
 def assignments(words: Sequence[str], known: Sequence[str], verb: str) -> dict[str, str]:
     """Read key=value words, as `marble-eval run` takes them."""
     given: dict[str, str] = {}
-    for word in words:
+    for word in map(_expanded, words):
         key, sign, value = word.partition("=")
         if not sign or not value:
             raise SpecError(f"{verb}: must be given key=value. Got {word!r}. See {verb} --help.")

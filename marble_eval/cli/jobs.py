@@ -22,6 +22,7 @@ from typing import Any
 
 from marble_eval.cli.overrides import (
     check_overrides,
+    check_words,
     is_override,
     named,
     store_groups,
@@ -56,6 +57,7 @@ def launch(job: Job, argv: list[str]) -> int:
     sys.path += [str(Path.cwd())] if str(Path.cwd()) not in sys.path else []
     arguments = [_FLAGS.get(each, each) for each in argv]
     tasks = task_choices(arguments, task_folders())
+    check_words(arguments, tasks, encoder_names())
     choices: dict[str, Any] = {
         "task": tasks,
         "encoder": list(encoder_names()),

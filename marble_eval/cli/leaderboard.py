@@ -30,11 +30,11 @@ usage: marble-eval leaderboard [FOLDER ...] [--csv [FILE]] [--md [FILE]] [--late
                    a record of the Every Eval Ever schema for each result, below DIR/data
   --ranks          ranges of ranks, chances of being first and ties with the best, by paired
                    bootstrap over the test items; needs the predictions beside the results
-  --embedded       only results on embedded data; they never stand beside real ones
+  --embedded       only results on embedded data, which are kept out of the main tables
 
-Results that do not compare (another protocol or track, deviations, another version of a task
-or other data, part of the layers) stand in sections of their own. Without a form the first
-section is printed, which is what MARBLE's board would show.
+"-" for a FILE prints to stdout. Results that do not compare (another protocol or track,
+deviations, another version of a task or other data, part of the layers) are listed in sections
+of their own. Without a form the first section is printed, as MARBLE's board shows it.
 
 examples:
   marble-eval leaderboard
@@ -51,6 +51,9 @@ _FORMS = {
 }
 
 
+_TO_STDOUT = "-"
+
+
 def main(argv: list[str]) -> int:
     """Collect results."""
     parser = Arguments("leaderboard")
@@ -65,8 +68,14 @@ def main(argv: list[str]) -> int:
     files = {
         form: output_file("leaderboard", f"--{form}", name)
         for form, name in given.items()
-        if name is not None
+        if name not in (None, _TO_STDOUT)
     }
+    printed = [form for form, name in given.items() if name == _TO_STDOUT]
+    if len(printed) > 1:
+        raise SpecError(
+            f"marble-eval leaderboard: one form can go to stdout. Got --{printed[0]} - and "
+            f"--{printed[1]} -. Name a file for one of them."
+        )
     _refuse_same(files)
     from marble_eval.leaderboard import board, ranked_section
     from marble_eval.leaderboard.terminal import board_text
@@ -79,13 +88,17 @@ def main(argv: list[str]) -> int:
         sys.stderr.write(f"{count} results not on this board: {reason}\n")
     for note in tables.notes:
         sys.stderr.write(f"note: {note}\n")
-    if not files and options.every_eval_ever is None:
+    for form in printed:
+        sys.stdout.write(_text(form, tables))
+    if not printed and not files and options.every_eval_ever is None:
         sys.stdout.write(board_text(tables))
         return 0
     written = [path for form, file in files.items() for path in _write(form, tables, file)]
     if options.every_eval_ever is not None:
         written += _records(tables, options.every_eval_ever)
-    sys.stdout.write("".join(f"{path}\n" for path in written))
+    # What is printed as a form must stay that form.
+    stream = sys.stderr if printed else sys.stdout
+    stream.write("".join(f"{path}\n" for path in written))
     return 0
 
 
@@ -104,14 +117,22 @@ def _refuse_same(files: dict[str, Path]) -> None:
                 )
 
 
+def _text(form: str, tables: Board) -> str:
+    from marble_eval.leaderboard import board_json, board_latex, board_markdown, csv_bytes
+
+    if form == "csv":
+        return csv_bytes(tables.long).decode("utf-8")
+    forms = {"md": board_markdown, "latex": board_latex, "json": board_json}
+    return forms[form](tables)
+
+
 def _write(form: str, tables: Board, path: Path) -> Sequence[Path]:
     from marble_eval.files.atomic_file import write_atomically
-    from marble_eval.leaderboard import board_json, board_latex, board_markdown, write_board
+    from marble_eval.leaderboard import write_board
 
     if form == "csv":
         return write_board(tables, path)
-    forms = {"md": board_markdown, "latex": board_latex, "json": board_json}
-    write_atomically(path, forms[form](tables).encode("utf-8"))
+    write_atomically(path, _text(form, tables).encode("utf-8"))
     return [path]
 
 

@@ -10,23 +10,114 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marble_eval.errors import SpecError, near_misses
+from marble_eval.errors import SpecError, close_names, near_misses
 from marble_eval.files.fingerprint import digest_of
 from marble_eval.registry.configuration import config_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _PATHS = (
     *("task.root", "task.splits", "suite.root", "suite.splits", "suite.name"),
     *("encoder.path", "encoder.checkpoints", "results"),
 )
 _GROUPS = ("task", "encoder", "probe", "protocol", "engine")
+_PLAIN = ("suite", "layers", "seeds", "seed", "missing", "results", "force", "dry_run")
+_OWN_FLAGS = frozenset({
+    *("-m", "--cfg", "-c", "--package", "-p", "--resolve", "--info", "--hydra-help"),
+    *("--shell-completion", "-sc", "--experimental-rerun", "--config-dir", "-cd"),
+})  # fmt: skip
+_WITH_VALUE = ("--cfg", "-c", "--package", "-p", "--info", "--config-dir", "-cd")
+# What other programs call these keys.
+_SYNONYMS = {
+    "device": "engine.device", "root": "task.root", "splits": "task.splits", "model": "encoder",
+    "path": "encoder.path", "checkpoint": "encoder.path", "output": "results", "out": "results",
+    "output_dir": "results", "dataset": "task", "data": "task.root", "tasks": "task",
+    "batch_size": "engine.batch_clips", "workers": "engine.workers",
+}  # fmt: skip
 
 
 def is_override(argument: str) -> bool:
     """Say whether an argument is key=value, and no flag."""
     return "=" in argument and not argument.startswith("-")
+
+
+def check_words(arguments: list[str], tasks: Mapping[str, str], encoders: Iterable[str]) -> None:
+    """Refuse words that Hydra would answer in its own way, with the spelling that was meant."""
+    several = "-m" in arguments
+    for at, word in enumerate(arguments):
+        before = arguments[at - 1] if at else ""
+        following = arguments[at + 1] if at + 1 < len(arguments) else "VALUE"
+        if word.startswith("-"):
+            _check_flag(word, following)
+        elif before in _WITH_VALUE:
+            continue
+        elif "=" not in word:
+            raise SpecError(
+                f"marble-eval run: takes key=value. Got {word!r}. {_meant(word, tasks, encoders)}"
+            )
+        elif not several:
+            _check_single(word)
+        key, _, value = word.partition("=")
+        for each in value.split(",") if key == "task" else ():
+            _check_task(each, tasks)
+
+
+def _check_flag(word: str, following: str) -> None:
+    name, sign, value = word.lstrip("-").partition("=")
+    if word.startswith("-") and (word in _OWN_FLAGS or f"--{name}" in _OWN_FLAGS):
+        return
+    key = _SYNONYMS.get(name.replace("-", "_"), name.replace("-", "_"))
+    known = (*_GROUPS, *_PLAIN, *_SYNONYMS.values())
+    value = value if sign else following if not following.startswith("-") else "VALUE"
+    advice = f"Write {key}={value}." if key in known else near_misses(key, known)
+    raise SpecError(f"marble-eval run: no option is called {word.partition('=')[0]!r}. {advice}")
+
+
+def _check_single(word: str) -> None:
+    """Refuse two values of a key in one run: a list wants brackets, two runs want -m."""
+    key, _, value = word.partition("=")
+    if "," not in value or value.startswith(("[", "{", "'", '"')) or "(" in value:
+        return
+    if key in _GROUPS:
+        advice = f"Write -m {word} for several runs."
+    elif key == "layers":
+        advice = f"Write layers=[{value}]."
+    elif key in _PATHS:
+        return  # a comma in a file name
+    else:
+        advice = f"Write {key}=[{value}] for a list, or -m {word} for several runs."
+    raise SpecError(f"marble-eval run: {key} must have one value. Got {value!r}. {advice}")
+
+
+def _check_task(name: str, tasks: Mapping[str, str]) -> None:
+    """Refuse a table in the place of a task, and a task's folder written as a name."""
+    path = Path(name).expanduser()
+    if name in tasks and not ("/" in name and path.is_file()):
+        return
+    if path.is_file():
+        raise SpecError(
+            f"task={name}: a task must be a folder with a task.yaml. Got a file. Write "
+            f"marble-eval init task my-task, put the table there as tracks.csv, and "
+            f"task=./my-task."
+        )
+    if (path / "task.yaml").is_file():
+        raise SpecError(f"no task is called {name!r}, but a folder here is. Write task=./{name}.")
+
+
+def _meant(word: str, tasks: Mapping[str, str], encoders: Iterable[str]) -> str:
+    """Say how a word without a key is written."""
+    if word in tasks or (Path(word).expanduser() / "task.yaml").is_file():
+        is_folder = word not in tasks and "/" not in word
+        return f"Write task={'./' if is_folder else ''}{word}."
+    encoders = tuple(encoders)
+    if word in encoders:
+        return f"Write encoder={word}."
+    names = {**dict.fromkeys(tasks, "task"), **dict.fromkeys(encoders, "encoder")}
+    close = close_names(word, names)
+    if close:
+        return f"Write {names[close[0]]}={close[0]}?"
+    return "See marble-eval run --help."
 
 
 def task_choices(arguments: Iterable[str], folders: Any) -> dict[str, str]:
@@ -72,11 +163,14 @@ def _option_name(name: str) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """Quote a path that Hydra's grammar would not take: with an umlaut, or a pattern."""
+    """Quote a path that Hydra's grammar would not take: with an umlaut, or a pattern; expand ~."""
     key, _, value = argument.partition("=")
-    plain = value.isascii() and not value.count("*")
-    if key not in _PATHS or plain or value.startswith(("'", '"', "[")):
+    if key not in _PATHS or value.startswith(("'", '"', "[")):
         return argument
+    if value.startswith("~"):
+        value = str(Path(value).expanduser())
+    if value.isascii() and not value.count("*"):
+        return f"{key}={value}"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{key}="{escaped}"'
 
@@ -148,8 +242,8 @@ def _check_keys(parsed: list[Any], groups: list[str]) -> None:
         for part in each.key_or_group.split("."):
             if not isinstance(here, dict) or part not in here:
                 known = here if isinstance(here, dict) else ()
-                raise SpecError(
-                    f"unknown key {each.key_or_group!r}: no {part!r} there. "
-                    f"{near_misses(part, (str(name) for name in known))}"
-                )
+                advice = near_misses(part, (str(name) for name in known))
+                if each.key_or_group in _SYNONYMS:
+                    advice = f"Write {_SYNONYMS[each.key_or_group]}={each.value()}."
+                raise SpecError(f"unknown key {each.key_or_group!r}: no {part!r} there. {advice}")
             here = here[part]

@@ -131,12 +131,12 @@ def settings_of(
         Settings,
         values
         | {
-            "root": None if root is None else Path(root),
-            "splits": None if values["splits"] is None else Path(values["splits"]),
+            "root": None if root is None else Path(root).expanduser(),
+            "splits": None if values["splits"] is None else Path(values["splits"]).expanduser(),
             "protocol": load_protocol(protocol) if isinstance(protocol, str) else protocol,
             "probe": load_probe(probe) if isinstance(probe, str) else probe,
             "engine": load_engine(engine) if isinstance(engine, str) else engine,
-            "results": None if results is None else Path(results),
+            "results": None if results is None else Path(results).expanduser(),
         },
         "evaluate",
     )

@@ -27,8 +27,14 @@ _LISTED = 20  # pairs named in a message; the others are counted
 
 
 def default_root(task: Task) -> Path:
-    """Say where a task's data is looked for when the user names no folder."""
-    return task.folder if task.provider == "folder" else data_folder(task.spec)
+    """Return where a task's data is looked for when the user names no folder.
+
+    That is beside the card of a task given as a folder, else in the data home, where tasks of
+    one data set share a folder; of another package's task beside its card if there is none.
+    """
+    home = data_folder(task.spec)
+    is_ours = task.provider.startswith("marble-eval ")
+    return home if is_ours or (task.provider != "folder" and home.is_dir()) else task.folder
 
 
 def data_folder(spec: TaskSpec) -> Path:

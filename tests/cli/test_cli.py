@@ -86,7 +86,10 @@ def test_a_task_page_has_sources_and_citation(capsys: pytest.CaptureFixture[str]
     assert "@article{tzanetakis2002musical" in page
 
 
-def test_encoders_are_listed_with_licence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_encoders_are_listed_with_licence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["encoders"]) == 0
     lines = capsys.readouterr().out.splitlines()
     (mert,) = [line for line in lines if line.startswith("mert-v1-95m ")]

@@ -53,7 +53,10 @@ def downloadable(folder: Path, address: str, content: bytes = CONTENT) -> Path:
     return with_card(folder, downloads=[entry], licence="CC BY 4.0")
 
 
-def test_list_names_every_data_set_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_names_every_data_set_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
     assert main(["data", "list", "--json"]) == 0
     sets = {each["data set"]: each for each in json.loads(capsys.readouterr().out)}
     assert sets["GTZAN"]["tasks"] == ["GTZAN", "GTZANBeat"]

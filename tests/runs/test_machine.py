@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ import torch
 
 from marble_eval.cli import main
 from marble_eval.files.home import home_folder, keep_compiled_code
+from marble_eval.registry import load_task
+from marble_eval.runs.task_data import data_folder, default_root
 from tests.conftest import write_small_task
 
 
@@ -89,3 +92,12 @@ def test_compiled_code_is_kept_below_the_home_of_who_has_no_other(
     monkeypatch.setattr("os.access", lambda path, mode: False)
     keep_compiled_code()
     assert os.environ["NUMBA_CACHE_DIR"] == str(home_folder().absolute() / "numba")
+
+
+def test_data_beside_the_card_of_a_package_is_found(tmp_path: Path) -> None:
+    task = load_task(f"{write_small_task(tmp_path / 'small')}/")
+    packaged = replace(task, provider="my-package 1.0")
+    assert default_root(packaged) == task.folder
+    data_folder(task.spec).mkdir(parents=True)  # a copy in the data home goes first
+    assert default_root(packaged) == data_folder(task.spec)
+    assert default_root(replace(task, provider="marble-eval 1.0")) == data_folder(task.spec)
