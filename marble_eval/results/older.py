@@ -102,7 +102,7 @@ def _with_facts(values: dict[str, Any]) -> dict[str, Any]:
         spec = TaskSpec("older", name, labels=tuple(dict.fromkeys(labels)))
         known = load_kind(name).metrics_of(spec)
     metrics = values["metrics"].items()
-    return {name: {**each, **_facts(name, known), "groups": None} for name, each in metrics}
+    return {name: {"groups": None, **each, **_facts(name, known)} for name, each in metrics}
 
 
 def _facts(name: str, known: Mapping[str, Metric]) -> dict[str, str]:
