@@ -359,7 +359,7 @@ def test_a_table_that_is_none_is_told(tmp_path: Path, content: bytes, said: str)
     (tmp_path / "task.yaml").write_text("name: mine\nkind: classification\n")
     (tmp_path / "tracks.csv").write_bytes(content)
     told = refusal(tmp_path)
-    assert told.startswith(f"{tmp_path / 'tracks.csv'}: ") and said in told
+    assert told.startswith(f"{tmp_path / 'tracks.csv'}") and said in told
 
 
 def test_a_folder_without_a_table_is_code_3(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ function gridChart(index, result, { grid }) {
     chosen: { layer: result.chosen.layer, setting: result.chosen.setting },
     metric: row.metric,
     unit: row.unit,
-    settingName: settingName(result.probe),
+    settingName: result.probe.setting,
   });
   return index.header.every_seed
     ? [drawing]
