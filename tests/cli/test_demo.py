@@ -21,7 +21,8 @@ ENCODERS = {"mel", "chroma", "mert-random-small"}
 
 
 def test_demo_goes_from_nothing_to_an_embedded_leaderboard(tmp_path: Path) -> None:
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "MARBLE_EVAL_HOME": str(tmp_path / "home")}
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "COLUMNS": "200"}
+    environment["MARBLE_EVAL_HOME"] = str(tmp_path / "home")
     done = subprocess.run(
         [sys.executable, "-m", "marble_eval", "demo", *TASKS],
         cwd=tmp_path,

@@ -33,7 +33,7 @@ def _some_layers(result: Result) -> Result:
         (lambda result: result, True),
         (lambda r: replace(r, encoder=replace(r.encoder, revision="v2")), True),
         (lambda r: replace(r, protocol=replace(r.protocol, name="quick")), False),
-        (lambda r: replace(r, protocol=replace(r.protocol, version=2)), False),
+        (lambda r: replace(r, protocol=replace(r.protocol, version=3)), False),
         (lambda r: replace(r, protocol=replace(r.protocol, track="semi-constrained")), False),
         (
             lambda r: replace(

@@ -62,7 +62,7 @@ def test_the_scripts_draw_the_rows_that_stand_in_the_file(
     drawn = [line.split("\t") for line in page.locator(ROWS).all_inner_texts()]
     assert len(static) == 200
     assert {"reported", "run", "run reproduced"} <= {line[5] for line in static}
-    assert "marble-v1 deviates" in {line[8] for line in static}
+    assert "marble-v1@2 deviates" in {line[8] for line in static}
     assert drawn == static
 
 
@@ -129,7 +129,7 @@ def test_filters_narrow_the_table_and_clear(tab: Watched, write: WritePage) -> N
     choose(page, "source", "run")
     assert len(column(page, 1)) == 20
     choose(page, "protocol", "marble-v2")
-    assert column(page, 9) == ["marble-v2"]
+    assert column(page, 9) == ["marble-v2@2"]
     choose(page, "protocol", "")
     page.locator("[name=conforming]").check()
     page.wait_for_timeout(150)

@@ -54,10 +54,10 @@ def test_what_does_not_compare_has_a_map_of_its_own() -> None:
     part = replace(part, choices=replace(part.choices, layers=("5",)))
     titles = [each.title for each in maps_of(one, other, deviating(three), part)]
     assert titles == [
-        "marble-v1 (version 1), constrained, mlp probe",
-        "marble-v1 (version 1), constrained, mlp probe, layers 5 only",
-        "marble-v1 (version 1), constrained, mlp probe, runs that deviate: another batch",
-        "marble-v2 (version 1), constrained, mlp probe",
+        "marble-v1 (version 2), constrained, mlp probe",
+        "marble-v1 (version 2), constrained, mlp probe, layers 5 only",
+        "marble-v1 (version 2), constrained, mlp probe, runs that deviate: another batch",
+        "marble-v2 (version 2), constrained, mlp probe",
     ]
 
 
