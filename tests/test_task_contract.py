@@ -432,4 +432,4 @@ def test_the_release_s_own_layout_is_read_and_runs(task: Task, tmp_path: Path) -
         (each.ceiling is not None) == (task.kind.estimate == "frame")
         for each in result.metrics.values()
     )
-    assert encoder.clips == result.features.clips
+    assert result.cost.clips_encoded == result.features.clips

@@ -30,6 +30,7 @@ from marble_eval.errors import MissingError, ValidationError
 from marble_eval.progress import Silence
 from marble_eval.registry import Task, load_probe, load_task
 from marble_eval.registry.configuration import load_engine, load_protocol, run_defaults
+from marble_eval.results.caveats import TracksLeftOut
 from marble_eval.runs.run_plan import RunPlan, plan_run
 from marble_eval.spec import SPLITS, Settings, SplitList, Track, from_mapping
 
@@ -370,7 +371,7 @@ def test_another_missing_file_stops_the_run_or_is_recorded(
     told = str(caught.value)
     assert f"{other.path}: missing" in told and "jazz.00054" not in told
     ready = prepared(genres, tmp_path, missing="report")
-    assert ready.deviations == ("1 of 443 train tracks left out",)
+    assert ready.deviations == (TracksLeftOut("train", 1, 443),)
     assert len(ready.survey.usable) == 928
 
 

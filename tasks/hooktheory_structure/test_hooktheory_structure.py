@@ -175,7 +175,7 @@ def test_both_tasks_of_hooktheory_share_audio_and_ids(task: Task, tmp_path: Path
     assert of_keys.spec.dataset == task.spec.dataset
     keys = Path(__file__).parents[1] / "hooktheory_key" / "fixture" / "data"
     sections = {each.id: each for each in read(task, FIXTURE)}
-    hooks = of_keys.read_tracks(keys, of_keys.spec, lambda name: b"")
+    hooks = of_keys.kind.read_tracks(keys, of_keys.spec, lambda name: b"")
     assert {each.id for each in hooks} < set(sections)
     for each in hooks:
         other = sections[each.id]

@@ -51,7 +51,7 @@ def test_the_default_is_marble_s_own_seed_and_all_layers() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seeds": 0}, "marble-eval run: 'seeds' must be at least 1. Got 0."),
+        ({"seeds": 0}, "marble-eval run: 'seeds' must be 1 to 1000. Got 0."),
         ({"seeds": "many"}, "marble-eval run: 'seeds' must be of type int. Got 'many'."),
         ({"seed": -1}, "marble-eval run: 'seed' must lie in 0 to 2**31 - 1. Got -1."),
         ({"seed": 2**31}, "marble-eval run: 'seed' must lie in 0 to 2**31 - 1. Got 2147483648."),

@@ -106,7 +106,9 @@ def bootstrap_interval(
         return Interval(float(moved[0]), float(moved[1]), undefined)
     z = norm.ppf(np.clip(ends, 1e-12, 1 - 1e-12))
     skewed = np.quantile(defined, norm.cdf(z / (1 - _acceleration(left_out) * z)))
-    low, high = min(moved[0], skewed[0]), max(moved[1], skewed[1])
+    # No score lies outside what the metric can give, which the resamples never leave.
+    low = max(min(moved[0], skewed[0]), min(defined.min(), observed))
+    high = min(max(moved[1], skewed[1]), max(defined.max(), observed))
     return Interval(float(low), float(high), undefined)
 
 
